@@ -1,0 +1,47 @@
+# Two commands do everything on a Debian machine with Python >= 3.11: `make run` and `make test`.
+# What they install comes from PyPI (locked in uv.lock, with hashes) and, where a package is missing and we may, from Debian.
+
+UV_VERSION := 0.13.9
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+UV := .venv/bin/uv
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: run test check format lock clean
+
+run: .venv/.run-installed ## Run the whole service in the foreground
+	@exec .venv/bin/crypto-wallets up
+
+test: check ## Lint, types, import contracts, then every test
+	.venv/bin/pytest
+
+check: .venv/.test-installed ## Lint, types and import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: .venv/.test-installed ## Format the code and mend what can be mended
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+lock: $(UV) ## Choose the newest versions that are a week old
+	$(UV) lock --upgrade
+
+$(UV):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -q -y python3-venv; \
+		else echo "Python's venv is missing: sudo apt-get install python3-venv" >&2; exit 1; fi
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.run-installed: $(UV) pyproject.toml uv.lock
+	$(UV) sync --quiet --frozen --inexact --no-dev --extra embedded
+	@touch $@
+
+.venv/.test-installed: $(UV) pyproject.toml uv.lock
+	$(UV) sync --quiet --frozen --inexact --extra embedded
+	@touch $@ .venv/.run-installed
+
+clean: ## Forget the environment and the caches (never the data folder)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

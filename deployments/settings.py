@@ -1,0 +1,285 @@
+"""Read the configuration: `APP__*` environment variables, once, frozen, and refused where they cannot be right.
+
+Levels are joined by `__`. Every secret may instead be named by a file (`APP__VAULT__TOKEN_FILE`), which keeps it out of the environment of
+every process that Ray starts. Secrets print as `**********`; an error never quotes a value.
+"""
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticUndefined
+
+PREFIX = "APP__"
+MIN_API_KEY_LENGTH = 16
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be right; the message says which variables, and why, one a line, without their values."""
+
+
+class Environment(StrEnum):
+    """Where the service runs: what is unsafe is refused in production."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _networks(text: str) -> str:
+    for network in filter(None, (part.strip() for part in text.split(","))):
+        ipaddress.ip_network(network)
+    return text
+
+
+class RateLimitSettings(_Section):
+    """The limit of each client (API key and address)."""
+
+    enabled: bool = Field(default=True, description="Limit requests")
+    requests_per_second: float = Field(default=10, gt=0, le=1_000_000, description="Sustained requests a second for one client")
+    burst_size: int = Field(default=10, ge=1, le=1_000_000, description="Requests that may come at once")
+
+
+class ServerSettings(_Section):
+    """What clients see."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for all")
+    port: Port = Field(default=3000, description="HTTP port")
+    grpc_port: Port | None = Field(default=None, description="gRPC port; HTTP port + 1 if not set")
+    api_key: SecretStr | None = Field(default=None, description="The key clients send as `X-Api-Key`; required unless unauthenticated")
+    api_key_file: Path | None = Field(default=None, description="File with the key")
+    previous_api_key: SecretStr | None = Field(default=None, description="A second key that is taken as well, while keys are exchanged")
+    previous_api_key_file: Path | None = Field(default=None, description="File with the second key")
+    allow_unauthenticated: bool = Field(default=False, description="Serve without a key; refused in production")
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        default="", description="Networks (CIDR, comma-separated) whose `X-Forwarded-For` is believed"
+    )
+    rate_limit: RateLimitSettings = RateLimitSettings()
+
+    @property
+    def effective_grpc_port(self) -> int:
+        """The gRPC port: `grpc_port`, or the HTTP port + 1."""
+        return self.grpc_port or self.port + 1
+
+
+class DatabaseSettings(_Section):
+    """PostgreSQL."""
+
+    url: SecretStr | None = Field(default=None, description="`postgresql://user:password@host:port/database`; `up` starts one if not set")
+    url_file: Path | None = Field(default=None, description="File with the URL")
+    pool_size: int = Field(default=20, ge=1, le=1000, description="Connections at most, a replica")
+    min_connections: int = Field(default=5, ge=0, le=1000, description="Connections kept open, a replica")
+    max_lifetime_secs: float = Field(default=600, gt=0, description="Seconds after which a connection is replaced")
+    idle_timeout_secs: float = Field(default=300, gt=0, description="Seconds after which an unused connection is closed")
+    acquire_timeout_secs: float = Field(default=5, gt=0, le=30, description="Seconds to wait for a connection; then 503")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min_connections > self.pool_size:
+            msg = "MIN_CONNECTIONS must not exceed POOL_SIZE"
+            raise ValueError(msg)
+        return self
+
+
+class VaultSettings(_Section):
+    """HashiCorp Vault or OpenBao, Transit engine."""
+
+    address: str | None = Field(default=None, pattern=r"^https?://", description="URL of Vault; `up` starts an OpenBao if not set")
+    token: SecretStr | None = Field(default=None, description="Token with the policy of `docs/vault/service.hcl`")
+    token_file: Path | None = Field(default=None, description="File with the token")
+    key_id: str = Field(default="wallet-master-key", pattern=r"^[A-Za-z0-9._-]{1,128}$", description="Name of the Transit key")
+    mount: str = Field(default="transit", pattern=r"^[A-Za-z0-9._/-]{1,128}$", description="Mount point of the Transit engine")
+    ca_file: Path | None = Field(default=None, description="CA certificates to trust for `https`")
+    deadline_secs: float = Field(default=10, gt=0, le=60, description="Seconds after which a call with all its retries ends in 503")
+
+
+class RedisSettings(_Section):
+    """Redis: shared limits and addresses. Without it each replica keeps its own."""
+
+    enabled: bool = Field(default=False, description="Use Redis; `up` turns it on")
+    url: SecretStr | None = Field(default=None, description="`redis://:password@host:port/0`; `up` starts one if not set")
+    url_file: Path | None = Field(default=None, description="File with the URL")
+    ttl_secs: int = Field(default=3600, ge=1, description="Seconds an address stays in Redis")
+
+
+class KeyringSettings(_Section):
+    """Seeds kept unlocked in a replica."""
+
+    max_seeds: int = Field(default=1000, ge=0, le=100_000, description="Seeds kept unlocked at most; 0 keeps none")
+    ttl_secs: float = Field(default=300, ge=0, le=86_400, description="Seconds a seed stays unlocked; 0 keeps none")
+
+
+class ReplicaSettings(_Section):
+    """Replicas of the service on Ray Serve; each uses one core."""
+
+    min: int = Field(default=2, ge=1, le=1000, description="Replicas at least")
+    max: int = Field(default=10, ge=1, le=1000, description="Replicas at most; on one machine never more than its cores, or `MIN`")
+    target_ongoing_requests: float = Field(default=16, gt=0, description="Requests in flight a replica at which more replicas are started")
+    max_ongoing_requests: int = Field(default=64, ge=1, description="Requests in flight a replica at most; beyond it 503")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min > self.max:
+            msg = "MIN must not exceed MAX"
+            raise ValueError(msg)
+        return self
+
+
+class LogSettings(_Section):
+    """Logs: JSON lines on standard output."""
+
+    level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`")
+
+
+class Settings(_Section):
+    """The configuration of a replica, and of the machine that runs one."""
+
+    env: Environment = Field(default=Environment.DEVELOPMENT, description="`development` or `production`")
+    data_dir: Path | None = Field(default=None, description="Folder of `up` for everything it keeps; the user's data home if not set")
+    metrics_dir: Path | None = Field(default=None, description="Folder in which the replicas of a node share their metrics; `up` sets it")
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    vault: VaultSettings = VaultSettings()
+    redis: RedisSettings = RedisSettings()
+    keyring: KeyringSettings = KeyringSettings()
+    replicas: ReplicaSettings = ReplicaSettings()
+    log: LogSettings = LogSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: its name, default as text, and meaning."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[Variable]:
+    """List every variable that is read, in the order of the README's table."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, _Section):
+            yield from variables(type(field.default), f"{prefix}{name.upper()}__")
+        else:
+            default = "" if field.default in (None, "", PydanticUndefined) else str(field.default).lower()
+            yield Variable(prefix + name.upper(), default, field.description or "")
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings, with every `*_FILE` read into the secret it stands for.
+
+    Raises:
+        ConfigurationError: A variable is unknown or malformed, a file cannot be read, or the combination is unsafe.
+    """
+    environ = os.environ if environ is None else environ
+    problems = list(_unknown(environ))
+    try:
+        settings = Settings.model_validate(_with_files(_nested(environ)))
+    except ValidationError as error:
+        problems += [f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False, include_url=False)]
+        raise ConfigurationError("\n".join(problems)) from None
+    problems += _unsafe(settings)
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return settings
+
+
+def require_dependencies(settings: Settings) -> Settings:
+    """Return settings that name everything a replica needs.
+
+    Raises:
+        ConfigurationError: A dependency is not configured, or there is no API key.
+    """
+    missing = {
+        "APP__DATABASE__URL": settings.database.url,
+        "APP__VAULT__ADDRESS": settings.vault.address,
+        "APP__VAULT__TOKEN": settings.vault.token,
+    }
+    problems = [f"{name}: is not set" for name, value in missing.items() if value is None]
+    if settings.server.api_key is None and not settings.server.allow_unauthenticated:
+        problems.append("APP__SERVER__API_KEY: is not set; without a key the service refuses to start")
+    if settings.redis.enabled and settings.redis.url is None:
+        problems.append("APP__REDIS__URL: is not set, but APP__REDIS__ENABLED is true")
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return settings
+
+
+def _nested(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Turn `APP__A__B=x` into `{"a": {"b": "x"}}`; empty values count as not set."""
+    tree: dict[str, Any] = {}
+    for variable in variables():
+        value = environ.get(variable.name, "")
+        if value:
+            *path, last = variable.name.removeprefix(PREFIX).lower().split("__")
+            branch = tree
+            for step in path:
+                branch = branch.setdefault(step, {})
+            branch[last] = value
+    return tree
+
+
+def _with_files(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read each `*_file` beside the secret it stands for."""
+    for name, value in list(tree.items()):
+        if isinstance(value, dict):
+            _with_files(value, (*path, name))
+        elif name.endswith("_file") and name != "ca_file":
+            secret = name.removesuffix("_file")
+            if secret in tree:
+                msg = f"{_variable((*path, name))}: {_variable((*path, secret))} is set as well; set one of the two"
+                raise ConfigurationError(msg)
+            tree[secret] = _read_secret(Path(value), _variable((*path, name)))
+    return tree
+
+
+def _read_secret(path: Path, variable: str) -> str:
+    try:
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{variable}: the file cannot be read ({getattr(error, 'strerror', None) or 'it is not text'})"
+        raise ConfigurationError(msg) from None
+    if not text:
+        msg = f"{variable}: the file is empty"
+        raise ConfigurationError(msg)
+    return text
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return PREFIX + "__".join(str(step) for step in location).upper()
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    known = [variable.name for variable in variables()]
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            yield f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _unsafe(settings: Settings) -> Iterator[str]:
+    production = settings.env is Environment.PRODUCTION
+    if production and settings.server.allow_unauthenticated:
+        yield "APP__SERVER__ALLOW_UNAUTHENTICATED: is refused when APP__ENV is production"
+    if production and settings.vault.address and settings.vault.address.startswith("http://") and not _is_loopback(settings.vault.address):
+        yield "APP__VAULT__ADDRESS: must be https when APP__ENV is production: mnemonics travel on it"
+    for name in ("api_key", "previous_api_key"):
+        key: SecretStr | None = getattr(settings.server, name)
+        if key is not None and len(key.get_secret_value()) < MIN_API_KEY_LENGTH:
+            yield f"APP__SERVER__{name.upper()}: must have at least {MIN_API_KEY_LENGTH} characters"
+
+
+def _is_loopback(url: str) -> bool:
+    host = url.split("://", 1)[1].split("/", 1)[0].rsplit(":", 1)[0].strip("[]")
+    return host == "localhost" or host.startswith("127.") or host == "::1"

@@ -1,0 +1,40 @@
+"""Serve wallets from one process: the ingress of the inline topology."""
+
+from contextlib import AsyncExitStack
+
+from fastapi import FastAPI
+
+from api.http import create_http_app
+from deployments.private_ports import close_handle_port
+from deployments.settings import load, require_dependencies
+from deployments.wiring import open_edge
+
+
+class WalletService:
+    """Authenticate, limit, decode, sign and audit, all in this process: no Ray call stands in a request's way."""
+
+    async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits the constructor of a deployment
+        """Read the settings from this replica's environment and open what they name.
+
+        Raises:
+            ConfigurationError: The settings cannot be right.
+            SchemaMismatchError: The database's schema is too old or too new for this version.
+        """
+        close_handle_port()
+        settings = require_dependencies(load())
+        self._resources = AsyncExitStack()
+        edge = await self._resources.enter_async_context(open_edge(settings))
+        self._app = create_http_app(edge)
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        """Give Serve the application to call; built here, so that nothing of it is pickled."""
+        return self._app
+
+    async def check_health(self) -> None:
+        """Answer Serve that the event loop runs, which is all that `/api/v1/health/live` says.
+
+        Never fails because a dependency is away: Serve would replace a replica that is well by one that is no better off.
+        """
+
+    async def __del__(self) -> None:
+        await self._resources.aclose()

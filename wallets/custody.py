@@ -1,0 +1,217 @@
+"""The service's use cases: create, import, find, derive, sign."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID
+
+from wallets import mnemonic as bip39
+from wallets.chains import CHAINS, chain_for
+from wallets.chains.base import Chain
+from wallets.derivation import DerivationScheme
+from wallets.encoding import unhex
+from wallets.errors import AddressNotFoundError, ConflictError, InvalidRequestError, NotFoundError, WalletError
+from wallets.keyring import Keyring, associated_data
+from wallets.model import (
+    Account,
+    Address,
+    AuditAction,
+    AuditEvent,
+    AuditStatus,
+    Caller,
+    ComponentHealth,
+    Page,
+    SigningRequest,
+    SigningResult,
+    Wallet,
+)
+from wallets.policy import Policy
+from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, WalletStore
+from wallets.secret import Mnemonic
+
+
+class Custody(Protocol):
+    """The whole service, as an interface. Every method may raise any `UnavailableError`."""
+
+    async def create_wallet(self, label: str, word_count: int, caller: Caller) -> Wallet:
+        """Make a wallet with a fresh mnemonic of 12 or 24 words.
+
+        Raises:
+            InvalidRequestError: The label or the number of words cannot be.
+        """
+        ...
+
+    async def import_wallet(self, label: str, mnemonic: Mnemonic, scheme: DerivationScheme, caller: Caller) -> Wallet:
+        """Make a wallet of a mnemonic that exists. The mnemonic is closed when this returns or raises.
+
+        Raises:
+            InvalidRequestError: The label cannot be.
+        """
+        ...
+
+    async def wallet(self, wallet_id: UUID) -> Wallet:
+        """Return one wallet.
+
+        Raises:
+            WalletNotFoundError: There is none.
+        """
+        ...
+
+    async def list_wallets(self, number: int, size: int) -> Page:
+        """Return page `number` (from 1) of `size` wallets, newest first."""
+        ...
+
+    async def address(self, account: Account, caller: Caller) -> Address:
+        """Return the account's address, deriving and remembering it the first time.
+
+        Raises:
+            UnsupportedNetworkError: The network is unknown.
+            WalletNotFoundError: There is no such wallet.
+        """
+        ...
+
+    async def accounts(self, address: str) -> Sequence[Account]:
+        """Return the accounts that have this address, in whichever form it is written.
+
+        Raises:
+            AddressNotFoundError: It was never derived here.
+        """
+        ...
+
+    async def sign(self, request: SigningRequest) -> SigningResult:
+        """Decode, check, sign, verify, audit; only then return.
+
+        Raises:
+            InvalidRequestError: The network, the transaction or the policy refuses.
+            WalletNotFoundError: There is no such wallet.
+        """
+        ...
+
+    async def health(self) -> Mapping[str, ComponentHealth]:
+        """Ask every component, at once, how it is; by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCustody:
+    """The use cases, in this process."""
+
+    store: WalletStore
+    addresses: AddressBook
+    cache: AddressCache
+    audit: AuditLog
+    encryption: KeyEncryption
+    keyring: Keyring
+    policy: Policy
+    components: Sequence[Component]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def create_wallet(self, label: str, word_count: int, caller: Caller) -> Wallet:
+        """See `Custody.create_wallet`."""
+        async with self._audited(AuditAction.WALLET_CREATE, None, caller, {"label": label, "mnemonic_length": word_count}):
+            wallet = self._new_wallet(label, DerivationScheme.STANDARD)
+            with bip39.generate(word_count) as mnemonic:
+                await self._keep(wallet, mnemonic, AuditAction.WALLET_CREATE, caller)
+        return wallet
+
+    async def import_wallet(self, label: str, mnemonic: Mnemonic, scheme: DerivationScheme, caller: Caller) -> Wallet:
+        """See `Custody.import_wallet`."""
+        async with self._audited(AuditAction.WALLET_IMPORT, None, caller, {"label": label, "scheme": scheme.value}):
+            with mnemonic:
+                wallet = self._new_wallet(label, scheme)
+                await self._keep(wallet, mnemonic, AuditAction.WALLET_IMPORT, caller)
+        return wallet
+
+    async def wallet(self, wallet_id: UUID) -> Wallet:
+        """See `Custody.wallet`."""
+        return await self.store.get(wallet_id)
+
+    async def list_wallets(self, number: int, size: int) -> Page:
+        """See `Custody.list_wallets`."""
+        return await self.store.page(number, size)
+
+    async def address(self, account: Account, caller: Caller) -> Address:
+        """See `Custody.address`."""
+        chain = chain_for(account.network)
+        text = await self.cache.get(account)
+        if text is None:
+            text = await self._derived_address(chain, account, caller)
+            await self.cache.put(account, text)
+        return Address(account, text, chain.forms(text))
+
+    async def accounts(self, address: str) -> Sequence[Account]:
+        """See `Custody.accounts`."""
+        texts = frozenset().union(*(chain.normalize(address) for chain in CHAINS.values()))
+        found = [account for text in sorted(texts) for account in await self.addresses.accounts(text)]
+        if not found:
+            msg = "this address was never derived here"
+            raise AddressNotFoundError(msg)
+        return found
+
+    async def sign(self, request: SigningRequest) -> SigningResult:
+        """See `Custody.sign`."""
+        account = request.account
+        details: dict[str, object] = {"network": account.network, "index": account.index}
+        async with self._audited(AuditAction.TRANSACTION_SIGN, account.wallet_id, request.caller, details):
+            chain = chain_for(account.network)
+            transaction = chain.decode(unhex(request.unsigned_tx))
+            details["intent"] = asdict(transaction.intent)
+            wallet = await self.store.get(account.wallet_id)
+            key = await self.keyring.key(wallet, chain, account.index)
+            address = chain.address(key.public_key, wallet.scheme)
+            self.policy.check(transaction, address)
+            signed = transaction.sign(key)
+            intent = replace(transaction.intent, sender=transaction.intent.sender or address)
+            details.update(tx_id=signed.tx_id, address=address)
+        event = self._event(AuditAction.TRANSACTION_SIGN, AuditStatus.OK, account.wallet_id, request.caller, details)
+        await self.audit.record(event)
+        return SigningResult(account, address, signed, intent)
+
+    async def health(self) -> Mapping[str, ComponentHealth]:
+        """See `Custody.health`."""
+        answers = await asyncio.gather(*(component.check() for component in self.components))
+        return {component.name: answer for component, answer in zip(self.components, answers, strict=True)}
+
+    def _new_wallet(self, label: str, scheme: DerivationScheme) -> Wallet:
+        return Wallet(uuid.uuid4(), label, scheme, self.now())
+
+    async def _keep(self, wallet: Wallet, mnemonic: Mnemonic, action: AuditAction, caller: Caller) -> None:
+        ciphertext = await self.encryption.encrypt(mnemonic, associated_data=associated_data(wallet))
+        details = {"label": wallet.label, "scheme": wallet.scheme.value}
+        await self.store.add(wallet, ciphertext, self._event(action, AuditStatus.OK, wallet.id, caller, details))
+
+    async def _derived_address(self, chain: Chain, account: Account, caller: Caller) -> str:
+        text = await self.addresses.lookup(account)
+        if text is not None:
+            return text
+        details = {"network": account.network, "index": account.index}
+        async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, details):
+            wallet = await self.store.get(account.wallet_id)
+            key = await self.keyring.key(wallet, chain, account.index)
+            text = chain.address(key.public_key, wallet.scheme)
+            event = self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, {**details, "address": text})
+            await self.addresses.add(account, text, event)
+        return text
+
+    def _event(
+        self, action: AuditAction, status: AuditStatus, wallet_id: UUID | None, caller: Caller, details: Mapping[str, object]
+    ) -> AuditEvent:
+        return AuditEvent(action, status, wallet_id, caller, self.now(), details)
+
+    @asynccontextmanager
+    async def _audited(
+        self, action: AuditAction, wallet_id: UUID | None, caller: Caller, details: Mapping[str, object]
+    ) -> AsyncIterator[None]:
+        """Leave an audit row of whatever ends the block other than success, before the error goes on to the client."""
+        try:
+            yield
+        except Exception as error:
+            refused = isinstance(error, InvalidRequestError | NotFoundError | ConflictError)
+            reason = str(error) if isinstance(error, WalletError) else "internal error"
+            status = AuditStatus.REFUSED if refused else AuditStatus.FAILED
+            await self.audit.record(self._event(action, status, wallet_id, caller, {**details, "reason": reason}))
+            raise

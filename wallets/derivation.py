@@ -1,0 +1,105 @@
+"""Walk from a seed to an account's key: BIP-32 on secp256k1, SLIP-0010 on ed25519, and what 1.0.8 did."""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from wallets.curves import Curve, add_scalars, private_key
+from wallets.errors import InvalidRequestError
+from wallets.secret import PrivateKey, Seed
+
+HARDENED = 0x80000000
+MAX_INDEX = HARDENED - 1
+
+_STEP = re.compile(r"(0|[1-9][0-9]{0,9})('?)")
+
+
+class DerivationScheme(StrEnum):
+    """How accounts come from the seed; named on the wallet and never changed."""
+
+    STANDARD = "standard"
+    """BIP-32 and SLIP-0010, as wallets in use derive."""
+    V1_0_8 = "v1_0_8"
+    """As crypto-wallets-service 1.0.8 did: ed25519 seeds are BIP-32 secp256k1 child keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class DerivationPath:
+    """A BIP-32 path: a tuple of uint32, hardened ones from 2^31 on.
+
+    >>> str(DerivationPath.parse("m/44'/60'/0'/0/7"))
+    "m/44'/60'/0'/0/7"
+    """
+
+    steps: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `m/44'/60'/0'/0/0`.
+
+        Raises:
+            InvalidRequestError: The text is no path, or a step is outside 0..2^31-1.
+        """
+        head, *tail = text.split("/")
+        if head != "m":
+            msg = "a derivation path starts with m"
+            raise InvalidRequestError(msg)
+        return cls(tuple(_parse_step(step) for step in tail))
+
+    def __str__(self) -> str:
+        return "/".join(["m", *(f"{step - HARDENED}'" if step >= HARDENED else str(step) for step in self.steps)])
+
+
+def _parse_step(text: str) -> int:
+    match = _STEP.fullmatch(text)
+    if match is None or int(match[1]) > MAX_INDEX:
+        msg = "a step of a derivation path is a number of 0..2^31-1, with ' when hardened"
+        raise InvalidRequestError(msg)
+    return int(match[1]) + (HARDENED if match[2] else 0)
+
+
+def derive(seed: Seed, path: DerivationPath, curve: Curve, scheme: DerivationScheme) -> PrivateKey:
+    """Derive the private key at `path`.
+
+    Raises:
+        InvalidRequestError: ed25519 has only hardened children (SLIP-0010) and the path has another; or, with a probability of 2^-127,
+            the child does not exist.
+    """
+    if curve is Curve.SECP256K1:
+        return private_key(curve, _bip32(seed, path))
+    if scheme is DerivationScheme.V1_0_8:
+        return private_key(curve, _bip32(seed, path))
+    return private_key(curve, _slip10_ed25519(seed, path))
+
+
+def _bip32(seed: Seed, path: DerivationPath) -> bytes:
+    """BIP-32, master key generation and CKDpriv."""
+    try:
+        node = _hmac_sha512(b"Bitcoin seed", seed.reveal())
+        key, chain_code = add_scalars(bytes(32), node[:32]), node[32:]
+        for step in path.steps:
+            parent = b"\0" + key if step >= HARDENED else private_key(Curve.SECP256K1, key).public_key
+            node = _hmac_sha512(chain_code, parent + step.to_bytes(4))
+            key, chain_code = add_scalars(node[:32], key), node[32:]
+    except ValueError as error:
+        msg = "there is no key at this derivation path"
+        raise InvalidRequestError(msg) from error
+    return key
+
+
+def _slip10_ed25519(seed: Seed, path: DerivationPath) -> bytes:
+    """SLIP-0010, ed25519."""
+    node = _hmac_sha512(b"ed25519 seed", seed.reveal())
+    for step in path.steps:
+        if step < HARDENED:
+            msg = "ed25519 has hardened children only"
+            raise InvalidRequestError(msg)
+        node = _hmac_sha512(node[32:], b"\0" + node[:32] + step.to_bytes(4))
+    return node[:32]
+
+
+def _hmac_sha512(key: bytes, data: bytes) -> bytes:
+    return hmac.digest(key, data, hashlib.sha512)

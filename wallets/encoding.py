@@ -1,0 +1,68 @@
+"""Read and write the text forms of bytes, each in exactly one way."""
+
+import re
+
+from wallets.errors import InvalidRequestError, MalformedTransactionError
+from wallets.hashes import double_sha256
+
+_HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2})+)")
+_BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BASE58_VALUES = {character: value for value, character in enumerate(_BASE58_ALPHABET)}
+
+
+def unhex(text: str) -> bytes:
+    """Return the bytes of a hex text, `0x` optional, either case.
+
+    Raises:
+        MalformedTransactionError: Empty, an odd number of digits, or another character.
+    """
+    match = _HEX.fullmatch(text)
+    if match is None:
+        msg = "unsigned_tx is not hex: an even number of digits 0-9 a-f, 0x optional"
+        raise MalformedTransactionError(msg)
+    return bytes.fromhex(match[1])
+
+
+def base58(data: bytes) -> str:
+    """Write bytes in Bitcoin's base58; leading zero bytes become leading ones."""
+    number = int.from_bytes(data)
+    digits = []
+    while number:
+        number, digit = divmod(number, 58)
+        digits.append(_BASE58_ALPHABET[digit])
+    zeros = len(data) - len(data.lstrip(b"\0"))
+    return "1" * zeros + "".join(reversed(digits))
+
+
+def unbase58(text: str, *, max_length: int = 128) -> bytes:
+    """Read base58.
+
+    Raises:
+        InvalidRequestError: A character outside the alphabet, or more than `max_length` characters (the work is quadratic).
+    """
+    if len(text) > max_length or not _BASE58_VALUES.keys() >= set(text):
+        msg = "the text is not base58"
+        raise InvalidRequestError(msg)
+    number = 0
+    for character in text:
+        number = number * 58 + _BASE58_VALUES[character]
+    zeros = len(text) - len(text.lstrip("1"))
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8)
+
+
+def base58check(payload: bytes) -> str:
+    """Write bytes in base58 with the first four bytes of their double SHA-256 behind them."""
+    return base58(payload + double_sha256(payload)[:4])
+
+
+def unbase58check(text: str) -> bytes:
+    """Read base58check.
+
+    Raises:
+        InvalidRequestError: Not base58, or the checksum does not fit.
+    """
+    data = unbase58(text)
+    if len(data) < 4 or double_sha256(data[:-4])[:4] != data[-4:]:
+        msg = "the base58check checksum does not fit"
+        raise InvalidRequestError(msg)
+    return data[:-4]

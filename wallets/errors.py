@@ -1,0 +1,82 @@
+"""Say what went wrong, in words that are safe to show a client.
+
+::
+
+    WalletError
+    ├── InvalidRequestError
+    │   ├── UnsupportedNetworkError
+    │   ├── MalformedTransactionError
+    │   ├── InvalidMnemonicError
+    │   └── PolicyViolationError
+    ├── NotFoundError
+    │   ├── WalletNotFoundError
+    │   └── AddressNotFoundError
+    ├── ConflictError
+    ├── CorruptCiphertextError
+    └── UnavailableError
+        ├── KeyEncryptionUnavailableError
+        ├── StoreUnavailableError
+        └── AuditUnavailableError
+
+Each takes the message and nothing else, so that it pickles. What status an error becomes is the edge's knowledge (`api.errors`).
+"""
+
+
+class WalletError(Exception):
+    """Never raised itself: the root of everything this service refuses or cannot do."""
+
+
+class InvalidRequestError(WalletError):
+    """The request asks for something that cannot be."""
+
+
+class UnsupportedNetworkError(InvalidRequestError):
+    """The network is not in the table of chains."""
+
+
+class MalformedTransactionError(InvalidRequestError):
+    """The bytes are not exactly one unsigned transaction of the network."""
+
+
+class InvalidMnemonicError(InvalidRequestError):
+    """The phrase is not a BIP-39 mnemonic of 12 to 24 English words."""
+
+
+class PolicyViolationError(InvalidRequestError):
+    """The transaction decodes, but the policy does not let this account sign it."""
+
+
+class NotFoundError(WalletError):
+    """What is asked for is not kept here."""
+
+
+class WalletNotFoundError(NotFoundError):
+    """No wallet has this id."""
+
+
+class AddressNotFoundError(NotFoundError):
+    """The address was never derived here."""
+
+
+class ConflictError(WalletError):
+    """The request contradicts one that was taken before."""
+
+
+class CorruptCiphertextError(WalletError):
+    """The stored ciphertext does not decrypt: tampered with, of another wallet, or under an unknown key."""
+
+
+class UnavailableError(WalletError):
+    """Something the service needs is away; the same request may succeed later."""
+
+
+class KeyEncryptionUnavailableError(UnavailableError):
+    """The key backend is away or its circuit is open."""
+
+
+class StoreUnavailableError(UnavailableError):
+    """The database is away."""
+
+
+class AuditUnavailableError(UnavailableError):
+    """The audit row could not be made durable, so nothing was released."""

@@ -1,0 +1,175 @@
+"""Name the values that pass between the rooms: frozen, checked once in the constructor, free of secrets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from wallets.derivation import MAX_INDEX, DerivationScheme
+from wallets.errors import InvalidRequestError
+
+MAX_LABEL_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """One seed under one label, as the world may see it. `label` is 1 to 100 printable characters."""
+
+    id: UUID
+    label: str
+    scheme: DerivationScheme
+    created_at: datetime
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.label) <= MAX_LABEL_LENGTH or not self.label.isprintable():
+            msg = f"a label has 1 to {MAX_LABEL_LENGTH} printable characters"
+            raise InvalidRequestError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One key's place: `index` is 0..2^31-1. The network is text, checked against `CHAINS` where it is used."""
+
+    wallet_id: UUID
+    network: str
+    index: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index <= MAX_INDEX:
+            msg = f"index must be 0..{MAX_INDEX}"
+            raise InvalidRequestError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An account's address as wallets show it, and the other forms of it that name the same account."""
+
+    account: Account
+    text: str
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the request's id, the client's address, and which API key it showed (an id, never the key)."""
+
+    request_id: str
+    ip_address: str
+    api_key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SigningRequest:
+    """What the caller wants signed. `unsigned_tx` is the text as received (hex): refusing it is part of the audited use case."""
+
+    account: Account
+    unsigned_tx: str
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Value that moves to one recipient. `amount` in base units of `asset`, which is `native` or a token contract's address."""
+
+    recipient: str
+    amount: int
+    asset: str = "native"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a transaction does, for people and policies.
+
+    `kind` is one of `transfer`, `token_transfer`, `contract_call`, `contract_creation` or the network's own name for it; `max_fee` the
+    upper bound in base units, None where the transaction does not bound it; `expires_at` seconds since 1970; `details` what only this
+    network has (nonce, memo, ...), as text or numbers.
+    """
+
+    network: str
+    kind: str
+    sender: str | None = None
+    transfers: tuple[Transfer, ...] = ()
+    max_fee: int | None = None
+    contract: str | None = None
+    method: str | None = None
+    expires_at: int | None = None
+    details: Mapping[str, str | int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """What a node accepts. `tx_id` is None where the first signature is not ours (a Solana fee payer elsewhere)."""
+
+    raw: bytes
+    tx_id: str | None
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SigningResult:
+    """A released signature: whose it is, what was signed, and what it does."""
+
+    account: Account
+    address: str
+    signed: SignedTransaction
+    intent: Intent
+
+
+class AuditAction(StrEnum):
+    """What was done, as `subject:action`."""
+
+    WALLET_CREATE = "wallet:create"
+    WALLET_IMPORT = "wallet:import"
+    ADDRESS_DERIVE = "address:derive"
+    TRANSACTION_SIGN = "transaction:sign"
+
+
+class AuditStatus(StrEnum):
+    """How it ended."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    """The request cannot be: malformed, unknown, against the policy."""
+    FAILED = "failed"
+    """The request could be, but something it needs was away or broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Who did what to which wallet, and how it ended. `details` holds text and numbers only, and no secret."""
+
+    action: AuditAction
+    status: AuditStatus
+    wallet_id: UUID | None
+    caller: Caller
+    at: datetime
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of wallets, newest first. `total` counts all wallets."""
+
+    wallets: tuple[Wallet, ...]
+    number: int
+    size: int
+    total: int
+
+
+class HealthStatus(StrEnum):
+    """How a component is. `degraded` still serves."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentHealth:
+    """One component's state, how long the question took in milliseconds, and what it says of itself."""
+
+    status: HealthStatus
+    latency_ms: float
+    details: Mapping[str, str | int | float] = field(default_factory=dict)

@@ -1,0 +1,44 @@
+"""Decide whether a decoded transaction may be signed by an account."""
+
+from typing import Protocol
+
+from wallets.chains.base import UnsignedTransaction
+from wallets.errors import PolicyViolationError
+
+
+class Policy(Protocol):
+    """May this be signed?"""
+
+    def check(self, transaction: UnsignedTransaction, address: str) -> None:
+        """Return if `address` may sign it.
+
+        Raises:
+            PolicyViolationError: It may not; the message says why.
+        """
+        ...
+
+
+class AllOf:
+    """Let pass what every one of its policies lets pass. Made of none it refuses everything: a forgotten list must not open the door."""
+
+    def __init__(self, *policies: Policy) -> None:
+        self._policies = policies
+
+    def check(self, transaction: UnsignedTransaction, address: str) -> None:
+        """See `Policy.check`."""
+        if not self._policies:
+            msg = "no policy is configured"
+            raise PolicyViolationError(msg)
+        for policy in self._policies:
+            policy.check(transaction, address)
+
+
+class NamesOurAccount:
+    """Let pass what names `address` among its signers, and formats that name none: there the signature itself names us."""
+
+    def check(self, transaction: UnsignedTransaction, address: str) -> None:
+        """See `Policy.check`."""
+        signers = transaction.signers
+        if signers and address not in signers:
+            msg = f"this account, {address}, is not among the transaction's signers: {', '.join(sorted(signers))}"
+            raise PolicyViolationError(msg)

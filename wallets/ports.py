@@ -1,0 +1,111 @@
+"""Ask the world for what the domain needs. Implementations are in `adapters`; one contract test runs on each."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from wallets.model import Account, AuditEvent, ComponentHealth, Page, Wallet
+from wallets.secret import Mnemonic
+
+
+class WalletStore(Protocol):
+    """Keep wallets. Every method raises `StoreUnavailableError` in bounded time when the store is away."""
+
+    async def add(self, wallet: Wallet, encrypted_mnemonic: str, event: AuditEvent) -> None:
+        """Keep a new wallet and its audit row: both or neither.
+
+        Raises:
+            ConflictError: A wallet with this id exists.
+        """
+        ...
+
+    async def get(self, wallet_id: UUID) -> Wallet:
+        """Return one wallet.
+
+        Raises:
+            WalletNotFoundError: There is none.
+        """
+        ...
+
+    async def encrypted_mnemonic(self, wallet_id: UUID) -> str:
+        """Return the wallet's ciphertext.
+
+        Raises:
+            WalletNotFoundError: There is none.
+        """
+        ...
+
+    async def page(self, number: int, size: int) -> Page:
+        """Return page `number` (from 1) of `size` wallets, newest first; empty past the last."""
+        ...
+
+
+class AddressBook(Protocol):
+    """Remember derived addresses. Every method raises `StoreUnavailableError` in bounded time when the store is away."""
+
+    async def lookup(self, account: Account) -> str | None:
+        """Return the account's address if it was derived before."""
+        ...
+
+    async def add(self, account: Account, address: str, event: AuditEvent) -> None:
+        """Remember an address and its audit row, both or neither; once remembered, do nothing and write no row."""
+        ...
+
+    async def accounts(self, address: str) -> Sequence[Account]:
+        """Return the accounts that have this address, oldest first; empty when it was never derived."""
+        ...
+
+
+class AuditLog(Protocol):
+    """Write down what was done."""
+
+    async def record(self, event: AuditEvent) -> None:
+        """Return when the row is durable.
+
+        Raises:
+            AuditUnavailableError: It could not be made so, in bounded time.
+        """
+        ...
+
+
+class KeyEncryption(Protocol):
+    """Encrypt mnemonics under a key that never leaves its backend (Vault Transit to us)."""
+
+    async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
+        """Return ciphertext that decrypts only with the same associated data.
+
+        Raises:
+            KeyEncryptionUnavailableError: The backend is away, in bounded time.
+        """
+        ...
+
+    async def decrypt(self, ciphertext: str, *, associated_data: bytes) -> Mnemonic:
+        """Return the mnemonic.
+
+        Raises:
+            CorruptCiphertextError: Tampered with, other associated data, or an unknown key.
+            KeyEncryptionUnavailableError: The backend is away, in bounded time.
+        """
+        ...
+
+
+class AddressCache(Protocol):
+    """Remember addresses for a while. Never raises: away is a miss."""
+
+    async def get(self, account: Account) -> str | None:
+        """Return the address if it is remembered."""
+        ...
+
+    async def put(self, account: Account, address: str) -> None:
+        """Remember it."""
+        ...
+
+
+class Component(Protocol):
+    """Something outside that can be asked how it is."""
+
+    name: str
+
+    async def check(self) -> ComponentHealth:
+        """Ask, in at most two seconds, without changing anything. Never raises."""
+        ...
