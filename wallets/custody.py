@@ -24,6 +24,7 @@ from wallets.model import (
     AuditStatus,
     Caller,
     ComponentHealth,
+    HealthStatus,
     Page,
     SigningRequest,
     SigningResult,
@@ -32,6 +33,9 @@ from wallets.model import (
 from wallets.policy import Policy
 from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, WalletStore
 from wallets.secret import Mnemonic
+
+HEALTH_CHECK_SECONDS = 2.0
+"""What a component has to say how it is."""
 
 
 class Custody(Protocol):
@@ -173,8 +177,10 @@ class LocalCustody:
 
     async def health(self) -> Mapping[str, ComponentHealth]:
         """See `Custody.health`."""
-        answers = await asyncio.gather(*(component.check() for component in self.components))
-        return {component.name: answer for component, answer in zip(self.components, answers, strict=True)}
+        checks = {component.name: asyncio.ensure_future(component.check()) for component in self.components}
+        if checks:
+            await asyncio.wait(checks.values(), timeout=HEALTH_CHECK_SECONDS)
+        return {name: _health_answer(check) for name, check in checks.items()}
 
     def _new_wallet(self, label: str, scheme: DerivationScheme) -> Wallet:
         return Wallet(uuid.uuid4(), label, scheme, self.now())
@@ -215,3 +221,11 @@ class LocalCustody:
             status = AuditStatus.REFUSED if refused else AuditStatus.FAILED
             await self.audit.record(self._event(action, status, wallet_id, caller, {**details, "reason": reason}))
             raise
+
+
+def _health_answer(check: asyncio.Future[ComponentHealth]) -> ComponentHealth:
+    """Return what a component said, or that it is in error if it raised or did not say anything in time: one must not hide the others."""
+    if check.done() and not check.cancelled() and check.exception() is None:
+        return check.result()
+    check.cancel()
+    return ComponentHealth(HealthStatus.ERROR, HEALTH_CHECK_SECONDS * 1000)

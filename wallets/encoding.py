@@ -66,3 +66,11 @@ def unbase58check(text: str) -> bytes:
         msg = "the base58check checksum does not fit"
         raise InvalidRequestError(msg)
     return data[:-4]
+
+
+def legible(text: str) -> str:
+    """Return a text that came out of a transaction with what is neither printable nor a line's end replaced by U+FFFD.
+
+    A zero character cannot be kept in PostgreSQL's JSON, and a writing-direction mark shows people another text than the one there is.
+    """
+    return "".join(character if character.isprintable() or character in "\n\u200d" else "\ufffd" for character in text)

@@ -1,17 +1,23 @@
 """List the chains. Adding one is a file beside this and a row here."""
 
 from wallets.chains.base import Chain
-from wallets.chains.evm import Evm
+from wallets.chains.evm import evm
+from wallets.chains.solana import Solana
+from wallets.chains.ton import Ton
+from wallets.chains.tron import Tron
 from wallets.errors import UnsupportedNetworkError
 
 _ROWS: tuple[Chain, ...] = (
-    Evm("eth", "Ethereum", chain_id=1),
-    Evm("bsc", "BNB Smart Chain", chain_id=56, symbol="BNB"),
-    Evm("polygon", "Polygon", chain_id=137, symbol="POL"),
-    Evm("arbitrum", "Arbitrum One", chain_id=42161),
-    Evm("optimism", "OP Mainnet", chain_id=10),
-    Evm("base", "Base", chain_id=8453),
-    Evm("avalanche", "Avalanche C-Chain", chain_id=43114, symbol="AVAX"),
+    evm("eth", title="Ethereum", symbol="ETH", chain_id=1),
+    evm("bsc", title="BNB Smart Chain", symbol="BNB", chain_id=56),
+    evm("polygon", title="Polygon PoS", symbol="POL", chain_id=137),
+    evm("arbitrum", title="Arbitrum One", symbol="ETH", chain_id=42161),
+    evm("optimism", title="OP Mainnet", symbol="ETH", chain_id=10, has_data_fee=True),
+    evm("base", title="Base", symbol="ETH", chain_id=8453, has_data_fee=True),
+    evm("avalanche", title="Avalanche C-Chain", symbol="AVAX", chain_id=43114),
+    Tron(),
+    Solana(),
+    Ton(),
 )
 
 CHAINS: dict[str, Chain] = {chain.network: chain for chain in _ROWS}

@@ -1,13 +1,14 @@
-"""Ethereum and the networks that are like it: legacy (EIP-155), EIP-2930 and EIP-1559 transactions.
+"""Ethereum and the networks that are made like it: `eth`, and each other one by its chain id."""
 
-What is decoded is what is hashed for signing: the transaction without its signature. A legacy transaction without a chain id (before
-EIP-155) is refused: its signature could be replayed on every other network.
-"""
-
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
-from wallets.chains import rlp
+from wallets.chains.evm_payload import LEGACY, TYPE_NAMES, Authorization, EvmPayload, decode_payload
+from wallets.chains.rlp import encode_list, encode_uint
+from wallets.chains.token_calls import CallMeaning, read_call, recipient_warnings
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
 from wallets.errors import MalformedTransactionError
@@ -16,207 +17,168 @@ from wallets.model import Intent, SignedTransaction, Transfer
 from wallets.secret import PrivateKey
 
 _PATH = "m/44'/60'/0'/0/{index}"
-_ZERO = "0x" + "00" * 20
-_UNLIMITED = 2**255
-
-_LEGACY = ("nonce", "gas_price", "gas_limit", "to", "value", "data", "chain_id", "zero", "zero")
-_EIP_2930 = ("chain_id", "nonce", "gas_price", "gas_limit", "to", "value", "data", "access_list")
-_EIP_1559 = ("chain_id", "nonce", "max_priority_fee_per_gas", "max_fee_per_gas", "gas_limit", "to", "value", "data", "access_list")
-_FIELDS = {b"": _LEGACY, b"\x01": _EIP_2930, b"\x02": _EIP_1559}
-_BITS = {
-    "nonce": 64,
-    "gas_limit": 64,
-    "chain_id": 256,
-    "gas_price": 256,
-    "max_fee_per_gas": 256,
-    "max_priority_fee_per_gas": 256,
-    "value": 256,
-}
-
-
-def checksum(address: bytes) -> str:
-    """Write 20 bytes with the checksum of EIP-55 in the case of the letters."""
-    text = address.hex()
-    digest = keccak256(text.encode()).hex()
-    return "0x" + "".join(letter.upper() if nibble >= "8" else letter for letter, nibble in zip(text, digest, strict=False))
-
-
-@dataclass(frozen=True, slots=True)
-class EvmTransaction:
-    """A decoded transaction: its EIP-2718 type, its fields without the signature, and what it does."""
-
-    type: bytes
-    fields: list[rlp.Item]
-    chain_id: int
-    intent: Intent
-    signers: frozenset[str] = frozenset()
-
-    def sign(self, key: PrivateKey) -> SignedTransaction:
-        """See `UnsignedTransaction.sign`."""
-        signature = sign_secp256k1(key, keccak256(self.type + rlp.encode(self.fields)))
-        r, s, parity = int.from_bytes(signature[:32]), int.from_bytes(signature[32:64]), signature[64]
-        if self.type:
-            fields, v = self.fields, parity
-        else:
-            fields, v = self.fields[:6], self.chain_id * 2 + 35 + parity
-        raw = self.type + rlp.encode([*fields, rlp.integer(v), rlp.integer(r), rlp.integer(s)])
-        return SignedTransaction(raw, "0x" + keccak256(raw).hex(), signature)
+_PATHS = MappingProxyType({DerivationScheme.STANDARD: _PATH, DerivationScheme.V1_0_8: _PATH})
+_ADDRESS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40})")
+_GAS_PER_BLOB = 2**17  # EIP-4844
+_WORD_HEADS = (bytes(12),)
+_SHOWN_AUTHORIZATIONS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Evm:
-    """One EVM network, told from the others by its chain id."""
+    """One EVM network. `has_data_fee`: it charges for publishing the data beside the gas, which no field of a transaction bounds."""
 
     network: str
     title: str
+    symbol: str
     chain_id: int
-    symbol: str = "ETH"
-    decimals: int = 18
-    hex_prefix: str = "0x"
+    has_data_fee: bool = False
     curve: Curve = Curve.SECP256K1
+    hex_prefix: str = "0x"
+    decimals: int = 18
 
     @property
     def paths(self) -> Mapping[DerivationScheme, str]:
-        """See `Chain.paths` (BIP-44, coin type 60 on every EVM network)."""
-        return {DerivationScheme.STANDARD: _PATH, DerivationScheme.V1_0_8: _PATH}
+        """The account paths: the same for every EVM network, so that one key has one address on all of them."""
+        return _PATHS
 
-    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:  # noqa: ARG002  # the same under every scheme
-        """See `Chain.address`."""
-        return checksum(keccak256(uncompressed(public_key))[12:])
+    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:  # noqa: ARG002  # both schemes write addresses alike
+        """Return the EIP-55 address of a 33-byte compressed public key."""
+        return _address_of(public_key)
 
-    def forms(self, address: str) -> Mapping[str, str]:  # noqa: ARG002  # there is one form
-        """See `Chain.forms`."""
+    def forms(self, address: str) -> Mapping[str, str]:  # noqa: ARG002  # there are none
+        """Return nothing: an address has one form."""
         return {}
 
     def normalize(self, text: str) -> frozenset[str]:
-        """See `Chain.normalize`. Text in mixed case must have the right checksum (EIP-55)."""
-        digits = text.removeprefix("0x")
-        try:
-            written = checksum(bytes.fromhex(digits)) if len(digits) == 40 else ""
-        except ValueError:
+        """Return the EIP-55 text of 40 hex digits, `0x` optional; nothing where mixed case does not fit its checksum."""
+        match = _ADDRESS.fullmatch(text)
+        if match is None:
             return frozenset()
-        known = written and (digits in {digits.lower(), digits.upper()} or "0x" + digits == written)
-        return frozenset({written}) if known else frozenset()
+        digits = match[1]
+        address = checksummed(bytes.fromhex(digits))
+        is_mixed = digits not in {digits.lower(), digits.upper()}
+        return frozenset() if is_mixed and digits != address[2:] else frozenset({address})
 
-    def decode(self, unsigned_tx: bytes) -> EvmTransaction:
-        """See `Chain.decode`."""
-        kind = unsigned_tx[:1] if unsigned_tx[:1] < b"\x80" else b""
-        if kind not in _FIELDS:
-            msg = f"transactions of type 0x{kind.hex()} are not supported (byte 0); known are legacy, 0x01 and 0x02"
+    def decode(self, unsigned_tx: bytes) -> "EvmTransaction":
+        """Decode an unsigned transaction of this network; see `wallets.chains.evm_payload` for its forms.
+
+        Raises:
+            MalformedTransactionError: It is none, is not canonical, is signed already, or names another chain id.
+        """
+        payload = decode_payload(unsigned_tx)
+        if payload.chain_id != self.chain_id:
+            msg = f"the transaction is for chain id {payload.chain_id}, but {self.network} has {self.chain_id}"
             raise MalformedTransactionError(msg)
-        items = rlp.decode(unsigned_tx, len(kind))
-        names = _FIELDS[kind]
-        if not isinstance(items, list) or len(items) != len(names):
-            raise MalformedTransactionError(_wrong_count(kind, items))
-        values = {name: _value(name, item) for name, item in zip(names, items, strict=True)}
-        if values["chain_id"] != self.chain_id:
-            msg = f"the transaction is for chain id {values['chain_id']}, but {self.network} has {self.chain_id}"
-            raise MalformedTransactionError(msg)
-        return EvmTransaction(kind, items, self.chain_id, self._intent(values))
-
-    def _intent(self, values: Mapping[str, object]) -> Intent:
-        price, priority = values.get("max_fee_per_gas", values.get("gas_price")), values.get("max_priority_fee_per_gas", 0)
-        gas, to, value, data = values["gas_limit"], values["to"], values["value"], values["data"]
-        nonce = values["nonce"]
-        assert isinstance(price, int)
-        assert isinstance(priority, int)
-        assert isinstance(gas, int)
-        assert isinstance(value, int)
-        assert isinstance(nonce, int)
-        assert isinstance(to, bytes)
-        assert isinstance(data, bytes)
-        if priority > price:
-            msg = "max_priority_fee_per_gas is above max_fee_per_gas"
-            raise MalformedTransactionError(msg)
-        intent = _effect(self.network, to, value, data)
-        return replace(intent, max_fee=gas * price, details={**intent.details, "nonce": nonce})
+        return EvmTransaction(unsigned_tx, payload, _intent(self, payload))
 
 
-def _effect(network: str, to: bytes, value: int, data: bytes) -> Intent:
-    """Say what a call of `to` with `data` does, as far as it can be known from the bytes."""
-    recipient = checksum(to) if to else ""
-    moved = (Transfer(recipient, value),) if value and to else ()
-    if not to:
-        return Intent(network, "contract_creation", details={"value": value})
-    if not data:
-        warnings = ("the recipient is the zero address",) if recipient == _ZERO else ()
-        return Intent(network, "transfer", transfers=(Transfer(recipient, value),), warnings=warnings)
-    word = _erc20_words(data)
-    if word is not None and data[:4].hex() == "a9059cbb":
-        tokens = (*moved, Transfer(word[0], word[1], recipient))
-        return Intent(network, "token_transfer", transfers=tokens, contract=recipient, method="transfer(address,uint256)")
-    if word is not None and data[:4].hex() == "095ea7b3":
-        warnings = ("the approval is unlimited",) if word[1] >= _UNLIMITED else ()
-        details: dict[str, str | int] = {"spender": word[0], "allowance": word[1]}
-        method = "approve(address,uint256)"
-        return Intent(network, "contract_call", transfers=moved, contract=recipient, method=method, details=details, warnings=warnings)
-    warnings = (f"the call 0x{data[:4].hex()} is unknown: what it does cannot be shown",)
-    return Intent(network, "contract_call", transfers=moved, contract=recipient, warnings=warnings)
+def evm(network: str, *, title: str, symbol: str, chain_id: int, has_data_fee: bool = False) -> Evm:
+    """Make the row of an EVM network."""
+    return Evm(network, title, symbol, chain_id, has_data_fee)
 
 
-def _erc20_words(data: bytes) -> tuple[str, int] | None:
-    """Return the address and the number of a call with exactly these two arguments (Solidity ABI)."""
-    if len(data) != 68 or any(data[4:16]):
-        return None
-    return checksum(data[16:36]), int.from_bytes(data[36:])
+@dataclass(frozen=True, slots=True)
+class EvmTransaction:
+    """An unsigned EVM transaction. It names no signer: whoever signs it is the sender."""
+
+    unsigned_tx: bytes
+    payload: EvmPayload
+    intent: Intent
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """Return nothing: the format names no signer."""
+        return frozenset()
+
+    def sign(self, key: PrivateKey) -> SignedTransaction:
+        """Sign; `signature` is r||s||y parity, 65 bytes, and `tx_id` the Keccak-256 of the signed transaction.
+
+        Raises:
+            SignatureFaultError: The signature does not verify.
+        """
+        signature = sign_secp256k1(key, keccak256(self.unsigned_tx))
+        kind, y_parity = self.payload.type, signature[64]
+        v = self.payload.chain_id * 2 + 35 + y_parity if kind == LEGACY else y_parity  # EIP-155, EIP-2718
+        r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:64])
+        head = b"" if kind == LEGACY else bytes([kind])
+        raw = head + encode_list(self.payload.items + encode_uint(v) + encode_uint(r) + encode_uint(s))
+        return SignedTransaction(raw, "0x" + keccak256(raw).hex(), signature)
 
 
-def _value(name: str, item: rlp.Item) -> object:
-    """Read one field.
-
-    Raises:
-        MalformedTransactionError: Of the wrong kind, or out of range.
-    """
-    if name == "access_list":
-        return _access_list(item)
-    if isinstance(item, list):
-        msg = f"{name} is a list"
-        raise MalformedTransactionError(msg)
-    if name == "data":
-        return item
-    if name == "to":
-        if len(item) not in {0, 20}:
-            msg = f"to has {len(item)} bytes; an address has 20, a contract creation none"
-            raise MalformedTransactionError(msg)
-        return item
-    if item[:1] == b"\0":
-        msg = f"{name} is not canonical: a number has no leading zero bytes"
-        raise MalformedTransactionError(msg)
-    if name == "zero":
-        if item:
-            msg = "the transaction is signed already: the two items behind the chain id must be zero"
-            raise MalformedTransactionError(msg)
-        return 0
-    number = int.from_bytes(item)
-    if number.bit_length() > _BITS[name]:
-        msg = f"{name} has more than {_BITS[name]} bits"
-        raise MalformedTransactionError(msg)
-    return number
+@lru_cache(maxsize=4096)
+def _address_of(public_key: bytes) -> str:
+    return checksummed(keccak256(uncompressed(public_key))[-20:])
 
 
-def _access_list(item: rlp.Item) -> object:
-    """Check an access list (EIP-2930): pairs of an address and a list of 32-byte keys."""
-    fits = isinstance(item, list) and all(_is_access_entry(entry) for entry in item)
-    if not fits:
-        msg = "access_list is not a list of [20-byte address, [32-byte keys]]"
-        raise MalformedTransactionError(msg)
-    return item
+@lru_cache(maxsize=4096)
+def checksummed(address: bytes) -> str:
+    """Write 20 bytes as an address with its checksum in the case of its letters (EIP-55)."""
+    digits = address.hex()
+    marks = keccak256(digits.encode()).hex()
+    return "0x" + "".join(digit.upper() if mark >= "8" else digit for digit, mark in zip(digits, marks, strict=False))
 
 
-def _is_access_entry(entry: rlp.Item) -> bool:
-    if not isinstance(entry, list) or len(entry) != 2:
-        return False
-    address, keys = entry
-    if not isinstance(address, bytes) or len(address) != 20 or not isinstance(keys, list):
-        return False
-    return all(isinstance(key, bytes) and len(key) == 32 for key in keys)
+def _intent(chain: Evm, payload: EvmPayload) -> Intent:
+    to = checksummed(payload.to) if payload.to else None
+    meaning = _meaning(payload, to)
+    max_fee = payload.gas_limit * payload.max_fee_per_gas + len(payload.blob_hashes) * _GAS_PER_BLOB * payload.max_fee_per_blob_gas
+    details = {**_details(payload), **meaning.details}
+    if chain.has_data_fee:
+        details["max_execution_fee"] = str(max_fee)
+    return Intent(
+        chain.network,
+        meaning.kind,
+        transfers=meaning.transfers,
+        max_fee=None if chain.has_data_fee else max_fee,
+        contract=None if meaning.kind == "transfer" else to,
+        method=meaning.method,
+        details=details,
+        warnings=meaning.warnings + _authorization_warnings(payload.authorizations),
+    )
 
 
-def _wrong_count(kind: bytes, items: rlp.Item) -> str:
-    if not isinstance(items, list):
-        return "the transaction is not a list"
-    if not kind and len(items) == 6:
-        return "a legacy transaction without chain id (before EIP-155) could be replayed on other networks and is refused"
-    if kind and len(items) == len(_FIELDS[kind]) + 3:
-        return "the transaction is signed already"
-    return f"the transaction has {len(items)} items instead of {len(_FIELDS[kind])}"
+def _meaning(payload: EvmPayload, to: str | None) -> CallMeaning:
+    native = (Transfer(to or "", payload.value),)
+    if to is None:
+        warnings = () if payload.data else ("neither a recipient nor code: an empty contract would be created",)
+        details: dict[str, str | int] = {"data_bytes": len(payload.data), "value": str(payload.value)}
+        return CallMeaning("contract_creation", details=details, warnings=warnings)
+    if not payload.data:
+        return CallMeaning("transfer", transfers=native, warnings=recipient_warnings(payload.to))
+    call = read_call(payload.data, to, checksummed, address_heads=_WORD_HEADS)
+    if not payload.value:
+        return call
+    return CallMeaning(call.kind, call.method, native + call.transfers, call.details, call.warnings + recipient_warnings(payload.to))
+
+
+def _details(payload: EvmPayload) -> dict[str, str | int]:
+    details: dict[str, str | int] = {
+        "type": TYPE_NAMES[payload.type],
+        "chain_id": payload.chain_id,
+        "nonce": payload.nonce,
+        "gas_limit": payload.gas_limit,
+    }
+    if payload.max_priority_fee_per_gas is None:
+        details["gas_price"] = str(payload.max_fee_per_gas)
+    else:
+        details["max_fee_per_gas"] = str(payload.max_fee_per_gas)
+        details["max_priority_fee_per_gas"] = str(payload.max_priority_fee_per_gas)
+    if payload.access_list_entries:
+        details["access_list_entries"] = payload.access_list_entries
+    if payload.blob_hashes:
+        details["blobs"] = len(payload.blob_hashes)
+        details["max_fee_per_blob_gas"] = str(payload.max_fee_per_blob_gas)
+    if payload.authorizations:
+        details["authorizations"] = len(payload.authorizations)
+    return details
+
+
+def _authorization_warnings(items: tuple[Authorization, ...]) -> tuple[str, ...]:
+    shown = tuple(_authorization_warning(item) for item in items[:_SHOWN_AUTHORIZATIONS])
+    return (*shown, f"{len(items) - len(shown)} more authorizations") if len(items) > len(shown) else shown
+
+
+def _authorization_warning(item: Authorization) -> str:
+    place = "every chain" if item.chain_id == 0 else f"chain {item.chain_id}"
+    return f"hands an account (its nonce {item.nonce}, on {place}) over to the code of {checksummed(item.address)}"

@@ -1,0 +1,95 @@
+"""Say what a whole Solana message does, and what it can cost."""
+
+from collections.abc import Sequence
+
+from wallets.chains.solana.message import Message
+from wallets.chains.solana.programs import PRECOMPILES, Effect, Kind, effect_of
+from wallets.encoding import base58, legible
+from wallets.errors import MalformedTransactionError
+from wallets.model import Intent
+
+LAMPORTS_PER_SIGNATURE = 5_000
+MAX_COMPUTE_UNITS = 1_400_000
+DEFAULT_INSTRUCTION_COMPUTE_UNITS = 200_000
+_MICRO = 1_000_000
+
+_KINDS = tuple(Kind)
+
+
+def read_intent(message: Message) -> Intent:
+    """Say what the message does.
+
+    Recipients of tokens are token accounts, as the transaction names them. An account from a lookup table is written `table[index]`:
+    which key that is, only the network knows.
+
+    Raises:
+        MalformedTransactionError: A known instruction is not in its layout, or the compute budget is set twice.
+    """
+    effects = [effect_of(message, instruction, number) for number, instruction in enumerate(message.instructions, start=1)]
+    limits = _limits(effects)
+    kind = min((effect.kind for effect in effects), key=_KINDS.index, default=Kind.MEMO)
+    # The instruction that gives the transaction its kind; compute-budget instructions usually stand before it.
+    main = next((effect for effect in effects if effect.kind is kind), None)
+    return Intent(
+        network="sol",
+        kind=kind,
+        sender=_sender(message, effects),
+        transfers=tuple(transfer for effect in effects for transfer in effect.transfers),
+        max_fee=_max_fee(message, limits),
+        contract=main.name if main and kind is Kind.CONTRACT_CALL else None,
+        method=main.name if main and kind is not Kind.CONTRACT_CALL else None,
+        details=_details(message, effects, limits),
+        warnings=_warnings(message, effects),
+    )
+
+
+def _limits(effects: Sequence[Effect]) -> dict[str, int]:
+    limits: dict[str, int] = {}
+    for effect in effects:
+        if limits.keys() & effect.limits.keys():
+            msg = f"{effect.name} is set twice"
+            raise MalformedTransactionError(msg)
+        limits.update(effect.limits)
+    return limits
+
+
+def _sender(message: Message, effects: Sequence[Effect]) -> str:
+    """Whose funds move, if they are one account's; else who pays the fee."""
+    payers = {effect.payer for effect in effects if effect.transfers and effect.payer}
+    return payers.pop() if len(payers) == 1 else base58(message.keys[0])
+
+
+def _max_fee(message: Message, limits: dict[str, int]) -> int:
+    """Base fee of every signature, also those that precompiled programs verify, and the priority fee, which is paid on the limit.
+
+    Without a limit the runtime allows 200,000 units an instruction, less for its built-in programs (SIMD-0170): an upper bound.
+    """
+    precompiled = [each.data[0] for each in message.instructions if each.data and message.account(each.program) in PRECOMPILES]
+    default = DEFAULT_INSTRUCTION_COMPUTE_UNITS * len(message.instructions)
+    units = min(limits.get("compute_unit_limit", default), MAX_COMPUTE_UNITS)
+    priority = -(-limits.get("compute_unit_price", 0) * units // _MICRO)
+    return LAMPORTS_PER_SIGNATURE * (message.signer_count + sum(precompiled)) + priority
+
+
+def _details(message: Message, effects: Sequence[Effect], limits: dict[str, int]) -> dict[str, str | int]:
+    details: dict[str, str | int] = {
+        "version": message.version,
+        "fee_payer": base58(message.keys[0]),
+        "recent_blockhash": base58(message.blockhash),
+        "signatures": message.signer_count,
+        "instructions": ", ".join(effect.name for effect in effects),
+        **limits,
+    }
+    memos = [effect.memo for effect in effects if effect.memo is not None]
+    if memos:
+        details["memo"] = legible("\n".join(memos))
+    return details
+
+
+def _warnings(message: Message, effects: Sequence[Effect]) -> tuple[str, ...]:
+    warnings = [warning for effect in effects for warning in effect.warnings]
+    if not effects:
+        warnings.append("the transaction has no instructions: it does nothing but pay its fee")
+    if message.lookups:
+        warnings.append("accounts written as table[index] come from lookup tables, whose contents are not in the transaction")
+    return tuple(warnings)

@@ -1,0 +1,149 @@
+"""Address, decode and sign on TON, for the wallet contract v4r2 in the base workchain.
+
+A client sends the bag of the one cell that the contract verifies; it gets the bag of the external message that a node takes.
+Sources: the TON documentation, TEP-2 (addresses), TEP-467 (normalised message hash), `ton-blockchain/wallet-contract`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from wallets.chains.ton.address import Address
+from wallets.chains.ton.boc import Builder, Cell, decode, encode
+from wallets.chains.ton.message import Effect, Kind, effect_of
+from wallets.chains.ton.wallet import Order, WalletContract, WalletV4R2
+from wallets.curves import Curve, sign_ed25519
+from wallets.derivation import DerivationScheme
+from wallets.errors import InvalidRequestError, MalformedTransactionError
+from wallets.model import Intent, SignedTransaction
+from wallets.secret import PrivateKey
+
+MAX_UNSIGNED_BYTES = 60_000
+"""A node takes external messages of 65,535 bytes: what is left is more than signature, header, code and longer references need."""
+MAX_UNSIGNED_DEPTH = 511
+"""A node takes external messages 512 deep, and the payload is one deeper in it."""
+
+_PATHS = MappingProxyType(
+    {
+        DerivationScheme.STANDARD: "m/44'/607'/{index}'",  # SLIP-0010
+        DerivationScheme.V1_0_8: "m/44'/607'/0'/0/{index}",  # BIP-32 on secp256k1
+    }
+)
+_BASE_WORKCHAIN = 0
+_KINDS = tuple(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class TonTransaction:
+    """A payload for the wallet contract."""
+
+    contract: WalletContract
+    payload: Cell
+    order: Order
+    intent: Intent
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """See `UnsignedTransaction.signers`: a payload names nobody; the signature chooses the wallet."""
+        return frozenset()
+
+    def sign(self, key: PrivateKey) -> SignedTransaction:
+        """See `UnsignedTransaction.sign`: the external message to this key's wallet, with its initial state while `seqno` is 0.
+
+        The id is the normalised hash (TEP-467), in hexadecimal: explorers and indexes find the transaction by it.
+        """
+        state = self.contract.state_init(key.public_key)
+        wallet = Address(_BASE_WORKCHAIN, state.hash)
+        signature = sign_ed25519(key, self.payload.hash)
+        body = self.contract.body(self.payload, signature)
+        normalized = _external(wallet, None, body)
+        message = normalized if self.order.seqno else _external(wallet, state, body)
+        return SignedTransaction(encode(message), normalized.hash.hex(), signature)
+
+
+@dataclass(frozen=True, slots=True)
+class Ton:
+    """TON. Addresses are shown non-bounceable, as wallets do; those taken over from 1.0.8 stay bounceable."""
+
+    network: str = "ton"
+    title: str = "TON"
+    curve: Curve = Curve.ED25519
+    hex_prefix: str = ""
+    symbol: str = "TON"
+    decimals: int = 9
+    contract: WalletContract = field(default_factory=WalletV4R2)
+
+    @property
+    def paths(self) -> Mapping[DerivationScheme, str]:
+        """See `Chain.paths`."""
+        return _PATHS
+
+    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:
+        """See `Chain.address`."""
+        address = Address(_BASE_WORKCHAIN, self.contract.state_init(public_key).hash)
+        return address.bounceable if scheme is DerivationScheme.V1_0_8 else address.non_bounceable
+
+    def forms(self, address: str) -> Mapping[str, str]:
+        """See `Chain.forms`."""
+        parsed = Address.parse(address)
+        return {
+            "bounceable": parsed.bounceable,
+            "non_bounceable": parsed.non_bounceable,
+            "raw": parsed.raw,
+            "testnet_bounceable": parsed.testnet_bounceable,
+            "testnet_non_bounceable": parsed.testnet_non_bounceable,
+        }
+
+    def normalize(self, text: str) -> frozenset[str]:
+        """See `Chain.normalize`."""
+        try:
+            address = Address.parse(text)
+        except InvalidRequestError:
+            return frozenset()
+        return frozenset({address.bounceable, address.non_bounceable})
+
+    def decode(self, unsigned_tx: bytes) -> TonTransaction:
+        """See `Chain.decode`."""
+        if len(unsigned_tx) > MAX_UNSIGNED_BYTES:
+            msg = f"unsigned_tx has {len(unsigned_tx)} bytes; signed it would be more than a node takes above {MAX_UNSIGNED_BYTES}"
+            raise MalformedTransactionError(msg)
+        payload = decode(unsigned_tx).root
+        if payload.depth > MAX_UNSIGNED_DEPTH:
+            msg = f"the payload is {payload.depth} cells deep; a node takes {MAX_UNSIGNED_DEPTH}"
+            raise MalformedTransactionError(msg)
+        order = self.contract.read(payload)
+        return TonTransaction(self.contract, payload, order, _intent(self.network, order))
+
+
+def _external(wallet: Address, state: Cell | None, body: Cell) -> Cell:
+    """Make the external message: no source, no import fee, state and body as references, so that without a state it is normalised."""
+    builder = Builder().uint(0b10, 2).uint(0b00, 2).uint(0b100, 3).uint(wallet.workchain, 8).octets(wallet.account).uint(0, 4)
+    if state is None:
+        builder.uint(0b0, 1)
+    else:
+        builder.uint(0b11, 2).ref(state)
+    return builder.uint(0b1, 1).ref(body).cell()
+
+
+def _intent(network: str, order: Order) -> Intent:
+    names = [f"message {number}" for number in range(1, len(order.messages) + 1)]
+    effects = [effect_of(message, name) for message, name in zip(order.messages, names, strict=True)]
+    kind = min((effect.kind for effect in effects), key=_KINDS.index)
+    main = next(effect for effect in effects if effect.kind is kind)
+    return Intent(
+        network=network,
+        kind=kind,
+        transfers=tuple(transfer for effect in effects for transfer in effect.transfers),
+        contract=main.contract,
+        method=main.method,
+        expires_at=order.valid_until,
+        details={"seqno": order.seqno, "messages": len(effects), **_message_details(effects)},
+        warnings=tuple(warning for effect in effects for warning in effect.warnings),
+    )
+
+
+def _message_details(effects: list[Effect]) -> dict[str, str | int]:
+    """Return what each message adds, under its number where there are several."""
+    if len(effects) == 1:
+        return dict(effects[0].details)
+    return {f"{name}_{number}": value for number, effect in enumerate(effects, start=1) for name, value in effect.details.items()}

@@ -1,0 +1,232 @@
+"""Read the messages a wallet contract sends, and say what they do.
+
+Sources: `block.tlb` of the node (MessageRelaxed, StateInit), TEP-74 (jetton transfer), the TON documentation on send modes and comments.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from wallets.chains.ton.address import WORKCHAINS, Address
+from wallets.chains.ton.boc import Builder, Cell, Slice
+from wallets.encoding import legible
+from wallets.model import Transfer
+
+COMMENT = 0
+JETTON_TRANSFER = 0x0F8A7EA5
+
+PAY_FEES_SEPARATELY = 1
+IGNORE_ERRORS = 2
+BOUNCE_ON_ACTION_FAILURE = 16
+DESTROY_IF_EMPTY = 32
+CARRY_ALL_BALANCE = 128
+_KNOWN_MODES = PAY_FEES_SEPARATELY | IGNORE_ERRORS | BOUNCE_ON_ACTION_FAILURE | DESTROY_IF_EMPTY | CARRY_ALL_BALANCE
+
+
+class Kind(StrEnum):
+    """What a message is about; the weightiest of a transaction names it, so they stand in that order."""
+
+    CONTRACT_CALL = "contract_call"
+    CONTRACT_CREATION = "contract_creation"
+    TOKEN_TRANSFER = "token_transfer"  # noqa: S105  # no password
+    TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one message does. `contract` and `method` where it calls one."""
+
+    kind: Kind
+    transfers: tuple[Transfer, ...]
+    contract: str | None = None
+    method: str | None = None
+    details: Mapping[str, str | int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutMessage:
+    """An internal message to be sent. `value` in nanotons; `deploys` tells whether it carries the destination's initial state."""
+
+    mode: int
+    destination: Address
+    bounce: bool
+    value: int
+    deploys: bool
+    body: Slice
+
+    @property
+    def recipient(self) -> str:
+        """The destination in the form that says whether the message bounces."""
+        return self.destination.bounceable if self.bounce else self.destination.non_bounceable
+
+
+def read_message(mode: int, cell: Cell, what: str) -> OutMessage:
+    """Read a MessageRelaxed with an internal message in it, to the last bit. `what` names it in errors.
+
+    What a wallet leaves to the network must be empty: source, fees, logical time. Extra currencies are not supported.
+
+    Raises:
+        MalformedTransactionError: It is anything else.
+    """
+    reader = Slice(cell, what)
+    _check_mode(reader, mode)
+    if reader.bit():
+        reader.fail("this is no internal message")
+    reader.bit()  # ihr_disabled: instant hypercube routing was never built, either value means the same
+    bounce = reader.bit()
+    if reader.bit():
+        reader.fail("it is marked as bounced")
+    if reader.uint(2) != 0b00:
+        reader.fail("the source must be empty: the network fills it in")
+    destination = read_address(reader)
+    value = reader.coins()
+    if reader.bit():
+        reader.fail("extra currencies are not supported")
+    if (reader.coins(), reader.coins(), reader.uint(64), reader.uint(32)) != (0, 0, 0, 0):
+        reader.fail("fees and times must be zero: the network fills them in")
+    deploys = _read_state_init(reader, destination)
+    return OutMessage(mode, destination, bounce, value, deploys, _read_either(reader, what))
+
+
+def read_address(reader: Slice) -> Address:
+    """Read `addr_std` without anycast, in a workchain that exists."""
+    if reader.uint(2) != 0b10 or reader.bit():
+        reader.fail("this is no standard address")
+    workchain = reader.sint(8)
+    if workchain not in WORKCHAINS:
+        reader.fail(f"there is no workchain {workchain}")
+    return Address(workchain, reader.octets(32))
+
+
+def effect_of(message: OutMessage, what: str) -> Effect:
+    """Say what a message does.
+
+    Raises:
+        MalformedTransactionError: It begins like a jetton transfer and is none.
+    """
+    body = message.body.copy()
+    native = Transfer(message.recipient, message.value)
+    warnings = _mode_warnings(message.mode, what)
+    if message.deploys:
+        warnings += (f"{what} deploys a contract at {message.recipient}",)
+    plain = Kind.CONTRACT_CREATION if message.deploys else Kind.TRANSFER
+    details: dict[str, str | int] = {"mode": message.mode}
+    if not (body.remaining_bits or body.remaining_refs):
+        return Effect(plain, (native,), details=details, warnings=warnings)
+    operation = body.uint(32) if body.remaining_bits >= 32 else None
+    if operation == JETTON_TRANSFER:
+        token = _read_jetton_transfer(body, message.recipient, details)
+        return Effect(Kind.TOKEN_TRANSFER, (token, native), message.recipient, "transfer", details, warnings)
+    text = _read_text(body) if operation == COMMENT else None
+    if text is not None:
+        details["comment"] = text
+        return Effect(plain, (native,), details=details, warnings=warnings)
+    warnings += (f"{what} calls {message.recipient} in a way that is not known here",)
+    method = None if operation is None else f"0x{operation:08x}"
+    return Effect(Kind.CONTRACT_CALL, (native,), message.recipient, method, details, warnings)
+
+
+def _check_mode(reader: Slice, mode: int) -> None:
+    """Refuse modes that the action phase would refuse, and 64, which forwards the value of an inbound message: a wallet gets none."""
+    if mode & ~_KNOWN_MODES:
+        reader.fail(f"send mode {mode} has flags a wallet's message cannot have")
+    if mode & DESTROY_IF_EMPTY and not mode & CARRY_ALL_BALANCE:
+        reader.fail(f"send mode {mode}: the flag 32 has a meaning only with 128")
+
+
+def _mode_warnings(mode: int, what: str) -> tuple[str, ...]:
+    warnings = []
+    if mode & CARRY_ALL_BALANCE:
+        warnings.append(f"{what} carries the wallet's whole balance, not the amount it states")
+    if mode & DESTROY_IF_EMPTY:
+        warnings.append(f"{what} destroys the wallet's contract when nothing is left in it")
+    return tuple(warnings)
+
+
+def _read_state_init(reader: Slice, destination: Address) -> bool:
+    """Read `Maybe (Either StateInit ^StateInit)`: it must be the destination's, or the network would ignore it."""
+    if not reader.bit():
+        return False
+    if reader.bit():
+        state = reader.ref()
+        fields = Slice(state, "state init")
+        _pass_state_init(fields)
+        fields.end()
+    else:
+        state = _pass_state_init(reader)
+    if state.hash != destination.account:
+        reader.fail("the state init is not the destination's")
+    return True
+
+
+def _pass_state_init(reader: Slice) -> Cell:
+    """Pass over a StateInit and return it as a cell of its own."""
+    builder = Builder()
+    if reader.bit():
+        reader.fail("a state init with a split depth is not supported")
+    builder.uint(0, 1)
+    has_special = reader.bit()
+    builder.uint(has_special, 1)
+    if has_special:
+        builder.uint(reader.uint(2), 2)
+    for _ in ("code", "data", "library"):
+        is_there = reader.bit()
+        builder.uint(is_there, 1)
+        if is_there:
+            builder.ref(reader.ref())
+    return builder.cell()
+
+
+def _read_either(reader: Slice, what: str) -> Slice:
+    """Read `Either X ^X`: what is left in this cell, or the one reference that is all that is left."""
+    if not reader.bit():
+        return reader
+    cell = reader.ref()
+    reader.end()
+    # A body that is nothing but a library reference says nothing here; contracts would have to look it up.
+    return Slice(cell, f"{what}, body")
+
+
+def _read_text(reader: Slice) -> str | None:
+    """Read text in snake format: bytes, and more of them in the one reference, and so on. None where it is not UTF-8 text."""
+    chunks = []
+    while True:
+        if reader.remaining_bits % 8 or reader.remaining_refs > 1:
+            return None
+        chunks.append(reader.octets(reader.remaining_bits // 8))
+        if not reader.remaining_refs:
+            break
+        cell = reader.ref()
+        if cell.exotic:
+            return None
+        reader = Slice(cell, "comment")
+    try:
+        return legible(b"".join(chunks).decode())
+    except UnicodeDecodeError:
+        return None
+
+
+def _read_jetton_transfer(reader: Slice, token_wallet: str, details: dict[str, str | int]) -> Transfer:
+    """Read TEP-74 `transfer` behind its tag. The token is named by the sender's own wallet contract for it, where the message goes."""
+    details["query_id"] = reader.uint(64)
+    amount = reader.coins()
+    recipient = read_address(reader)
+    _pass_response_destination(reader, details)
+    if reader.bit():
+        reader.ref()
+    details["forward_ton_amount"] = reader.coins()
+    payload = _read_either(reader, "forward payload")
+    if payload.remaining_bits >= 32 and payload.uint(32) == COMMENT:
+        text = _read_text(payload)
+        if text is not None:
+            details["comment"] = text
+    return Transfer(recipient.non_bounceable, amount, token_wallet)
+
+
+def _pass_response_destination(reader: Slice, details: dict[str, str | int]) -> None:
+    """Read who gets what is left of the attached value: an address, or nobody (`addr_none`)."""
+    if reader.copy().uint(2) == 0b00:
+        reader.uint(2)
+    else:
+        details["response_destination"] = read_address(reader).non_bounceable

@@ -1,0 +1,267 @@
+"""Tron. What is signed is a transaction's `raw_data`, by its SHA-256; it comes alone or in a `Transaction` without signatures."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+
+from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
+from wallets.chains.refusal import refuse
+from wallets.chains.token_calls import ZERO_ADDRESS, CallMeaning, read_call, recipient_warnings
+from wallets.chains.tron_contracts import ADDRESS_PREFIX, CONTRACTS, TYPE_URL, address_text, plain_text
+from wallets.curves import Curve, sign_secp256k1, uncompressed
+from wallets.derivation import DerivationScheme
+from wallets.encoding import unbase58check
+from wallets.errors import InvalidRequestError, MalformedTransactionError
+from wallets.hashes import keccak256, sha256
+from wallets.model import Intent, SignedTransaction, Transfer
+from wallets.secret import PrivateKey
+
+MAX_BYTES = 500 * 1024
+"""What a node takes of one transaction (java-tron, TRANSACTION_MAX_BYTE_SIZE)."""
+
+_PATH = "m/44'/195'/0'/0/{index}"
+_PATHS = MappingProxyType({DerivationScheme.STANDARD: _PATH, DerivationScheme.V1_0_8: _PATH})
+_HEX_ADDRESS = re.compile(r"(?:0x)?(41[0-9a-fA-F]{40})")
+_WORD_HEADS = (bytes(12), bytes(11) + bytes([ADDRESS_PREFIX]))
+"""Some libraries put the 21 bytes of an address into a word; the contract reads the last 20 of them."""
+
+_SHOWN_BYTES = 64
+_SHOWN_CHARACTERS = 256
+_SHOWN_FIELDS = 200
+"""What is longer is cut where it is shown, and says so: an intent must stay readable, and small enough to be audited."""
+
+_ANY = message("Any", Field(1, "type_url", Kind.STRING, required=True), Field(2, "value", Kind.BYTES, required=True))
+_CONTRACT = message(
+    "Contract",
+    Field(1, "type", Kind.INT32),
+    Field(2, "parameter", Kind.MESSAGE, required=True, message=_ANY),
+    Field(5, "permission_id", Kind.INT32),
+)
+_RAW_DATA = message(
+    "raw_data",
+    Field(1, "ref_block_bytes", Kind.BYTES, required=True),
+    Field(3, "ref_block_num", Kind.INT64),
+    Field(4, "ref_block_hash", Kind.BYTES, required=True),
+    Field(8, "expiration", Kind.INT64, required=True),
+    Field(10, "memo", Kind.BYTES, read=plain_text),
+    Field(11, "contract", Kind.MESSAGE, required=True, repeated=True, message=_CONTRACT),
+    Field(14, "timestamp", Kind.INT64),
+    Field(18, "fee_limit", Kind.INT64),
+)
+_TRANSACTION = message(
+    "Transaction",
+    Field(1, "raw_data", Kind.BYTES, required=True),
+    Field(2, "signature", Kind.BYTES, repeated=True),
+    Field(5, "ret", Kind.BYTES, repeated=True),
+)
+_REF_BLOCK_BYTES_FIELD = bytes([1 << 3 | 2, 2])
+"""How a raw_data starts: the two bytes of the reference block's number. No Transaction does, since no raw_data has two bytes."""
+
+_WARNINGS = {"AccountPermissionUpdateContract": "changes which keys may sign for the account"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tron:
+    """The Tron main network."""
+
+    network: str = "tron"
+    title: str = "Tron"
+    symbol: str = "TRX"
+    curve: Curve = Curve.SECP256K1
+    hex_prefix: str = ""
+    decimals: int = 6
+
+    @property
+    def paths(self) -> Mapping[DerivationScheme, str]:
+        """The account paths, the same in both schemes."""
+        return _PATHS
+
+    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:  # noqa: ARG002  # both schemes write addresses alike
+        """Return the base58check address (`T...`) of a 33-byte compressed public key."""
+        return _address_of(public_key)
+
+    def forms(self, address: str) -> Mapping[str, str]:  # noqa: ARG002  # there are none
+        """Return nothing: an address has one form."""
+        return {}
+
+    def normalize(self, text: str) -> frozenset[str]:
+        """Return the base58check text of an address written so, or in hex with 41 first."""
+        match = _HEX_ADDRESS.fullmatch(text)
+        try:
+            return frozenset({address_text(bytes.fromhex(match[1]) if match else unbase58check(text))})
+        except (InvalidRequestError, ValueError):
+            return frozenset()
+
+    def decode(self, unsigned_tx: bytes) -> "TronTransaction":
+        """Decode raw_data, or a Transaction without signatures, with exactly one contract of a known type.
+
+        Whether it has expired is not looked at: `intent.expires_at` says when it does.
+
+        Raises:
+            MalformedTransactionError: It is none, is not canonical, or is signed already.
+        """
+        if len(unsigned_tx) > MAX_BYTES:
+            msg = f"the transaction has {len(unsigned_tx)} bytes; nodes take at most {MAX_BYTES}"
+            raise MalformedTransactionError(msg)
+        start, end = _raw_data_bounds(unsigned_tx)
+        raw_data = decode(_RAW_DATA, unsigned_tx, start, end)
+        for name, length in (("ref_block_bytes", 2), ("ref_block_hash", 8)):
+            if len(raw_data.data(name)) != length:
+                refuse(name, start, f"{length} bytes are expected")
+        name, contract, fields = _contract(raw_data, unsigned_tx)
+        return TronTransaction(unsigned_tx[start:end], _intent(self.network, raw_data, name, contract, fields))
+
+
+@dataclass(frozen=True, slots=True)
+class TronTransaction:
+    """An unsigned Tron transaction. It names its sender, `owner_address`, also where another permission of that account signs."""
+
+    raw_data: bytes
+    intent: Intent
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """Return the owner's address."""
+        assert self.intent.sender is not None
+        return frozenset({self.intent.sender})
+
+    def sign(self, key: PrivateKey) -> SignedTransaction:
+        """Sign; `raw` is a Transaction with raw_data as it came, `signature` r||s||27 or 28, `tx_id` the SHA-256 of raw_data.
+
+        Raises:
+            SignatureFaultError: The signature does not verify.
+        """
+        digest = sha256(self.raw_data)
+        signature = sign_secp256k1(key, digest)
+        # Nodes take the recovery id as 0 or 1 (java-tron's and tronpy's way) and as 27 or 28. TronWeb writes the latter, and so do we: it
+        # is also what contracts that verify a signature with `ecrecover` want.
+        signature = signature[:64] + bytes([27 + signature[64]])
+        return SignedTransaction(encode_bytes(1, self.raw_data) + encode_bytes(2, signature), digest.hex(), signature)
+
+
+@lru_cache(maxsize=4096)
+def _address_of(public_key: bytes) -> str:
+    return _text_of(keccak256(uncompressed(public_key))[-20:])
+
+
+def _text_of(address: bytes) -> str:
+    return address_text(bytes([ADDRESS_PREFIX]) + address)
+
+
+def _raw_data_bounds(unsigned_tx: bytes) -> tuple[int, int]:
+    """Return where raw_data starts and ends: the whole input, or the whole of the field that a Transaction without signatures is."""
+    end = len(unsigned_tx)
+    if unsigned_tx.startswith(_REF_BLOCK_BYTES_FIELD):
+        return 0, end
+    if not unsigned_tx.startswith(_REF_BLOCK_BYTES_FIELD[:1]):
+        refuse("transaction", 0, "it starts neither like a raw_data nor like a Transaction")
+    wrapper = decode(_TRANSACTION, unsigned_tx)
+    if wrapper.values.keys() - {"raw_data"}:
+        msg = "the transaction is signed already, or has been executed; send it without signature and result"
+        raise MalformedTransactionError(msg)
+    return end - len(wrapper.data("raw_data")), end
+
+
+def _contract(raw_data: Record, unsigned_tx: bytes) -> tuple[str, Record, Record]:
+    """Return the type's name, the one contract and the fields of its own message, whose type the contract names twice."""
+    contracts = raw_data.values["contract"]
+    assert isinstance(contracts, list)
+    contract = contracts[0]
+    assert isinstance(contract, Record)
+    if len(contracts) != 1:
+        refuse("contract", contract.offset, f"a transaction has exactly one, not {len(contracts)}")
+    kind = CONTRACTS.get(contract.number("type"))
+    if kind is None:
+        refuse("contract", contract.offset, f"type {contract.number('type')} is not signed here")
+    parameter = contract.record("parameter")
+    if parameter.text("type_url") != TYPE_URL + kind.name:
+        refuse("parameter", parameter.offset, f"its type_url must be {TYPE_URL}{kind.name}, as the contract's type is")
+    return kind.name, contract, decode(kind, unsigned_tx, parameter.end - len(parameter.data("value")), parameter.end)
+
+
+def _intent(network: str, raw_data: Record, name: str, contract: Record, fields: Record) -> Intent:
+    meaning = _meaning(name, fields)
+    details: dict[str, str | int] = {"type": name}
+    if contract.number("permission_id"):
+        details["permission_id"] = contract.number("permission_id")
+    if raw_data.text("memo"):
+        details["memo"] = _short(raw_data.text("memo"))
+    for key in ("fee_limit", "timestamp"):
+        if raw_data.number(key):
+            details[key] = raw_data.number(key)
+    return Intent(
+        network,
+        meaning.kind,
+        sender=fields.text("owner_address"),
+        transfers=meaning.transfers,
+        contract=fields.text("contract_address") or None,
+        method=meaning.method,
+        expires_at=raw_data.number("expiration") // 1000,
+        details={**details, **meaning.details},
+        warnings=meaning.warnings,
+    )
+
+
+def _meaning(name: str, fields: Record) -> CallMeaning:
+    if name == "TriggerSmartContract":
+        return _call(fields)
+    shown = _shown(fields)
+    recipient, amount = fields.text("to_address"), fields.number("amount")
+    if name == "TransferContract":
+        return CallMeaning("transfer", transfers=(Transfer(recipient, amount),), warnings=_recipient_warnings(recipient))
+    if name == "TransferAssetContract":
+        asset = _trc10(fields.text("asset_name"))
+        return CallMeaning("token_transfer", transfers=(Transfer(recipient, amount, asset),), warnings=_recipient_warnings(recipient))
+    if name == "ParticipateAssetIssueContract":
+        return CallMeaning(_kind(name), transfers=(Transfer(recipient, amount),), details=shown)
+    if name == "CreateSmartContract":
+        return CallMeaning("contract_creation", details=shown)
+    warnings = (_WARNINGS[name],) if name in _WARNINGS else ()
+    return CallMeaning(_kind(name), details=shown, warnings=warnings)
+
+
+def _call(fields: Record) -> CallMeaning:
+    """Say what a TriggerSmartContract does: TRX and TRC-10 that go along, and the TRC-20 method if it is one."""
+    contract = fields.text("contract_address")
+    sent = []
+    if fields.number("call_value"):
+        sent.append(Transfer(contract, fields.number("call_value")))
+    if fields.number("call_token_value"):
+        sent.append(Transfer(contract, fields.number("call_token_value"), _trc10(str(fields.number("token_id")))))
+    data = fields.data("data")
+    if not data:
+        return CallMeaning("contract_call", transfers=tuple(sent))
+    call = read_call(data, contract, _text_of, address_heads=_WORD_HEADS)
+    return replace(call, transfers=(*sent, *call.transfers))
+
+
+def _shown(fields: Record) -> dict[str, str | int]:
+    """Return a contract's fields for people, without the owner (the sender) and a new contract's ABI (no node acts on it)."""
+    leaves = [(path, value) for path, value in fields.leaves() if path != "owner_address" and not path.startswith("new_contract.abi.")]
+    shown = {path: _short(value) for path, value in leaves[:_SHOWN_FIELDS]}
+    if len(leaves) > _SHOWN_FIELDS:
+        shown["more_fields"] = len(leaves) - _SHOWN_FIELDS
+    return shown
+
+
+def _short(value: int | str | bytes) -> int | str:
+    if isinstance(value, bytes):
+        return value.hex() if len(value) <= _SHOWN_BYTES else f"{len(value)} bytes, SHA-256 {sha256(value).hex()}"
+    if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS:
+        return f"{value[:_SHOWN_CHARACTERS]}... ({len(value)} characters)"
+    return value
+
+
+def _kind(name: str) -> str:
+    """Write `FreezeBalanceV2Contract` as `freeze_balance_v2`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix("Contract")).lower()
+
+
+def _trc10(token: str) -> str:
+    return f"trc10:{token}"
+
+
+def _recipient_warnings(recipient: str) -> tuple[str, ...]:
+    return recipient_warnings(ZERO_ADDRESS) if recipient == _text_of(ZERO_ADDRESS) else ()
