@@ -148,7 +148,7 @@ class EmbeddedPostgres:
         )
         user = NOBODY if _is_root() else None
         command = (str(self._programs / "postgres"), "-D", str(self._data), *options)
-        ready = _accepts(self.port)
+        ready = _accepts(self._programs / "pg_isready", self.port)
         return Child("postgresql", command, {"LC_ALL": "C"}, Path("/"), ready, signal.SIGINT, uid=user, gid=user)
 
     def url(self, database: str) -> str:
@@ -226,13 +226,12 @@ class EmbeddedVault:
             return False
 
 
-def _accepts(port: int) -> Callable[[], bool]:
+def _accepts(pg_isready: Path, port: int) -> Callable[[], bool]:
+    """Ask the way PostgreSQL's own tool does: it takes connections before it can serve them."""
+
     def ready() -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return True
-        except OSError:
-            return False
+        command = [str(pg_isready), "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "2"]
+        return subprocess.run(command, check=False, cwd="/").returncode == 0  # noqa: S603  # our own program
 
     return ready
 

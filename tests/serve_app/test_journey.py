@@ -1,6 +1,7 @@
 """The whole service, started by its command line on the real servers, serves, survives and ends."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -15,8 +16,17 @@ import httpx
 import psutil
 import pytest
 from eth_account import Account
+from pytoniq_core import Cell
+from solders.hash import Hash
+from solders.message import Message
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
+from solders.transaction import Transaction as SolanaTransaction
+from tronpy.keys import Signature as TronSignature
+from tronpy.keys import to_raw_address
 
 from serve_app.cluster import free_ports
+from tests.samples import ton_transfer, tron_transfer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -58,7 +68,30 @@ class Service:
 
     def left(self) -> list[psutil.Process]:
         """Return the processes of the service that still run."""
-        return [each for each in self.tree if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        return [each for each in self.tree if _runs(each)]
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _listening(process: psutil.Process) -> set[tuple[str, str]]:
+    """Return the process's name with each address it listens on; nothing when it has just ended."""
+    try:
+        sockets = process.net_connections("inet")
+        return {(process.name(), each.laddr.ip) for each in sockets if each.status == psutil.CONN_LISTEN}
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _eventually(condition: Callable[[], bool], seconds: float = 90) -> None:
@@ -126,26 +159,50 @@ def _refuses_what_is_wrong(client: httpx.Client, wallet_id: str) -> None:
 def _imports_a_known_phrase(client: httpx.Client) -> None:
     body = {"label": "known", "mnemonic": "abandon " * 11 + "about"}
     wallet = client.post("/api/v1/wallets/import", json=body).raise_for_status().json()
-    address = client.get(f"/api/v1/wallets/{wallet['id']}/address/eth").raise_for_status().json()["address"]
+    known = {
+        "eth": "0x9858EfFD232B4033E47d90003D41EC34EcaEda94",
+        "tron": "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH",
+        "sol": "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk",
+    }
+    for network, address in known.items():
+        assert address == client.get(f"/api/v1/wallets/{wallet['id']}/address/{network}").raise_for_status().json()["address"]
+    _signs_on_every_family(client, wallet["id"], known)
 
-    assert address == "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
+
+def _signs_on_every_family(client: httpx.Client, wallet_id: str, known: dict[str, str]) -> None:
+    def sign(network: str, unsigned: bytes) -> dict[str, str]:
+        body = {"network": network, "index": 0, "unsigned_tx": unsigned.hex()}
+        signed: dict[str, str] = client.post(f"/api/v1/wallets/{wallet_id}/sign", json=body).raise_for_status().json()
+        return signed
+
+    raw_data = tron_transfer(to_raw_address(known["tron"]), b"\x41" + b"\x22" * 20, 5)
+    signed = sign("tron", raw_data)
+    signature = TronSignature(bytes.fromhex(signed["signature"])[:64] + bytes([bytes.fromhex(signed["signature"])[64] - 27]))
+    recovered = signature.recover_public_key_from_msg_hash(hashlib.sha256(raw_data).digest())
+    assert known["tron"] == recovered.to_base58check_address()
+
+    payer = Pubkey.from_string(known["sol"])
+    instruction = transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.from_bytes(b"\x22" * 32), lamports=5))
+    signed = sign("sol", bytes(Message.new_with_blockhash([instruction], payer, Hash.default())))
+    SolanaTransaction.from_bytes(bytes.fromhex(signed["signed_tx"])).verify()
+
+    body = ton_transfer(1, 5)
+    signed = sign("ton", body)
+    address = client.get(f"/api/v1/wallets/{wallet_id}/address/ton").raise_for_status().json()
+    assert signed["from"] == address["address"] == address["forms"]["non_bounceable"]
+    assert Cell.one_from_boc(signed["signed_tx"]).begin_parse().load_uint(2) == 0b10
 
 
 def _listens_on_loopback_only(service: Service) -> None:
     service.note()
-    open_sockets = {
-        (each.name(), connection.laddr.ip)
-        for each in service.left()
-        for connection in each.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    open_sockets = {each for process in service.left() for each in _listening(process)}
 
     assert {ip for _, ip in open_sockets} <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}, open_sockets
 
 
 def _survives_its_database(service: Service, wallet_id: str, body: dict[str, object]) -> None:
     service.note()
-    postmaster = min((each for each in service.left() if each.name() == "postgres"), key=lambda each: each.create_time())
+    postmaster = min((each for each in service.left() if _name(each) == "postgres"), key=lambda each: each.create_time())
     postmaster.send_signal(signal.SIGKILL)
     _eventually(service.is_ready)
 

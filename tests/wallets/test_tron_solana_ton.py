@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pytoniq_core import Address as TonAddress
-from pytoniq_core import Builder, Cell, begin_cell
+from pytoniq_core import Cell
 from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.message import Message
@@ -13,6 +13,7 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import Transaction
 from tronpy.keys import PrivateKey as TronKey
 
+from tests.samples import ton_transfer, tron_field, tron_transfer
 from wallets.chains import chain_for
 from wallets.curves import Curve, private_key, verify_ed25519
 from wallets.derivation import DerivationPath, DerivationScheme, derive
@@ -31,27 +32,6 @@ def _key(network: str, index: int = 0) -> PrivateKey:
     return derive(_SEED, DerivationPath.parse(chain.paths[_STANDARD].format(index=index)), chain.curve, _STANDARD)
 
 
-def _varint(value: int) -> bytes:
-    out = b""
-    while value > 0x7F:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])
-
-
-def _field(number: int, value: bytes | int) -> bytes:
-    if isinstance(value, int):
-        return _varint(number << 3) + _varint(value)
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-
-def _tron_transfer(owner: bytes, to: bytes, amount: int) -> bytes:
-    transfer_contract = _field(1, owner) + _field(2, to) + _field(3, amount)
-    parameter = _field(1, b"type.googleapis.com/protocol.TransferContract") + _field(2, transfer_contract)
-    contract = _field(11, _field(1, 1) + _field(2, parameter))
-    return _field(1, b"\x12\x34") + _field(4, b"12345678") + _field(8, 1_800_000_000_000) + contract + _field(14, 1_799_999_000_000)
-
-
 def test_known_addresses() -> None:
     """The first Tron account of the phrase "abandon … about" is the one that wallets show."""
     assert _TRON.address(_key("tron").public_key, _STANDARD) == "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH"
@@ -63,7 +43,7 @@ def test_tron_transfers_are_signed_as_tronpy_verifies(amount: int) -> None:
     key = _key("tron")
     theirs = TronKey(key.reveal())
     owner = bytes.fromhex(theirs.public_key.to_hex_address())
-    raw_data = _tron_transfer(owner, b"\x41" + b"\x22" * 20, amount)
+    raw_data = tron_transfer(owner, b"\x41" + b"\x22" * 20, amount)
 
     transaction = _TRON.decode(raw_data)
     signed = transaction.sign(key)
@@ -76,11 +56,13 @@ def test_tron_transfers_are_signed_as_tronpy_verifies(amount: int) -> None:
     assert bytes.fromhex(theirs.sign_msg_hash(sha256(raw_data)).hex())[:64] == signed.signature[:64]
 
 
-@pytest.mark.parametrize("change", [lambda raw: raw + b"\0", lambda raw: raw[:-1], lambda raw: raw + _field(14, 1), lambda _: b"\x0a\x00"])
+@pytest.mark.parametrize(
+    "change", [lambda raw: raw + b"\0", lambda raw: raw[:-1], lambda raw: raw + tron_field(14, 1), lambda _: b"\x0a\x00"]
+)
 def test_tron_refuses_what_is_not_exactly_one_raw_data(change: object) -> None:
     """Trailing, truncated, repeated and empty input is refused."""
     assert callable(change)
-    raw_data = _tron_transfer(b"\x41" + b"\x11" * 20, b"\x41" + b"\x22" * 20, 1)
+    raw_data = tron_transfer(b"\x41" + b"\x11" * 20, b"\x41" + b"\x22" * 20, 1)
 
     with pytest.raises(MalformedTransactionError):
         _TRON.decode(change(raw_data))
@@ -121,20 +103,11 @@ def test_solana_refuses_trailing_bytes_and_signed_transactions() -> None:
         _SOL.decode(signed.raw).sign(key)
 
 
-def _ton_body(seqno: int, amount: int, wallet_id: int = 698983191) -> bytes:
-    address = TonAddress((0, b"\x22" * 32))
-    message: Builder = (
-        begin_cell().store_uint(0x10, 6).store_address(address).store_coins(amount).store_uint(0, 1 + 4 + 4 + 64 + 32 + 1 + 1)
-    )
-    body = begin_cell().store_uint(wallet_id, 32).store_uint(1_900_000_000, 32).store_uint(seqno, 32).store_uint(0, 8).store_uint(3, 8)
-    return bytes(body.store_ref(message.end_cell()).end_cell().to_boc())
-
-
 @given(st.integers(0, 2**32 - 1), st.integers(1, 2**100))
 def test_ton_external_messages_are_what_pytoniq_reads(seqno: int, amount: int) -> None:
     """The signed message goes to the wallet's own address, deploys it at seqno 0, and its signature is over the body's hash."""
     key = _key("ton")
-    unsigned = _ton_body(seqno, amount)
+    unsigned = ton_transfer(seqno, amount)
 
     signed = _TON.decode(unsigned).sign(key)
 
@@ -154,7 +127,7 @@ def test_ton_external_messages_are_what_pytoniq_reads(seqno: int, amount: int) -
 def test_ton_refuses_another_wallet_id() -> None:
     """A body for another wallet id is refused."""
     with pytest.raises(MalformedTransactionError):
-        _TON.decode(_ton_body(1, 1, wallet_id=1))
+        _TON.decode(ton_transfer(1, 1, wallet_id=1))
 
 
 def test_ton_addresses_are_found_in_every_form() -> None:
