@@ -104,15 +104,6 @@ class VaultSettings(_Section):
     deadline_secs: float = Field(default=10, gt=0, le=60, description="Seconds after which a call with all its retries ends in 503")
 
 
-class RedisSettings(_Section):
-    """Redis: shared limits and addresses. Without it each replica keeps its own."""
-
-    enabled: bool = Field(default=False, description="Use Redis; `up` turns it on")
-    url: SecretStr | None = Field(default=None, description="`redis://:password@host:port/0`; `up` starts one if not set")
-    url_file: Path | None = Field(default=None, description="File with the URL")
-    ttl_secs: int = Field(default=3600, ge=1, description="Seconds an address stays in Redis")
-
-
 class KeyringSettings(_Section):
     """Seeds kept unlocked in a replica."""
 
@@ -151,7 +142,6 @@ class Settings(_Section):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     vault: VaultSettings = VaultSettings()
-    redis: RedisSettings = RedisSettings()
     keyring: KeyringSettings = KeyringSettings()
     replicas: ReplicaSettings = ReplicaSettings()
     log: LogSettings = LogSettings()
@@ -209,8 +199,6 @@ def require_dependencies(settings: Settings) -> Settings:
     problems = [f"{name}: is not set" for name, value in missing.items() if value is None]
     if settings.server.api_key is None and not settings.server.allow_unauthenticated:
         problems.append("APP__SERVER__API_KEY: is not set; without a key the service refuses to start")
-    if settings.redis.enabled and settings.redis.url is None:
-        problems.append("APP__REDIS__URL: is not set, but APP__REDIS__ENABLED is true")
     if problems:
         raise ConfigurationError("\n".join(problems))
     return settings

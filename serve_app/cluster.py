@@ -4,6 +4,7 @@
 wait for SIGTERM, upon which HAProxy stops taking connections, what is in flight is answered, and Ray ends.
 """
 
+import logging
 import os
 import secrets
 import shutil
@@ -55,11 +56,12 @@ class RayCluster:
 
     def prepare(self) -> None:
         """Make the folders, a new token for the cluster and HAProxy's wrapper; forget the sessions of earlier runs."""
-        shutil.rmtree(self.runtime_folder / "ray", ignore_errors=True)
+        for leftover in ("ray", self._haproxy_folder.name):
+            shutil.rmtree(self.runtime_folder / leftover, ignore_errors=True)
         for folder in (self.folder, self.runtime_folder, self._haproxy_folder, self.metrics_folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for leftover in (*self.metrics_folder.glob("*.db"), *self._haproxy_folder.iterdir()):
-            leftover.unlink()
+        for values in self.metrics_folder.glob("*.db"):
+            values.unlink()
         _write_private(self._token_file, secrets.token_hex(32))
         _write_private(self._haproxy_wrapper, _HAPROXY_ON_LOOPBACK.format(binary=_haproxy_binary()), mode=0o700)
 
@@ -75,7 +77,7 @@ class RayCluster:
 
     @property
     def _haproxy_folder(self) -> Path:
-        return self.runtime_folder / "haproxy"
+        return self.runtime_folder / "h"
 
     @property
     def _haproxy_wrapper(self) -> Path:
@@ -223,7 +225,7 @@ def _start(temp_dir: str, host: str, port: int) -> None:
         object_store_memory=OBJECT_STORE_BYTES,
         include_dashboard=False,
         log_to_driver=False,
-        logging_level="warning",
+        logging_level=logging.WARNING,
         _node_ip_address="127.0.0.1",
         _temp_dir=temp_dir,
     )

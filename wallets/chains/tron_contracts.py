@@ -112,7 +112,9 @@ _NEW_CONTRACT = message(
 )
 
 CONTRACTS: dict[int, Message] = {
-    0: message("AccountCreateContract", _OWNER, _address(2, "account_address"), _choice(3, "account_type", "Normal", "AssetIssue", "Contract")),
+    0: message(
+        "AccountCreateContract", _OWNER, _address(2, "account_address"), _choice(3, "account_type", "Normal", "AssetIssue", "Contract")
+    ),
     1: message("TransferContract", _OWNER, _address(2, "to_address"), _amount(3, "amount")),
     2: message(
         "TransferAssetContract",

@@ -1,0 +1,46 @@
+"""Settings that cannot be right are refused, in words that never quote a value."""
+
+from pathlib import Path
+
+import pytest
+
+from deployments.settings import ConfigurationError, load, require_dependencies
+
+
+@pytest.mark.parametrize(
+    ("environ", "reason"),
+    [
+        ({"APP__SERVER__PROT": "3000"}, "did you mean APP__SERVER__PORT"),
+        ({"APP__SERVER__PORT": "s3cr3t"}, "APP__SERVER__PORT"),
+        ({"APP__SERVER__API_KEY": "s3cr3t"}, "at least 16"),
+        ({"APP__ENV": "production", "APP__SERVER__ALLOW_UNAUTHENTICATED": "true"}, "refused"),
+        ({"APP__ENV": "production", "APP__VAULT__ADDRESS": "http://vault.internal:8200"}, "https"),
+        ({"APP__REPLICAS__MIN": "3", "APP__REPLICAS__MAX": "2"}, "MIN must not exceed MAX"),
+        ({"APP__VAULT__TOKEN_FILE": "/nonexistent"}, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(environ: dict[str, str], reason: str) -> None:
+    """The refusal names the variable and the reason, and no value."""
+    with pytest.raises(ConfigurationError, match=reason) as refusal:
+        load(environ)
+
+    assert "s3cr3t" not in str(refusal.value)
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    """`*_FILE` is read into the secret it stands for, which does not print."""
+    (tmp_path / "key").write_text("0123456789abcdef\n")
+
+    settings = load({"APP__SERVER__API_KEY_FILE": str(tmp_path / "key")})
+
+    assert settings.server.api_key is not None
+    assert settings.server.api_key.get_secret_value() == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(settings)
+
+
+def test_a_replica_refuses_to_start_without_its_dependencies() -> None:
+    """Everything that is missing is named at once."""
+    with pytest.raises(ConfigurationError) as refusal:
+        require_dependencies(load({}))
+
+    assert all(name in str(refusal.value) for name in ("DATABASE__URL", "VAULT__ADDRESS", "VAULT__TOKEN", "API_KEY"))

@@ -1,0 +1,43 @@
+"""Unsigned transactions, written apart from the code that reads them."""
+
+from pytoniq_core import Address as TonAddress
+from pytoniq_core import Builder, begin_cell
+
+
+def _varint(value: int) -> bytes:
+    out = b""
+    while value > 0x7F:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def tron_field(number: int, value: bytes | int) -> bytes:
+    """Write one protobuf field, a varint or bytes."""
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def tron_transfer(owner: bytes, to: bytes, amount: int) -> bytes:
+    """Write the raw_data of a TransferContract; addresses have 21 bytes, `amount` is in sun."""
+    transfer_contract = tron_field(1, owner) + tron_field(2, to) + tron_field(3, amount)
+    parameter = tron_field(1, b"type.googleapis.com/protocol.TransferContract") + tron_field(2, transfer_contract)
+    contract = tron_field(11, tron_field(1, 1) + tron_field(2, parameter))
+    return (
+        tron_field(1, b"\x12\x34")
+        + tron_field(4, b"12345678")
+        + tron_field(8, 1_800_000_000_000)
+        + contract
+        + tron_field(14, 1_799_999_000_000)
+    )
+
+
+def ton_transfer(seqno: int, amount: int, wallet_id: int = 698983191) -> bytes:
+    """Write the BOC that a v4r2 wallet signs for a plain transfer of `amount` nanoton."""
+    address = TonAddress((0, b"\x22" * 32))
+    message: Builder = (
+        begin_cell().store_uint(0x10, 6).store_address(address).store_coins(amount).store_uint(0, 1 + 4 + 4 + 64 + 32 + 1 + 1)
+    )
+    body = begin_cell().store_uint(wallet_id, 32).store_uint(1_900_000_000, 32).store_uint(seqno, 32).store_uint(0, 8).store_uint(3, 8)
+    return bytes(body.store_ref(message.end_cell()).end_cell().to_boc())
