@@ -1,142 +1,88 @@
-"""Keep wallets, addresses and the audit log in PostgreSQL."""
+"""Keep wallets, addresses and the audit log in PostgreSQL, with hand-written SQL."""
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import Self, TypeAlias
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
-import orjson
+import structlog
 
-from adapters.schema import check_schema
+from adapters.database import PostgresDatabase
+from adapters.migrations import SchemaMismatchError, check_schema
 from wallets.derivation import DerivationScheme
-from wallets.errors import AuditUnavailableError, ConflictError, StoreUnavailableError, UnavailableError, WalletNotFoundError
+from wallets.errors import AuditUnavailableError, ConflictError, StoreUnavailableError, WalletNotFoundError
 from wallets.model import Account, AuditEvent, ComponentHealth, HealthStatus, Page, Wallet
 
-_Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+if TYPE_CHECKING:  # generic in the stubs alone
+    type_connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
-_ADD_WALLET = "INSERT INTO master_wallets (id, label, scheme, encrypted_phrase, created_at) VALUES ($1, $2, $3, $4, $5)"
-_ADD_ADDRESS = """
-INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING id
-"""
-_ADD_EVENTS = """
-INSERT INTO audit_logs (action, status, wallet_id, ip_address, details, created_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::jsonb[], $6::timestamptz[])
-"""
-_PAGE = "SELECT id, label, scheme, created_at FROM master_wallets ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2"
+Row = tuple[str, str, UUID | None, str, str, str, str, datetime]
+"""An audit event as `audit_logs` keeps it, in the order of `_INSERT_EVENTS`."""
 
+_INSERT_EVENTS = """\
+INSERT INTO audit_logs (action, status, wallet_id, request_id, ip_address, api_key_id, details, created_at)
+SELECT action, status, wallet_id, request_id, ip_address, api_key_id, details::jsonb, created_at
+FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
+AS event (action, status, wallet_id, request_id, ip_address, api_key_id, details, created_at)"""
 
-class PostgresDatabase:
-    """A pool of connections that is opened when first needed, so that a replica starts while the database is away."""
+_HEALTH_SECONDS = 2.0
 
-    name = "database"
-
-    def __init__(self, url: str, *, min_size: int, max_size: int, max_lifetime: float, idle_timeout: float, acquire_timeout: float) -> None:
-        self._url = url
-        self._sizes = (min_size, max_size)
-        self._lifetimes = (max_lifetime, idle_timeout)
-        self._acquire_timeout = acquire_timeout
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[_Connection]:
-        """Lend a connection.
-
-        Raises:
-            StoreUnavailableError: There is none within the time to acquire one, or it was lost.
-            SchemaMismatchError: The first connection finds another schema than this version's.
-        """
-        with _mapped():
-            async with asyncio.timeout(self._acquire_timeout):
-                pool = await self._opened()
-                connection = await pool.acquire()
-            try:
-                yield connection
-            finally:
-                await pool.release(connection)
-
-    async def check(self) -> ComponentHealth:
-        """See `Component.check`."""
-        started = time.monotonic()
-        status = HealthStatus.OK
-        try:
-            async with asyncio.timeout(2), self.connection() as connection:
-                await connection.fetchval("SELECT 1")
-        except (UnavailableError, TimeoutError):
-            status = HealthStatus.ERROR
-        return ComponentHealth(status, round((time.monotonic() - started) * 1000, 1))
-
-    async def _opened(self) -> "asyncpg.Pool[asyncpg.Record]":
-        async with self._opening:
-            if self._pool is None:
-                pool = await asyncpg.create_pool(
-                    self._url,
-                    min_size=self._sizes[0],
-                    max_size=self._sizes[1],
-                    max_inactive_connection_lifetime=self._lifetimes[1],
-                    command_timeout=self._acquire_timeout,
-                    timeout=self._acquire_timeout,
-                    server_settings={"application_name": "crypto-wallets"},
-                )
-                async with pool.acquire() as connection:
-                    await check_schema(connection)
-                self._pool = pool
-            return self._pool
+_log = structlog.get_logger(__name__)
 
 
 class PostgresWalletStore:
-    """`WalletStore` on PostgreSQL."""
+    """See `wallets.ports.WalletStore`."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
 
     async def add(self, wallet: Wallet, encrypted_mnemonic: str, event: AuditEvent) -> None:
         """See `WalletStore.add`."""
-        async with self._database.connection() as connection, connection.transaction():
+        values = (wallet.id, wallet.label, wallet.scheme.value, encrypted_mnemonic, wallet.created_at)
+        async with self._database.connection() as connection:
             try:
-                row = (wallet.id, wallet.label, wallet.scheme.value, encrypted_mnemonic, wallet.created_at)
-                await connection.execute(_ADD_WALLET, *row)
+                async with connection.transaction():
+                    await connection.execute(
+                        "INSERT INTO master_wallets (id, label, scheme, encrypted_phrase, created_at) VALUES ($1, $2, $3, $4, $5)", *values
+                    )
+                    await _insert_events(connection, [_row(event)])
             except asyncpg.UniqueViolationError as error:
-                raise ConflictError("a wallet with this id exists") from error
-            await _write(connection, [event])
+                msg = "a wallet with this id exists"
+                raise ConflictError(msg) from error
 
     async def get(self, wallet_id: UUID) -> Wallet:
         """See `WalletStore.get`."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow("SELECT id, label, scheme, created_at FROM master_wallets WHERE id = $1", wallet_id)
-        if row is None:
-            raise WalletNotFoundError("there is no such wallet")
-        return _wallet(row)
+            record = await connection.fetchrow("SELECT id, label, scheme, created_at FROM master_wallets WHERE id = $1", wallet_id)
+        if record is None:
+            raise _no_wallet()
+        return _wallet(record)
 
     async def encrypted_mnemonic(self, wallet_id: UUID) -> str:
         """See `WalletStore.encrypted_mnemonic`."""
         async with self._database.connection() as connection:
-            value = await connection.fetchval("SELECT encrypted_phrase FROM master_wallets WHERE id = $1", wallet_id)
-        if value is None:
-            raise WalletNotFoundError("there is no such wallet")
-        return str(value)
+            ciphertext = await connection.fetchval("SELECT encrypted_phrase FROM master_wallets WHERE id = $1", wallet_id)
+        if ciphertext is None:
+            raise _no_wallet()
+        return str(ciphertext)
 
     async def page(self, number: int, size: int) -> Page:
         """See `WalletStore.page`."""
-        async with self._database.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        query = "SELECT id, label, scheme, created_at FROM master_wallets ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2"
+        async with self._database.connection() as connection:
             total = await connection.fetchval("SELECT count(*) FROM master_wallets")
-            rows = await connection.fetch(_PAGE, size, (number - 1) * size)
-        return Page(tuple(map(_wallet, rows)), number, size, total)
+            # Beyond the last page nothing needs to be asked, and an offset of more than 64 bits cannot be.
+            records = await connection.fetch(query, size, (number - 1) * size) if (number - 1) * size < total else []
+        return Page(tuple(_wallet(record) for record in records), number, size, total)
 
 
 class PostgresAddressBook:
-    """`AddressBook` on PostgreSQL."""
+    """See `wallets.ports.AddressBook`."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
@@ -150,96 +96,160 @@ class PostgresAddressBook:
 
     async def add(self, account: Account, address: str, event: AuditEvent) -> None:
         """See `AddressBook.add`."""
-        async with self._database.connection() as connection, connection.transaction():
-            row = (account.wallet_id, account.network, account.index, address, event.at)
-            if await connection.fetchval(_ADD_ADDRESS, *row) is not None:
-                await _write(connection, [event])
+        statement = """\
+            INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING id"""
+        values = (account.wallet_id, account.network, account.index, address, event.at)
+        async with self._database.connection() as connection:
+            try:
+                async with connection.transaction():
+                    if await connection.fetchval(statement, *values) is not None:
+                        await _insert_events(connection, [_row(event)])
+            except asyncpg.ForeignKeyViolationError as error:
+                raise _no_wallet() from error
 
     async def accounts(self, address: str) -> Sequence[Account]:
         """See `AddressBook.accounts`."""
+        if "\0" in address:  # which no address has, and PostgreSQL's text cannot
+            return ()
         query = "SELECT wallet_id, network, address_index FROM derived_addresses WHERE address = $1 ORDER BY id"
         async with self._database.connection() as connection:
-            rows = await connection.fetch(query, address)
-        return [Account(row["wallet_id"], row["network"], row["address_index"]) for row in rows]
+            records = await connection.fetch(query, address)
+        return tuple(Account(record["wallet_id"], record["network"], record["address_index"]) for record in records)
 
 
 class PostgresAuditLog:
-    """`AuditLog` on PostgreSQL, by group commit.
+    """Write audit rows, those that arrive while others are being written together in the next statement.
 
-    Events that arrive while a commit is under way go into the next one together; when none is, an event is written at once.
+    A row alone is written at once. One that PostgreSQL refuses does not make others fail. See `wallets.ports.AuditLog`.
     """
 
-    def __init__(self, database: PostgresDatabase, *, max_waiting: int = 10_000) -> None:
+    def __init__(
+        self, database: PostgresDatabase, *, max_waiting: int = 10_000, max_batch: int = 500, deadline_seconds: float = 10
+    ) -> None:
         self._database = database
         self._max_waiting = max_waiting
-        self._waiting: list[tuple[AuditEvent, asyncio.Future[None]]] = []
+        self._max_batch = max_batch
+        self._deadline_seconds = deadline_seconds
+        self._waiting: deque[tuple[Row, asyncio.Future[None]]] = deque()
         self._writer: asyncio.Task[None] | None = None
 
     async def record(self, event: AuditEvent) -> None:
         """See `AuditLog.record`."""
         if len(self._waiting) >= self._max_waiting:
-            raise AuditUnavailableError("too many audit rows wait to be written")
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, durable))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_waiting())
-        await durable
+            raise _no_audit()
+        written = asyncio.get_running_loop().create_future()
+        self._waiting.append((_row(event), written))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                await written
+        except TimeoutError as error:
+            raise _no_audit() from error
 
-    async def _write_waiting(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            error: AuditUnavailableError | None = None
-            try:
-                async with self._database.connection() as connection:
-                    await _write(connection, [event for event, _ in batch])
-            except Exception as cause:  # noqa: BLE001  # whatever it is, each waiting request must hear of it
-                error = AuditUnavailableError("the audit row could not be written")
-                error.__cause__ = cause
-            for _, durable in batch:
-                if durable.cancelled():
-                    continue
-                if error is None:
-                    durable.set_result(None)
-                else:
-                    durable.set_exception(error)
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting)))]
+                await self._write_batch(batch)
+        finally:
+            self._writer = None
 
+    async def _write_batch(self, batch: Sequence[tuple[Row, "asyncio.Future[None]"]]) -> None:
+        try:
+            await self._insert([row for row, _ in batch])
+        except StoreUnavailableError as error:
+            _end(batch, error)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with a row is answered to whoever waits for it
+            if len(batch) == 1:
+                _log.error("audit_row_refused", error=type(error).__name__, request_id=batch[0][0][3])
+                _end(batch, error)
+            else:
+                for item in batch:
+                    await self._write_batch([item])
+        else:
+            _end(batch, None)
 
-async def _write(connection: _Connection, events: Sequence[AuditEvent]) -> None:
-    await connection.execute(
-        _ADD_EVENTS,
-        [event.action.value for event in events],
-        [event.status.value for event in events],
-        [event.wallet_id for event in events],
-        [event.caller.ip_address for event in events],
-        [_details(event) for event in events],
-        [event.at for event in events],
-    )
-
-
-def _details(event: AuditEvent) -> str:
-    caller = {"request_id": event.caller.request_id, "api_key_id": event.caller.api_key_id}
-    # Amounts go beyond the 64 bits that orjson writes as numbers: text keeps every digit.
-    return orjson.dumps(_plain({**event.details, **caller})).decode()
+    async def _insert(self, rows: Sequence[Row]) -> None:
+        async with self._database.connection() as connection:
+            await _insert_events(connection, rows)
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+class PostgresHealth:
+    """Say how the database is, and whether its schema is the one needed. See `wallets.ports.Component`."""
+
+    name = "database"
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    async def check(self) -> ComponentHealth:
+        """See `Component.check`."""
+        start = time.monotonic()
+        status, details = await self._ask()
+        opened, idle = self._database.connections
+        latency_ms = (time.monotonic() - start) * 1000
+        return ComponentHealth(status, latency_ms, {**details, "connections": opened, "idle_connections": idle})
+
+    async def _ask(self) -> tuple[HealthStatus, Mapping[str, str | int]]:
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS), self._database.connection() as connection:
+                return HealthStatus.OK, {"schema_version": await check_schema(connection)}
+        except SchemaMismatchError as error:
+            return HealthStatus.ERROR, {"reason": str(error)}
+        except (StoreUnavailableError, TimeoutError):
+            return HealthStatus.ERROR, {"reason": "the database is away"}
+        except asyncpg.PostgresError as error:
+            return HealthStatus.ERROR, {"reason": f"the database refuses: {type(error).__name__}"}
+
+
+async def _insert_events(connection: "type_connection", rows: Sequence[Row]) -> None:
+    await connection.execute(_INSERT_EVENTS, *(list(column) for column in zip(*rows, strict=True)))
+
+
+def _row(event: AuditEvent) -> Row:
+    caller = event.caller
+    who = (_text(caller.request_id), _text(caller.ip_address), _text(caller.api_key_id))
+    details = json.dumps(_storable(event.details), allow_nan=False, ensure_ascii=False)
+    return (event.action.value, event.status.value, event.wallet_id, *who, details, event.at)
+
+
+def _storable(value: object) -> object:
+    """Return details with every text as PostgreSQL can keep it: a refused request is audited with whatever it contained."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Mapping):
+        return {_text(str(key)): _storable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
-        return str(value)
+        return [_storable(item) for item in value]
     return value
 
 
-def _wallet(row: asyncpg.Record) -> Wallet:
-    return Wallet(row["id"], row["label"], DerivationScheme(row["scheme"]), row["created_at"])
+def _text(text: str) -> str:
+    """Replace NUL, which PostgreSQL's text cannot hold, and lone surrogates, which UTF-8 cannot."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
-@contextmanager
-def _mapped() -> Iterator[None]:
-    """Turn what asyncpg and the network raise into our error."""
-    try:
-        yield
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        raise StoreUnavailableError("the database is not available") from error
+def _end(batch: Sequence[tuple[Row, "asyncio.Future[None]"]], error: BaseException | None) -> None:
+    for _, written in batch:
+        if written.done():  # whoever waited went away
+            continue
+        if error is None:
+            written.set_result(None)
+        else:
+            refused = _no_audit()
+            refused.__cause__ = error
+            written.set_exception(refused)
+
+
+def _wallet(record: "asyncpg.Record") -> Wallet:
+    return Wallet(record["id"], record["label"], DerivationScheme(record["scheme"]), record["created_at"])
+
+
+def _no_wallet() -> WalletNotFoundError:
+    return WalletNotFoundError("no wallet has this id")
+
+
+def _no_audit() -> AuditUnavailableError:
+    return AuditUnavailableError("the audit row could not be written, so nothing was done")

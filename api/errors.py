@@ -1,6 +1,23 @@
-"""Say what each error is to a client: the one table from error type to status."""
+"""Say what each error becomes for a client: the one table of HTTP statuses and gRPC codes, and the errors of the edge itself.
 
+::
+
+    WalletError (wallets.errors)
+    └── EdgeError
+        ├── AuthenticationError
+        ├── RateLimitedError
+        ├── MalformedBodyError
+        ├── BodyTooLargeError
+        ├── UnsupportedMediaTypeError
+        ├── InvalidParameterError
+        ├── UnprocessableError
+        ├── UnknownRouteError
+        └── MethodNotAllowedError
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from wallets.errors import (
     AddressNotFoundError,
@@ -20,58 +37,131 @@ from wallets.errors import (
     WalletNotFoundError,
 )
 
-TYPE_PREFIX = "urn:crypto-wallets:problem:"
+UNAVAILABLE_RETRY_SECONDS = 5
+"""When a client may try again what was refused with 503."""
 
 
-class EdgeError(Exception):
-    """Never raised itself: what the edge refuses before the domain is asked."""
+class EdgeError(WalletError):
+    """Never raised itself: the root of what the edge refuses before the request reaches the domain."""
 
 
 class AuthenticationError(EdgeError):
-    """The API key is missing or wrong."""
+    """The request shows no API key, or one that is not ours."""
 
 
 class RateLimitedError(EdgeError):
-    """The client asks faster than it may; `retry_after` is in seconds."""
+    """This client asks too often. `retry_after` is in whole seconds, at least 1."""
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__("too many requests")
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
         self.retry_after = retry_after
 
 
+class MalformedBodyError(EdgeError):
+    """The body is not exactly one JSON text (RFC 8259, without duplicate names)."""
+
+
+class BodyTooLargeError(EdgeError):
+    """The body has more bytes than the edge reads."""
+
+
+class UnsupportedMediaTypeError(EdgeError):
+    """The body is not declared as JSON."""
+
+
+class InvalidParameterError(EdgeError):
+    """A part of the path cannot be what it stands for."""
+
+
+class UnprocessableError(EdgeError):
+    """A field or query parameter is missing, unknown, or outside its range."""
+
+
+class UnknownRouteError(EdgeError):
+    """Nothing is served under this path."""
+
+
+class MethodNotAllowedError(EdgeError):
+    """The path is served, but not with this method. `allowed` names those that are."""
+
+    def __init__(self, message: str, allowed: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """What a client is told: the name behind `type`, the title, and the HTTP status."""
+class Outcome:
+    """What an error is to clients: its stable name (`urn:crypto-wallets:problem:<name>`), title, HTTP status and gRPC code."""
 
     name: str
     title: str
-    status: int
+    http_status: int
+    grpc_code: str
+
+    @property
+    def urn(self) -> str:
+        """The `type` of the problem document (RFC 9457)."""
+        return f"urn:crypto-wallets:problem:{self.name}"
 
 
-PROBLEMS: dict[type[Exception], Problem] = {
-    AuthenticationError: Problem("unauthenticated", "The API key is missing or wrong", 401),
-    RateLimitedError: Problem("rate-limited", "Too many requests", 429),
-    InvalidRequestError: Problem("invalid-request", "The request cannot be", 400),
-    UnsupportedNetworkError: Problem("unsupported-network", "The network is unknown", 400),
-    MalformedTransactionError: Problem("malformed-transaction", "The transaction does not decode", 400),
-    InvalidMnemonicError: Problem("invalid-mnemonic", "The mnemonic is not BIP-39", 400),
-    PolicyViolationError: Problem("policy-violation", "The account may not sign this", 403),
-    NotFoundError: Problem("not-found", "Not found", 404),
-    WalletNotFoundError: Problem("wallet-not-found", "There is no such wallet", 404),
-    AddressNotFoundError: Problem("address-not-found", "The address was never derived here", 404),
-    ConflictError: Problem("conflict", "The request contradicts an earlier one", 409),
-    CorruptCiphertextError: Problem("corrupt-ciphertext", "The wallet's ciphertext does not decrypt", 500),
-    UnavailableError: Problem("unavailable", "Temporarily unavailable", 503),
-    KeyEncryptionUnavailableError: Problem("key-encryption-unavailable", "The key backend is unavailable", 503),
-    StoreUnavailableError: Problem("store-unavailable", "The database is unavailable", 503),
-    AuditUnavailableError: Problem("audit-unavailable", "The audit log is unavailable", 503),
-    WalletError: Problem("internal-error", "Internal error", 500),
-}
+INTERNAL = Outcome("internal-error", "Internal error", 500, "INTERNAL")
+
+OUTCOMES: Mapping[type[WalletError], Outcome] = MappingProxyType(
+    {
+        InvalidRequestError: Outcome("invalid-request", "Invalid request", 400, "INVALID_ARGUMENT"),
+        UnsupportedNetworkError: Outcome("unsupported-network", "Unsupported network", 400, "INVALID_ARGUMENT"),
+        MalformedTransactionError: Outcome("malformed-transaction", "Malformed transaction", 400, "INVALID_ARGUMENT"),
+        InvalidMnemonicError: Outcome("invalid-mnemonic", "Invalid mnemonic", 400, "INVALID_ARGUMENT"),
+        PolicyViolationError: Outcome("policy-violation", "Refused by policy", 403, "PERMISSION_DENIED"),
+        NotFoundError: Outcome("not-found", "Not found", 404, "NOT_FOUND"),
+        WalletNotFoundError: Outcome("wallet-not-found", "Wallet not found", 404, "NOT_FOUND"),
+        AddressNotFoundError: Outcome("address-not-found", "Address not found", 404, "NOT_FOUND"),
+        ConflictError: Outcome("conflict", "Conflict", 409, "ALREADY_EXISTS"),
+        CorruptCiphertextError: INTERNAL,
+        UnavailableError: Outcome("unavailable", "Temporarily unavailable", 503, "UNAVAILABLE"),
+        KeyEncryptionUnavailableError: Outcome("key-encryption-unavailable", "Key encryption unavailable", 503, "UNAVAILABLE"),
+        StoreUnavailableError: Outcome("store-unavailable", "Store unavailable", 503, "UNAVAILABLE"),
+        AuditUnavailableError: Outcome("audit-unavailable", "Audit log unavailable", 503, "UNAVAILABLE"),
+        AuthenticationError: Outcome("authentication-required", "Authentication required", 401, "UNAUTHENTICATED"),
+        RateLimitedError: Outcome("rate-limited", "Too many requests", 429, "RESOURCE_EXHAUSTED"),
+        MalformedBodyError: Outcome("malformed-body", "Malformed body", 400, "INVALID_ARGUMENT"),
+        BodyTooLargeError: Outcome("body-too-large", "Body too large", 413, "INVALID_ARGUMENT"),
+        UnsupportedMediaTypeError: Outcome("unsupported-media-type", "Unsupported media type", 415, "INVALID_ARGUMENT"),
+        InvalidParameterError: Outcome("invalid-parameter", "Invalid path parameter", 400, "INVALID_ARGUMENT"),
+        UnprocessableError: Outcome("unprocessable-request", "Unprocessable request", 422, "INVALID_ARGUMENT"),
+        UnknownRouteError: Outcome("unknown-route", "Unknown route", 404, "UNIMPLEMENTED"),
+        MethodNotAllowedError: Outcome("method-not-allowed", "Method not allowed", 405, "UNIMPLEMENTED"),
+    }
+)
 
 
-def problem_of(error: Exception) -> Problem:
-    """Return the row of the error's type, or of the nearest type above it; anything else is an internal error."""
-    for kind in type(error).__mro__:
-        if issubclass(kind, Exception) and kind in PROBLEMS:
-            return PROBLEMS[kind]
-    return PROBLEMS[WalletError]
+def outcome(error: BaseException) -> Outcome:
+    """Return what an error is to clients; `INTERNAL` for whatever is not in the table: a bug."""
+    for ancestor in type(error).__mro__:
+        if ancestor in OUTCOMES:
+            return OUTCOMES[ancestor]
+    return INTERNAL
+
+
+def detail(error: BaseException) -> str:
+    """Return the sentence a client may read: the error's own, or nothing of the cause where it is ours to mend."""
+    if outcome(error).http_status == INTERNAL.http_status:
+        return "The request could not be completed. The cause is in the service's log under this request id."
+    return str(error)
+
+
+def headers(error: BaseException) -> dict[str, str]:
+    """Return the HTTP headers that the error's status asks for (RFC 9110)."""
+    result = outcome(error)
+    if isinstance(error, RateLimitedError):
+        return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, MethodNotAllowedError):
+        return {"Allow": ", ".join(error.allowed)}
+    if result.http_status == 401:
+        return {"WWW-Authenticate": 'ApiKey realm="crypto-wallets", header="X-Api-Key"'}
+    if result.http_status == 503:
+        return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)}
+    if isinstance(error, BodyTooLargeError):
+        # The rest of the body is not read, so the connection cannot be used again.
+        return {"Connection": "close"}
+    return {}

@@ -1,87 +1,108 @@
-"""Wrap every request: its id, its size, its clock, and what becomes of errors that escape."""
+"""Wrap every request: its id, its headers, its log line and metrics, and the answer to what nobody else caught."""
 
 import re
 import time
 import uuid
+from typing import Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.observability import Metrics
-from api.problems import problem_response
+from api import problems
+from api.observability import Metrics, describe_exception
 
-MAX_BODY_BYTES = 1024 * 1024
+CLIENT_CLOSED_REQUEST = 499
+"""What is logged and counted when the client went away before the answer (nginx's number for it)."""
 
-_log = structlog.get_logger()
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+UNMATCHED = "unmatched"
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_QUIET = frozenset({"/metrics", "/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready"})
+"""Asked every few seconds by machines: logged at DEBUG."""
 
 
-class BodyTooLargeError(Exception):
-    """The body is larger than 1 MiB."""
-
-
-class RequestMiddleware:
-    """One plain ASGI layer around the application."""
+class EdgeMiddleware:
+    """The only middleware: plain ASGI, since each layer costs every request."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._log = structlog.get_logger("api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request. Nothing escapes but cancellation, and what breaks an answer that has already begun."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
-        started, status = time.perf_counter(), 0
+        scope["request_id"] = request_id = request_id_of(scope)
+        answer = _Answer(send, request_id)
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, answer.send)
+            except ClientDisconnect:
+                pass
+            except Exception as error:  # one of the two places where whatever escapes is answered
+                self._log.error("request_failed", **describe_exception(error))
+                if answer.status is not None:
+                    raise
+                await problems.response(error, request_id)(scope, receive, answer.send)
+            finally:
+                self._record(scope, answer.status or CLIENT_CLOSED_REQUEST, time.perf_counter() - started)
 
-        async def observed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
-                message["headers"] = [*message.get("headers", []), *headers]
-            await send(message)
-
-        try:
-            await self._app(scope, _limited(receive), observed)
-        except BodyTooLargeError:
-            await problem_response(413, "body-too-large", "The body is too large", "at most 1 MiB", request_id)(scope, receive, observed)
-        except Exception:
-            _log.exception("request_failed", request_id=request_id)
-            if status:
-                raise
-            await problem_response(500, "internal-error", "Internal error", None, request_id)(scope, receive, observed)
-        finally:
-            self._observe(scope, status, time.perf_counter() - started, request_id)
-
-    def _observe(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        route = getattr(scope.get("route"), "path", "unknown")
-        method = scope["method"] if scope["method"] in {"GET", "POST", "HEAD", "OPTIONS"} else "other"
-        self._metrics.requests.labels(method, route, str(status)).inc()
-        self._metrics.latency.labels(method, route).observe(seconds)
-        milliseconds = round(seconds * 1000, 2)
-        _log.info("request_completed", method=method, route=route, status=status, ms=milliseconds, request_id=request_id)
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+        self._metrics.request_ended(scope["method"], route, status, seconds)
+        log = self._log.debug if route in _QUIET else self._log.info
+        log(
+            "request_completed",
+            method=scope["method"] if len(scope["method"]) < 16 else UNMATCHED,
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000, 3),
+            **_optional_fields(scope),
+        )
 
 
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value.decode("latin-1")):
-            return str(value.decode())
-    return uuid.uuid4().hex
+class _Answer:
+    """Send an answer on with the headers that every one has, and remember its status."""
+
+    __slots__ = ("_request_id", "_send", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id.encode()
+        self.status: int | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message.get("headers", ()), (b"x-request-id", self._request_id), (b"x-content-type-options", b"nosniff")]
+            if all(name != b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
+            message = {**message, "headers": headers}
+        await self._send(message)
 
 
-def _limited(receive: Receive) -> Receive:
-    """Count the body while it arrives, whatever its headers promise."""
-    received = 0
+def request_id_of(scope: Scope) -> str:
+    """Return the request's `X-Request-ID` if there is exactly one and it is an id, else a new one."""
+    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    if len(given) == 1 and _REQUEST_ID.fullmatch(given[0]):
+        return str(given[0], "ascii")
+    return str(uuid.uuid4())
 
-    async def limited() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > MAX_BODY_BYTES:
-            raise BodyTooLargeError
-        return message
 
-    return limited
+def _optional_fields(scope: Scope) -> dict[str, Any]:
+    """Return what is known of the request by now: who asked, which wallet, which problem. Never the path, which may hold anything."""
+    fields: dict[str, Any] = {}
+    wallet_id = scope.get("path_params", {}).get("wallet_id")
+    if wallet_id is not None and _UUID.fullmatch(str(wallet_id)):
+        fields["wallet_id"] = str(wallet_id)
+    if "caller" in scope:
+        fields["api_key_id"] = scope["caller"].api_key_id
+    for name in ("client_address", "problem"):
+        if name in scope:
+            fields[name] = scope[name]
+    return fields

@@ -1,24 +1,168 @@
-"""Count and time what clients ask for."""
+"""Log as JSON lines without secrets, and define every metric of the contract, once."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+import prometheus_client
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess, values
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from api.redaction import redact
+from wallets.chains import CHAINS
+from wallets.errors import InvalidRequestError, NotFoundError
+
+METRICS_MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+UNKNOWN = "other"
+
+VAULT_OPERATIONS = frozenset({"encrypt", "decrypt", "rewrap", "health", "login"})
+VAULT_STATUSES = frozenset({"ok", "error", "timeout", "refused", "circuit_open"})
+HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure_logging(level: str = "info", stream: BinaryIO | None = None) -> None:
+    """Have structlog write one JSON object a line to `stream` (standard output), from `level` on, without secrets."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            redact,
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.BytesLoggerFactory(stream or sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )
+
+
+def describe_exception(error: BaseException) -> dict[str, object]:
+    """Return an exception's type and where it was raised, for the log.
+
+    Its message and the local variables stay out: vendors' messages quote what they were given, which may be a secret.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return {
+        "exception": _qualified_name(error),
+        "stack": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-20:]],
+        "caused_by": [_qualified_name(link) for link in _chain(cause)],
+    }
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    for _ in range(5):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _qualified_name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
 
 
 class Metrics:
-    """The metrics of the contract. Labels come from closed sets: never an address, a wallet or a caller."""
+    """Every metric of the contract. Labels come from closed sets: whatever else is observed counts as `other`.
 
-    def __init__(self, multiprocess_folder: str | None = None) -> None:
-        self._registry = CollectorRegistry()
-        self._multiprocess_folder = multiprocess_folder
-        registry = self._registry
-        self.wallets_created = Counter("wallets_created", "Wallets created or imported", registry=registry)
-        self.sign_operations = Counter("sign_operations", "Signatures asked for", ["network", "status"], registry=registry)
-        self.requests = Counter("http_requests", "HTTP requests", ["method", "route", "status"], registry=registry)
-        self.latency = Histogram("http_request_duration_seconds", "Time to answer", ["method", "route"], registry=registry)
+    With a `directory` the values live in files there, which all processes of a node share: any of them then answers for all. Such a process
+    makes one `Metrics`, and makes it before anything else makes a metric of prometheus_client.
+    """
 
-    def text(self) -> bytes:
-        """Return all metrics in Prometheus' text format; of all replicas of this node when they share a folder."""
-        if self._multiprocess_folder is None:
-            return generate_latest(self._registry)
+    def __init__(self, directory: Path | None = None, registry: CollectorRegistry | None = None) -> None:
+        self._registry = registry or CollectorRegistry()
+        self._directory = directory
+        if directory is not None:
+            _share_values(directory)
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # published without types
+        self._wallets_created = self._counter("wallets_created_total", "Wallets created")
+        self._wallets_imported = self._counter("wallets_imported_total", "Wallets imported")
+        self._signs = self._counter("sign_operations_total", "Signing requests by how they ended", "network", "status")
+        self._vault = self._histogram("vault_operations_duration_seconds", "Calls of Vault, with their retries", "operation", "status")
+        self._cache_size = self._gauge("address_cache_size", "Addresses in the caches of this node's processes")
+        self._cache_capacity = self._gauge("address_cache_capacity", "Addresses that these caches hold at most")
+        self._requests = self._counter("http_requests_total", "HTTP requests answered", "method", "route", "status")
+        self._durations = self._histogram("http_request_duration_seconds", "Time to answer HTTP requests", "method", "route")
+
+    def wallet_created(self) -> None:
+        """Count a wallet that was created."""
+        self._wallets_created.inc()
+
+    def wallet_imported(self) -> None:
+        """Count a wallet that was taken over."""
+        self._wallets_imported.inc()
+
+    def sign_ended(self, network: str, error: BaseException | None = None) -> None:
+        """Count a signing request: `ok`, `refused` (the client's doing) or `failed` (ours, or of what we need)."""
+        status = "ok" if error is None else "refused" if isinstance(error, InvalidRequestError | NotFoundError) else "failed"
+        self._signs.labels(network if network in CHAINS else UNKNOWN, status).inc()
+
+    def observe_vault(self, operation: str, status: str, seconds: float) -> None:
+        """Take the duration of a call of Vault."""
+        self._vault.labels(_one_of(VAULT_OPERATIONS, operation), _one_of(VAULT_STATUSES, status)).observe(seconds)
+
+    def observe_cache(self, size: int, capacity: int) -> None:
+        """Take how full this process's address cache is."""
+        self._cache_size.set(size)
+        self._cache_capacity.set(capacity)
+
+    def request_ended(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an HTTP request. `route` is the template, such as `/api/v1/wallets/{wallet_id}`."""
+        method = _one_of(HTTP_METHODS, method)
+        self._requests.labels(method, route, str(status)).inc()
+        self._durations.labels(method, route).observe(seconds)
+
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus' text format: of every process of the node where they are shared, else of this one."""
+        if self._directory is None:
+            return prometheus_client.generate_latest(self._registry)
+        _forget_dead(self._directory)
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry, path=self._multiprocess_folder)  # type: ignore[no-untyped-call]  # it has no types
-        return generate_latest(registry)
+        multiprocess.MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call]  # published without types
+        return prometheus_client.generate_latest(registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self._registry)
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(name, meaning, registry=self._registry, multiprocess_mode="livesum")
+
+    def _histogram(self, name: str, meaning: str, *labels: str) -> Histogram:
+        return Histogram(name, meaning, labels, registry=self._registry, buckets=_HTTP_BUCKETS)
+
+
+def _one_of(known: frozenset[str], value: str) -> str:
+    return value if value in known else UNKNOWN
+
+
+def _share_values(directory: Path) -> None:
+    """Replace the class of values: prometheus_client chooses it when it is imported, which is before a replica knows its settings."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # published without types
+
+
+def _forget_dead(directory: Path) -> None:
+    """Take the gauges of processes that have ended out of the sum: nobody else tells prometheus_client of them."""
+    for file in directory.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            file.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,61 +1,185 @@
-"""Write down the bodies of the HTTP contract."""
+"""Say what the bodies of the HTTP contract are. Requests refuse unknown fields and other types than the stated ones."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from wallets.derivation import MAX_INDEX
+from wallets.chains import CHAINS
+from wallets.derivation import MAX_INDEX, DerivationScheme
+from wallets.mnemonic import MAX_PASSPHRASE_LENGTH
+from wallets.model import MAX_LABEL_LENGTH
 
-Index = Field(default=0, ge=0, le=MAX_INDEX, description="Account index, 0..2^31-1")
+MAX_PAGE = 2**31 - 1
+MAX_PER_PAGE = 100
+
+_EXAMPLE_ID = "0b5a4fd3-3c5e-4e6b-9b41-3f3c9ac9f3ad"
+_EXAMPLE_TIME = "2026-11-23T12:00:00.000000Z"
+_EXAMPLE_TX = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"  # EIP-155's own
 
 
-class _Body(BaseModel):
-    # An unknown field is refused, so that a misspelt `passphrase` cannot silently make another wallet.
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        msg = "must have printable characters only"
+        raise ValueError(msg)
+    return text
 
 
-class CreateWallet(_Body):
+def _networks(schema: dict[str, Any]) -> None:
+    """List the networks in the document. Validation is the domain's, so that an unknown network is audited."""
+    schema["enum"] = list(CHAINS)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+
+
+Label = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_LABEL_LENGTH, description="For people; printable characters only", examples=["treasury"]),
+    AfterValidator(_printable),
+]
+Network = Annotated[
+    str,
+    Field(min_length=1, max_length=32, description="The network's name", json_schema_extra=_networks),
+    AfterValidator(_printable),
+]
+Index = Annotated[int, Field(ge=0, le=MAX_INDEX, description="The account's index", examples=[0])]
+AddressText = Annotated[str, Field(min_length=1, max_length=128, description="An address, in any of its forms"), AfterValidator(_printable)]
+PageNumber = Annotated[int, Field(ge=1, le=MAX_PAGE, description="From 1")]
+PageSize = Annotated[int, Field(ge=1, le=MAX_PER_PAGE, description="Wallets a page")]
+
+
+class CreateWallet(_Request):
     """Make a wallet with a fresh mnemonic."""
 
-    label: str = Field(min_length=1, max_length=100, examples=["hot wallet"])
-    mnemonic_length: Literal[12, 24] = 12
+    label: Label
+    mnemonic_length: Literal[12, 24] = Field(default=12, description="Words of the mnemonic")
 
 
-class ImportWallet(_Body):
-    """Make a wallet of a mnemonic that exists."""
+class ImportWallet(_Request):
+    """Take over a wallet that exists."""
 
-    label: str = Field(min_length=1, max_length=100)
-    mnemonic: SecretStr
-    passphrase: SecretStr = SecretStr("")
-    scheme: Literal["standard", "v1_0_8"] = "standard"
+    label: Label
+    mnemonic: SecretStr = Field(max_length=1024, description="BIP-39 phrase of 12, 15, 18, 21 or 24 English words")
+    passphrase: SecretStr = Field(default=SecretStr(""), max_length=MAX_PASSPHRASE_LENGTH, description="BIP-39 passphrase, to the letter")
+    scheme: Literal["standard", "v1_0_8"] = Field(default="standard", description="How keys are derived; `v1_0_8` as that version did")
 
 
-class Sign(_Body):
-    """Sign a transaction: hex, `0x` optional."""
+class SignTransaction(_Request):
+    """Sign one transaction."""
 
-    network: str = Field(max_length=64, examples=["eth"])
-    index: int = Index
-    unsigned_tx: str
+    network: Network
+    index: Index
+    unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])
 
 
 class WalletAnswer(BaseModel):
-    """A wallet."""
+    """One wallet."""
 
-    id: str
-    label: str
-    scheme: str
-    created_at: str
+    id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
+    label: str = Field(examples=["treasury"])
+    scheme: DerivationScheme
+    created_at: str = Field(examples=[_EXAMPLE_TIME], json_schema_extra={"format": "date-time"})
+
+
+class WalletPage(BaseModel):
+    """One page of wallets, newest first."""
+
+    data: list[WalletAnswer]
+    page: int
+    per_page: int
+    total: int = Field(description="All wallets")
+    total_pages: int
+
+
+class AddressAnswer(BaseModel):
+    """An account's address."""
+
+    wallet_id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
+    network: str = Field(examples=["eth"])
+    index: int = Field(examples=[0])
+    address: str = Field(examples=["0x9858EfFD232B4033E47d90003D41EC34EcaEda94"])
+    forms: dict[str, str] | None = Field(default=None, description="Other ways to write it, by name; absent where there is one only")
+
+
+class AccountAnswer(BaseModel):
+    """One account."""
+
+    wallet_id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
+    network: str = Field(examples=["eth"])
+    index: int = Field(examples=[0])
+
+
+class AccountsAnswer(BaseModel):
+    """The accounts that have an address: one key may be an account of several networks."""
+
+    address: str
+    accounts: list[AccountAnswer]
+
+
+class TransferAnswer(BaseModel):
+    """Value that moves to one recipient."""
+
+    recipient: str
+    amount: str = Field(description="Base units, decimal", examples=["1000000000000000000"], pattern="^[0-9]+$")
+    asset: str = Field(description="`native`, or a token contract's address", examples=["native"])
+
+
+class IntentAnswer(BaseModel):
+    """What the transaction does. Amounts are decimal texts: they do not fit JavaScript's numbers."""
+
+    network: str
+    kind: str = Field(examples=["transfer"])
+    sender: str | None
+    transfers: list[TransferAnswer]
+    max_fee: str | None = Field(description="Upper bound in base units, decimal; null where the transaction has none")
+    contract: str | None
+    method: str | None
+    expires_at: int | None = Field(description="Seconds since 1970")
+    details: dict[str, str | int] = Field(description="What only this network has; integers beyond 2^53 - 1 as decimal text")
+    warnings: list[str]
 
 
 class SignAnswer(BaseModel):
-    """A signed transaction, and what it does."""
+    """A signed transaction that a node accepts."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
-    signed_tx: str
-    tx_id: str | None
-    sender: str = Field(alias="from")
-    signature: str
+    signed_tx: str = Field(description="Hex; with `0x` on EVM networks")
+    tx_id: str | None = Field(default=None, description="Absent where the id is another signer's to give (a Solana fee payer elsewhere)")
+    sender: str = Field(alias="from", description="The address that signed")
+    signature: str = Field(description="Hex, as `signed_tx`")
     network: str
     index: int
-    intent: dict[str, object]
+    intent: IntentAnswer
+
+
+class Health(BaseModel):
+    """How the service is; `components` holds a status each, and details such as `vault_circuit_state`."""
+
+    status: Literal["ok", "degraded", "error"]
+    components: dict[str, str | int | float] = Field(examples=[{"database": "ok", "vault": "ok", "vault_circuit_state": "closed"}])
+
+
+class Liveness(BaseModel):
+    """That the process answers."""
+
+    status: Literal["alive"]
+    timestamp: str = Field(examples=[_EXAMPLE_TIME], json_schema_extra={"format": "date-time"})
+
+
+class Readiness(BaseModel):
+    """Whether requests should be sent here."""
+
+    ready: bool
+    timestamp: str = Field(examples=[_EXAMPLE_TIME], json_schema_extra={"format": "date-time"})
+    latency_ms: float
+    components: dict[str, dict[str, str | int | float]]
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = Field(description="Stable name of the problem", examples=["urn:crypto-wallets:problem:wallet-not-found"])
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong, for people")
+    request_id: str = Field(description="As in `X-Request-ID`; names the request in the service's log")

@@ -96,12 +96,21 @@ class VaultSettings(_Section):
     """HashiCorp Vault or OpenBao, Transit engine."""
 
     address: str | None = Field(default=None, pattern=r"^https?://", description="URL of Vault; `up` starts an OpenBao if not set")
-    token: SecretStr | None = Field(default=None, description="Token with the policy of `docs/vault/service.hcl`")
+    token: SecretStr | None = Field(default=None, description="May encrypt and decrypt with the key, look itself up and renew itself")
     token_file: Path | None = Field(default=None, description="File with the token")
     key_id: str = Field(default="wallet-master-key", pattern=r"^[A-Za-z0-9._-]{1,128}$", description="Name of the Transit key")
     mount: str = Field(default="transit", pattern=r"^[A-Za-z0-9._/-]{1,128}$", description="Mount point of the Transit engine")
     ca_file: Path | None = Field(default=None, description="CA certificates to trust for `https`")
     deadline_secs: float = Field(default=10, gt=0, le=60, description="Seconds after which a call with all its retries ends in 503")
+
+
+class RedisSettings(_Section):
+    """Redis: shared limits and addresses. Without it each replica keeps its own."""
+
+    enabled: bool = Field(default=False, description="Use Redis; `up` turns it on")
+    url: SecretStr | None = Field(default=None, description="`redis://:password@host:port/0`; `up` starts one if not set")
+    url_file: Path | None = Field(default=None, description="File with the URL")
+    ttl_secs: int = Field(default=3600, ge=1, description="Seconds an address stays in Redis")
 
 
 class KeyringSettings(_Section):
@@ -142,6 +151,7 @@ class Settings(_Section):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     vault: VaultSettings = VaultSettings()
+    redis: RedisSettings = RedisSettings()
     keyring: KeyringSettings = KeyringSettings()
     replicas: ReplicaSettings = ReplicaSettings()
     log: LogSettings = LogSettings()
@@ -199,6 +209,8 @@ def require_dependencies(settings: Settings) -> Settings:
     problems = [f"{name}: is not set" for name, value in missing.items() if value is None]
     if settings.server.api_key is None and not settings.server.allow_unauthenticated:
         problems.append("APP__SERVER__API_KEY: is not set; without a key the service refuses to start")
+    if settings.redis.enabled and settings.redis.url is None:
+        problems.append("APP__REDIS__URL: is not set, but APP__REDIS__ENABLED is true")
     if problems:
         raise ConfigurationError("\n".join(problems))
     return settings

@@ -1,12 +1,13 @@
 """Serve wallets from one process: the ingress of the inline topology."""
 
-import os
 from contextlib import AsyncExitStack
 
 from fastapi import FastAPI
 
-from deployments.private_ports import close_handle_port
+from api.http import create_http_app
+from deployments.serve_corrections import close_handle_port, own_request_ids
 from deployments.settings import load, require_dependencies
+from deployments.wiring import open_edge
 
 
 class WalletService:
@@ -20,13 +21,8 @@ class WalletService:
             SchemaMismatchError: The database's schema is too old or too new for this version.
         """
         close_handle_port()
+        own_request_ids()
         settings = require_dependencies(load())
-        if settings.metrics_dir is not None:
-            # prometheus-client decides when it is imported whether processes share their metrics: so this comes before the imports below.
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.metrics_dir)
-        from api.http import create_http_app  # noqa: PLC0415
-        from deployments.wiring import open_edge  # noqa: PLC0415
-
         self._resources = AsyncExitStack()
         edge = await self._resources.enter_async_context(open_edge(settings))
         self._app = create_http_app(edge)

@@ -1,27 +1,29 @@
 """Compose a replica: open what the settings name and hand it to the constructors."""
 
-import ipaddress
-import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 
 import structlog
 from pydantic import SecretStr
 
-from adapters.memory import LruAddressCache, MemoryRateLimiter
-from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresDatabase, PostgresWalletStore
-from adapters.vault import VaultTransit
-from api.auth import Authenticator
-from api.http import Edge
-from api.observability import Metrics
-from deployments.settings import DatabaseSettings, Settings, VaultSettings
+from adapters.database import PostgresDatabase
+from adapters.memory import LayeredAddressCache, LruAddressCache, MemoryRateLimiter
+from adapters.migrations import check_schema
+from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresHealth, PostgresWalletStore
+from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth, RedisRateLimiter
+from adapters.vault import VaultHealth, VaultTransit
+from api.auth import LOOPBACK, ApiKeys, Authenticator, ClientAddresses, Everybody
+from api.edge import Edge
+from api.limits import RateLimiter, Unlimited
+from api.observability import Metrics, configure_logging
+from deployments.measured import MeasuredAddressCache, MeasuredKeyEncryption
+from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings
 from wallets.custody import LocalCustody
 from wallets.errors import StoreUnavailableError
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesOurAccount
-
-_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+from wallets.ports import AddressCache, Component
 
 
 @asynccontextmanager
@@ -31,83 +33,93 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
     Raises:
         SchemaMismatchError: The database is there, and its schema is too old or too new.
     """
-    _configure_log(settings.log.level)
-    async with open_custody(settings) as custody:
-        server = settings.server
-        keys = [key.get_secret_value() for key in (server.api_key, server.previous_api_key) if key is not None]
-        limit = server.rate_limit
-        limiter = MemoryRateLimiter(limit.requests_per_second, limit.burst_size) if limit.enabled else None
-        trusted = [ipaddress.ip_network(part.strip()) for part in server.trusted_proxies.split(",") if part.strip()]
-        # HAProxy stands in front of every replica on loopback.
-        yield Edge(custody, Authenticator(keys), limiter, _metrics(settings), (*_LOOPBACK, *trusted))
+    configure_logging(settings.log.level)
+    metrics = Metrics(settings.metrics_dir)
+    async with AsyncExitStack() as stack:
+        redis = None
+        if settings.redis.enabled:
+            redis = await stack.enter_async_context(RedisConnections(_required(settings.redis.url)))
+        custody = await stack.enter_async_context(open_custody(settings, metrics, redis))
+        clients = ClientAddresses(_trusted(settings.server), ingress=LOOPBACK)
+        limiter = _limiter(settings.server.rate_limit, redis)
+        yield Edge(custody, _authenticator(settings.server), limiter, metrics, clients, version("crypto-wallets-service"))
 
 
 @asynccontextmanager
-async def open_custody(settings: Settings) -> AsyncIterator[LocalCustody]:
-    """Open the use cases on the real world."""
+async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnections | None) -> AsyncIterator[LocalCustody]:
+    """Open the use cases on the real world; dependencies may be away, and come back."""
+    vault = settings.vault
+    assert vault.address is not None, "require_dependencies has checked it"
+    token = _required(vault.token)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(_database(settings.database))
-        vault = await stack.enter_async_context(_vault(settings.vault))
+        await _refuse_another_schema(database)
+        transit = VaultTransit(
+            vault.address,
+            token,
+            key_id=vault.key_id,
+            mount=vault.mount,
+            ca_file=vault.ca_file,
+            deadline_seconds=vault.deadline_secs,
+        )
+        await stack.enter_async_context(transit)
+        health = await stack.enter_async_context(VaultHealth(vault.address, token, transit, ca_file=vault.ca_file))
+        encryption = MeasuredKeyEncryption(transit, metrics)
         store = PostgresWalletStore(database)
-        keyring = Keyring(store, vault, max_seeds=settings.keyring.max_seeds, ttl_seconds=settings.keyring.ttl_secs)
-        try:
-            async with database.connection():
-                pass
-        except StoreUnavailableError:
-            structlog.get_logger().warning("database_away_at_start")
+        components: list[Component] = [PostgresHealth(database), health]
+        cache: AddressCache = MeasuredAddressCache(LruAddressCache(), metrics)
+        if redis is not None:
+            components.append(RedisHealth(redis))
+            cache = LayeredAddressCache(cache, RedisAddressCache(redis, ttl_seconds=settings.redis.ttl_secs))
         yield LocalCustody(
             store=store,
             addresses=PostgresAddressBook(database),
-            cache=LruAddressCache(),
+            cache=cache,
             audit=PostgresAuditLog(database),
-            encryption=vault,
-            keyring=keyring,
+            encryption=encryption,
+            keyring=Keyring(store, encryption, max_seeds=settings.keyring.max_seeds, ttl_seconds=settings.keyring.ttl_secs),
             policy=AllOf(NamesOurAccount()),
-            components=(database, vault),
+            components=components,
         )
+
+
+async def _refuse_another_schema(database: PostgresDatabase) -> None:
+    """Raise `SchemaMismatchError` where the database can say so; readiness tells of it where it cannot yet."""
+    try:
+        async with database.connection() as connection:
+            await check_schema(connection)
+    except StoreUnavailableError:
+        structlog.get_logger(__name__).warning("database_away_at_start")
 
 
 def _database(settings: DatabaseSettings) -> PostgresDatabase:
     return PostgresDatabase(
         _required(settings.url),
-        min_size=settings.min_connections,
-        max_size=settings.pool_size,
-        max_lifetime=settings.max_lifetime_secs,
-        idle_timeout=settings.idle_timeout_secs,
-        acquire_timeout=settings.acquire_timeout_secs,
+        pool_size=settings.pool_size,
+        min_connections=settings.min_connections,
+        max_lifetime_seconds=settings.max_lifetime_secs,
+        idle_timeout_seconds=settings.idle_timeout_secs,
+        acquire_timeout_seconds=settings.acquire_timeout_secs,
     )
 
 
-def _vault(settings: VaultSettings) -> VaultTransit:
-    assert settings.address is not None, "require_dependencies has checked it"
-    return VaultTransit(
-        settings.address,
-        _required(settings.token),
-        key_id=settings.key_id,
-        mount=settings.mount,
-        verify=str(settings.ca_file) if settings.ca_file else True,
-        deadline_seconds=settings.deadline_secs,
-    )
+def _authenticator(server: ServerSettings) -> Authenticator:
+    keys = [key.get_secret_value() for key in (server.api_key, server.previous_api_key) if key is not None]
+    return ApiKeys(keys) if keys else Everybody()
+
+
+def _limiter(limit: RateLimitSettings, redis: RedisConnections | None) -> RateLimiter:
+    if not limit.enabled:
+        return Unlimited()
+    if redis is None:
+        return MemoryRateLimiter(limit.requests_per_second, limit.burst_size)
+    return RedisRateLimiter(redis, limit.requests_per_second, limit.burst_size)
+
+
+def _trusted(server: ServerSettings) -> list[str]:
+    return [network for part in server.trusted_proxies.split(",") if (network := part.strip())]
 
 
 def _required(secret: SecretStr | None) -> str:
     assert secret is not None, "require_dependencies has checked it"
     return secret.get_secret_value()
-
-
-def _metrics(settings: Settings) -> Metrics:
-    folder = os.fspath(settings.metrics_dir) if settings.metrics_dir else None
-    return Metrics(folder)
-
-
-def _configure_log(level: str) -> None:
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-    )

@@ -1,51 +1,146 @@
-"""The command line: `crypto-wallets up | migrate | check-config`."""
+"""The command line: `crypto-wallets up | migrate | status | check-config | demo`.
+
+An error is a line or two on standard error and the exit code 1, or 2 where the settings are wrong.
+"""
 
 import asyncio
-import sys
-from typing import NoReturn
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
 
+import structlog
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from adapters import schema
-from deployments.settings import ConfigurationError, Settings, load, variables
-from serve_app.embedded import EmbeddedServerError
-from serve_app.machine import Machine
-from serve_app.supervisor import SupervisorError
+from deployments.settings import ConfigurationError, Settings, load
+from serve_app.banner import banner
+from serve_app.configuration_table import effective
+from serve_app.demo import create_wallet, sign_everywhere
+from serve_app.folder_lock import FolderInUseError, folder_lock
+from serve_app.machine import TITLES, Machine
+from serve_app.migration import CannotMigrateError, bring_up_to_date
+from serve_app.ports import PortError
+from serve_app.progress import Progress
+from serve_app.server_home import EmbeddedServerError, default_data_folder, open_data_folder, told
+from serve_app.service_client import ServiceClient, ServiceError
+from serve_app.status import read_status, render_status
+from serve_app.supervisor import ChildFailedError, Supervisor
+
+BAD_SETTINGS = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-_console = Console(highlight=False)
+
+
+@app.callback()
+def quiet_log() -> None:
+    """Keep wallets and sign transactions."""
+    # What the adapters log on their way to an error, the error says better.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 @app.command()
 def up() -> None:
-    """Run the whole service on this machine, in the foreground; what is not configured is started here."""
-    settings = _settings()
-    try:
-        asyncio.run(Machine(settings, lambda text: _console.print(f"[dim]…[/] {text}")).run(_banner))
-    except (SupervisorError, EmbeddedServerError, schema.SchemaMismatchError) as error:
-        _fail(str(error))
+    """Run the whole service here, in the foreground, with the servers that no APP__* variable names."""
+    begin, console = time.monotonic(), _console()
+    with _told_plainly():
+        settings = load()
+        progress = Progress(console, TITLES)
+        try:
+            _run(settings, progress, console, begin)
+        finally:
+            progress.settle()
+    console.print("crypto-wallets has ended", highlight=False)
+
+
+def _run(settings: Settings, progress: Progress, console: Console, begin: float) -> None:
+    folder = open_data_folder(settings.data_dir)
+    with told(folder), folder_lock(folder) as lock:
+        machine = Machine(settings, os.environ, folder, progress.say)
+        machine.require_ports()
+        api_key = machine.api_key()
+
+        def on_ready() -> None:
+            progress.settle()
+            text = banner(machine.facts(), api_key, seconds=time.monotonic() - begin)
+            console.print(f"\n{escape(text)}\n", highlight=False, soft_wrap=True)
+
+        supervisor = Supervisor(machine.units(), folder, on_event=progress.event, on_ready=on_ready, facts=machine.facts(), lock=lock)
+        asyncio.run(supervisor.run())
 
 
 @app.command()
 def migrate() -> None:
-    """Bring the database of APP__DATABASE__URL to this version's schema."""
-    url = _settings().database.url
-    if url is None:
-        _fail("APP__DATABASE__URL: is not set")
-    try:
-        applied = asyncio.run(schema.migrate(url.get_secret_value()))
-    except (schema.SchemaMismatchError, OSError) as error:
-        _fail(str(error))
-    _console.print(f"applied: {', '.join(applied)}" if applied else "nothing to do: the schema is up to date")
+    """Bring the schema of the database at APP__DATABASE__URL to this version; safe to run at any time, and by many at once."""
+    console = _console()
+    with _told_plainly():
+        url = load().database.url
+        if url is None:
+            msg = "APP__DATABASE__URL: is not set; `up` migrates the database that it starts by itself"
+            raise ConfigurationError(msg)
+        applied = asyncio.run(bring_up_to_date(url.get_secret_value(), lambda line: console.print(escape(line), highlight=False)))
+        console.print(f"migrations applied: {applied}" if applied else "the schema is up to date", highlight=False)
+
+
+@app.command()
+def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs")] = False) -> None:
+    """Show the service that runs here: children, replicas, health. The exit code is 0 only if all is well."""
+    with _told_plainly():
+        folder = _data_folder()
+        with told(folder):
+            found = read_status(folder)
+        if found is None:
+            if as_json:
+                typer.echo(json.dumps({"ok": False, "detail": _not_running(folder)}))
+                raise typer.Exit(1)
+            _fail(_not_running(folder))
+        if as_json:
+            typer.echo(json.dumps(found.as_json(), indent=2))
+        else:
+            _console().print(render_status(found), highlight=False)
+        raise typer.Exit(0 if found.is_well else 1)
 
 
 @app.command()
 def check_config() -> None:
-    """Check every APP__* variable; list the known ones."""
-    _settings()
-    for variable in variables():
-        _console.print(f"{variable.name:50} {variable.default:20} {variable.meaning}", markup=False, soft_wrap=True)
+    """Check every APP__* variable, and show the values in effect without the secrets."""
+    with _told_plainly():
+        settings = load()
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        for column in ("variable", "value", "", "meaning"):
+            table.add_column(column, overflow="fold")
+        for item in effective(settings, os.environ):
+            table.add_row(item.name, escape(item.value), "set" if item.is_set else "default", escape(item.meaning))
+        _console().print(table, highlight=False)
+
+
+@app.command()
+def demo() -> None:
+    """Have the service that runs here create a wallet and sign one transaction on every network."""
+    console = _console()
+    with _told_plainly():
+        folder = _data_folder()
+        with told(folder):
+            found = read_status(folder)
+        if found is None:
+            _fail(_not_running(folder))
+        client = ServiceClient(found.state.facts["url"], _api_key(load(), found.state.facts.get("api_key_file")))
+        wallet_id = create_wallet(client, f"demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
+        console.print(f"created wallet {wallet_id}", highlight=False)
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        for column in ("network", "from", "transaction id", "what was signed"):
+            table.add_column(column, overflow="fold")
+        with console.status("Signing"):
+            for signed in sign_everywhere(client, wallet_id):
+                table.add_row(signed.network, signed.sender, signed.tx_id, escape(signed.intent))
+        console.print(table, highlight=False)
 
 
 def main() -> None:
@@ -53,38 +148,40 @@ def main() -> None:
     app()
 
 
-def _settings() -> Settings:
+def _console() -> Console:
+    """Write to standard output; a pipe or a file gets lines as wide as a table needs."""
+    console = Console()
+    return console if console.is_terminal else Console(width=500)
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Turn what a person can do something about into its message and an exit code."""
     try:
-        return load()
+        yield
     except ConfigurationError as error:
-        _fail(str(error), 2)
-
-
-def _banner(machine: Machine) -> None:
-    url, key = machine.url, machine.api_key
-    head = f"curl -H 'X-Api-Key: {key}' {url}/api/v1"
-    body = f"curl -H 'X-Api-Key: {key}' -H 'Content-Type: application/json' {url}/api/v1"
-    unsigned = "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
-    lines = [
-        "",
-        f"crypto-wallets is ready at {url}",
-        f"  API documents   {url}/api-docs/openapi.json",
-        f"  health          {url}/api/v1/health",
-        f"  metrics         {url}/metrics",
-        f"  API key         {key}",
-        f"  logs            {machine.log_folder}",
-        "",
-        "create a wallet, see an address, sign a transaction (put the wallet's id for ID):",
-        f'  {body}/wallets -d \'{{"label": "first"}}\'',
-        f"  {head}/wallets/ID/address/eth",
-        f'  {body}/wallets/ID/sign -d \'{{"network": "eth", "index": 0, "unsigned_tx": "{unsigned}"}}\'',
-        "",
-        "Ctrl-C ends it.",
-    ]
-    for line in lines:
-        _console.print(line, markup=False, soft_wrap=True)
+        _fail(str(error), BAD_SETTINGS)
+    except (CannotMigrateError, ChildFailedError, EmbeddedServerError, FolderInUseError, PortError, ServiceError) as error:
+        _fail(str(error))
 
 
 def _fail(message: str, code: int = 1) -> NoReturn:
-    print(message, file=sys.stderr)  # noqa: T201  # plain text for people and scripts
-    raise SystemExit(code)
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def _data_folder() -> Path:
+    return (load().data_dir or default_data_folder()).absolute()
+
+
+def _not_running(folder: Path) -> str:
+    return f"no service runs on {folder}; start it with `crypto-wallets up`, or name its folder with APP__DATA_DIR"
+
+
+def _api_key(settings: Settings, made: str | None) -> str | None:
+    if settings.server.api_key is not None:
+        return settings.server.api_key.get_secret_value()
+    if made is None:
+        return None
+    with told(Path(made)):
+        return Path(made).read_text().strip()

@@ -12,15 +12,15 @@ import signal
 import socket
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import psutil
 
 from serve_app.child import Child
+from serve_app.service_client import ServiceClient, ServiceError
 
 OBJECT_STORE_BYTES = 78_643_200
 """The least that Ray takes: nothing large is ever put into its object store."""
@@ -29,13 +29,14 @@ REPLICA_PORTS = 200
 DRAIN_SECONDS = 18.0
 _RAY_CORE = ("gcs_server", "raylet")
 
-_HAPROXY_ON_LOOPBACK = """\
+_HAPROXY_WRAPPER = """\
 #!/bin/sh
-# Ray Serve writes HAProxy's statistics and metrics ports into its configuration as bound to all interfaces; this binds them to loopback.
+# Ray Serve writes HAProxy's statistics and metrics ports into its configuration as bound to all interfaces: this binds them to loopback. It
+# does not have HAProxy tell the client's address, without which any client could choose its own: this does.
 set -eu
 [ "$1 $2" = "-db -f" ] || exec {binary} "$@"
-sed -e 's/^\\( *bind \\)\\*\\{{0,1\\}}:/\\1127.0.0.1:/' "$3" > "$3.loopback"
-configuration="$3.loopback"
+sed -e 's/^\\( *bind \\)\\*\\{{0,1\\}}:/\\1127.0.0.1:/' -e '/^frontend http_frontend/a\\    option forwardfor' "$3" > "$3.ours"
+configuration="$3.ours"
 shift 3
 exec {binary} -db -f "$configuration" "$@"
 """
@@ -63,7 +64,7 @@ class RayCluster:
         for values in self.metrics_folder.glob("*.db"):
             values.unlink()
         _write_private(self._token_file, secrets.token_hex(32))
-        _write_private(self._haproxy_wrapper, _HAPROXY_ON_LOOPBACK.format(binary=_haproxy_binary()), mode=0o700)
+        _write_private(self._haproxy_wrapper, _HAPROXY_WRAPPER.format(binary=_haproxy_binary()), mode=0o700)
 
     @property
     def metrics_folder(self) -> Path:
@@ -81,7 +82,7 @@ class RayCluster:
 
     @property
     def _haproxy_wrapper(self) -> Path:
-        return self.folder / "haproxy-on-loopback"
+        return self.folder / "haproxy-wrapper"
 
     @property
     def _token_file(self) -> Path:
@@ -95,7 +96,7 @@ class RayCluster:
             command=command,
             env={**environ, **self._ray_environment()},
             cwd=self.folder,
-            ready=_answers(f"http://{_reachable(self.host)}:{self.port}/api/v1/health/live"),
+            ready=_answers(f"http://{_reachable(self.host)}:{self.port}"),
             stop_timeout_seconds=DRAIN_SECONDS + 4,
             uid=uid,
             gid=gid,
@@ -112,6 +113,8 @@ class RayCluster:
             # The only switch that has Ray's own processes bind to loopback; it is named after the systems whose default that is.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
+            # uvicorn would believe any X-Forwarded-For that comes by HAProxy; the edge knows which hop to believe.
+            "FORWARDED_ALLOW_IPS": "none",
             "RAY_SERVE_ENABLE_HA_PROXY": "1",
             "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
             "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
@@ -175,9 +178,8 @@ def _reachable(host: str) -> str:
 def _answers(url: str) -> Callable[[], bool]:
     def ready() -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  # always http on this machine
-                return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError, ValueError):
+            return ServiceClient(url).get("/api/v1/health/live")[0] == HTTPStatus.OK
+        except ServiceError:
             return False
 
     return ready
@@ -198,9 +200,10 @@ def _haproxy_binary() -> str:
 def main(temp_dir: str, host: str, port: int) -> int:
     """Run the cluster until SIGTERM or SIGINT; return the exit code."""
     stop = threading.Event()
+    _start(temp_dir, host, port)
+    # After ray.init, which sets a handler of its own: it would end this process without a drain.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    _start(temp_dir, host, port)
     core = {child.pid: child.name() for child in psutil.Process().children() if child.name() in _RAY_CORE}
     while not stop.wait(0.5):
         lost = [name for pid, name in core.items() if not _runs(pid)]

@@ -1,137 +1,229 @@
-"""Run the whole service on one machine: which children, in which order, with which settings."""
+"""Say what runs on one machine: which children in which order, by which settings, and what the replicas are told of them."""
 
 import asyncio
-import hashlib
 import os
-import signal
+import stat
+import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
-from adapters import schema
-from deployments.settings import Settings
+from deployments.settings import PREFIX, ConfigurationError, Settings, load, require_dependencies
+from serve_app.child import Child
 from serve_app.cluster import RayCluster
-from serve_app.embedded import EmbeddedPostgres, EmbeddedVault, secret_file
-from serve_app.supervisor import Lock, Supervisor, SupervisorError
+from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
+from serve_app.embedded_vault import TRANSIT_KEY, TRANSIT_MOUNT
+from serve_app.migration import CannotMigrateError, bring_up_to_date
+from serve_app.ports import PortError, require_free
+from serve_app.server_home import EmbeddedServerError, ServerHome
+from serve_app.service_client import ServiceClient, ServiceError
+from serve_app.supervisor import ChildFailedError, Unit
+
+TITLES = {"postgres": "PostgreSQL", "redis": "Redis (Valkey)", "vault": "Vault (OpenBao)", "ray": "Ray Serve and the service"}
+
+RAY_START_SECONDS = 120.0
+READY_SECONDS = 60.0
+_POLL_SECONDS = 0.1
+_INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER")
+"""What Ray gets of our environment beside `APP__*`: nothing that would lead it elsewhere (RAY_ADDRESS) or that is a secret of others."""
 
 
-def data_folder(settings: Settings) -> Path:
-    """Return `APP__DATA_DIR`, or a folder in the user's data home; root's is the system's, which PostgreSQL's user can reach."""
-    if settings.data_dir is not None:
-        return settings.data_dir.absolute()
-    if os.geteuid() == 0:
-        return Path("/var/lib/crypto-wallets")
-    home = os.environ.get("XDG_DATA_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "share") / "crypto-wallets"
+class EmbeddedServer(Protocol):
+    """A server of our own: made, then run."""
+
+    def prepare(self) -> None:
+        """Make what it needs.
+
+        Raises:
+            EmbeddedServerError: It cannot be made.
+        """
+        ...
+
+    def child(self) -> Child:
+        """Say how it runs."""
+        ...
 
 
 class Machine:
-    """One installation: everything in one data folder."""
+    """Everything that `up` runs, in one data folder: servers for what `settings` do not name, then Ray with the service.
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    `environ` is our environment, `tell` is called with a line for people.
+    """
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], folder: Path, tell: Callable[[str], None]) -> None:
+        _check(settings)
         self._settings = settings
-        self._say = say
-        self.folder = data_folder(settings)
-        self.log_folder = self.folder / "logs"
-        self._supervisor = Supervisor(self.log_folder, say)
+        self._environ = environ
+        self._folder = folder
+        self._tell = tell
+        self._was_ready = False
+        self._home = ServerHome(folder)
+        self._postgres = EmbeddedPostgres(folder / "postgres") if _needs_postgres(settings) else None
+        self._redis = EmbeddedRedis(folder / "redis") if _needs_redis(settings, environ) else None
+        self._vault = EmbeddedVault(folder / "vault", self._postgres) if self._postgres and settings.vault.address is None else None
 
     @property
     def url(self) -> str:
-        """Where the API answers."""
+        """Where clients on this machine reach the service."""
         host = self._settings.server.host
-        return f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{self._settings.server.port}"  # noqa: S104  # compared with
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # compared with
+        return f"http://{reachable}:{self._settings.server.port}"
 
-    @property
-    def api_key(self) -> str:
-        """The key clients send: the configured one, or one made at the first start."""
-        configured = self._settings.server.api_key
-        return configured.get_secret_value() if configured else secret_file(self.folder / "api-key")
-
-    async def run(self, when_ready: Callable[["Machine"], None]) -> None:
-        """Start everything, call `when_ready`, and run until SIGTERM or SIGINT.
+    def api_key(self) -> str | None:
+        """Return the key clients send: the configured one, else one made at the first start; None where none is needed.
 
         Raises:
-            SupervisorError: It could not be started, or a child keeps dying.
-            EmbeddedServerError: A server cannot be made.
+            EmbeddedServerError: The file of the key cannot be read or made.
         """
-        self._make_folders()
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        with Lock(self.folder):
-            starting = asyncio.create_task(self._start())
-            stopping = asyncio.create_task(stop.wait())
-            try:
-                await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-                if starting.done():
-                    starting.result()
-                    when_ready(self)
-                    await self._supervisor.watch(stop)
-            finally:
-                for task in (starting, stopping):
-                    task.cancel()
-                    with suppress(asyncio.CancelledError, SupervisorError):
-                        await task
-                await self._supervisor.stop()
-
-    def _make_folders(self) -> None:
-        try:
-            self.folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-            self.log_folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise SupervisorError(f"the data folder {self.folder} cannot be made: {error.strerror}") from error
-
-    async def _start(self) -> None:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("APP__") or value}
-        await self._start_database(environ)
-        await self._start_vault(environ)
-        if self._settings.server.api_key is None and not self._settings.server.allow_unauthenticated:
-            assert self.api_key
-            environ["APP__SERVER__API_KEY_FILE"] = str(self.folder / "api-key")
-        await self._start_cluster(environ)
-
-    async def _start_database(self, environ: dict[str, str]) -> None:
-        configured = self._settings.database.url
-        if configured is None:
-            self._postgres = EmbeddedPostgres(self.folder / "postgresql")
-            await asyncio.to_thread(self._postgres.prepare)
-            await self._supervisor.start(self._postgres.child())
-            await self._postgres.create_databases("wallets", "openbao")
-            url = self._postgres.url("wallets")
-            file = self.folder / "postgresql" / "url"
-            file.unlink(missing_ok=True)
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as text:
-                text.write(url)
-            environ["APP__DATABASE__URL_FILE"] = str(file)
-        else:
-            url = configured.get_secret_value()
-        for name in await schema.migrate(url):
-            self._say(f"migrated the database: {name}")
-
-    async def _start_vault(self, environ: dict[str, str]) -> None:
-        if self._settings.vault.address is not None:
-            return
-        if self._settings.database.url is not None:
-            raise SupervisorError("APP__DATABASE__URL is set but APP__VAULT__ADDRESS is not; set both or neither")
-        vault = EmbeddedVault(self.folder / "openbao")
-        vault.prepare(self._postgres.url("openbao"))
-        await self._supervisor.start(vault.child())
-        await asyncio.to_thread(vault.initialize, self._settings.vault.key_id)
-        environ["APP__VAULT__ADDRESS"] = vault.address
-        environ["APP__VAULT__TOKEN_FILE"] = str(vault.token_file)
-
-    async def _start_cluster(self, environ: Mapping[str, str]) -> None:
         server = self._settings.server
-        cluster = RayCluster(self.folder / "ray", self._runtime_folder(), server.host, server.port, server.effective_grpc_port)
-        cluster.prepare()
-        await self._supervisor.start(cluster.child({**environ, "APP__METRICS_DIR": str(cluster.metrics_folder)}))
+        if server.api_key is not None:
+            return server.api_key.get_secret_value()
+        return None if server.allow_unauthenticated else self._home.secret("api-key")
 
-    def _runtime_folder(self) -> Path:
-        """Return a folder of ours with a short path, since unix sockets of Ray lie deep in it."""
-        name = hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]
-        folder = Path("/tmp") / f"cw-{os.geteuid()}-{name}"  # noqa: S108  # checked below; a longer name is too long for HAProxy's sockets
-        folder.mkdir(mode=0o700, exist_ok=True)
-        owner = folder.lstat()
-        if owner.st_uid != os.geteuid() or folder.is_symlink() or owner.st_mode & 0o077:
-            raise SupervisorError(f"{folder} is not ours alone; remove it")
-        return folder
+    def facts(self) -> Mapping[str, str]:
+        """Return what other processes may want to know, none of it secret."""
+        made_key = self._settings.server.api_key is None and not self._settings.server.allow_unauthenticated
+        return {
+            "url": self.url,
+            "folder": str(self._folder),
+            "logs": str(self._folder / "logs"),
+            **({"api_key_file": str(self._folder / "api-key")} if made_key else {}),
+        }
+
+    def require_ports(self) -> None:
+        """See that the service can listen where it shall.
+
+        Raises:
+            PortError: It cannot; the message says who holds the port.
+        """
+        server = self._settings.server
+        for port in (server.port, server.effective_grpc_port):
+            require_free(server.host, port)
+
+    def units(self) -> list[Unit]:
+        """Return the children, in the order in which they are started."""
+        servers: dict[str, EmbeddedServer | None] = {"postgres": self._postgres, "redis": self._redis, "vault": self._vault}
+        units = [_unit(name, server) for name, server in servers.items() if server is not None]
+        return [*units, Unit(name="ray", make=self._make_ray, after_ready=self._until_ready, start_timeout_seconds=RAY_START_SECONDS)]
+
+    async def _make_ray(self) -> Child:
+        """Migrate the database, once, and prepare the cluster."""
+        try:
+            await asyncio.to_thread(self.require_ports)
+            environ = await asyncio.to_thread(self._replica_environ)
+            settings = require_dependencies(load(environ))
+            if not self._was_ready:
+                assert settings.database.url is not None
+                await bring_up_to_date(settings.database.url.get_secret_value(), self._tell)
+            return await asyncio.to_thread(self._prepare_cluster, environ)
+        except (PortError, ConfigurationError, EmbeddedServerError, CannotMigrateError) as error:
+            raise ChildFailedError(str(error)) from error
+        except OSError as error:
+            msg = f"Ray cannot be prepared: {error.filename or self._folder}: {error.strerror}"
+            raise ChildFailedError(msg) from error
+
+    def _prepare_cluster(self, environ: Mapping[str, str]) -> Child:
+        server = self._settings.server
+        cluster = RayCluster(self._folder / "ray", _runtime_folder(self._home), server.host, server.port, server.effective_grpc_port)
+        cluster.prepare()
+        return cluster.child({**environ, "APP__METRICS_DIR": str(cluster.metrics_folder)})
+
+    def _replica_environ(self) -> dict[str, str]:
+        """Return the replicas' environment. What we made ourselves is named by files, so that no secret stands in it."""
+        environ = {name: value for name, value in self._environ.items() if value and (name.startswith(PREFIX) or name in _INHERITED)}
+        environ["APP__DATA_DIR"] = str(self._folder)
+        if self.api_key() is not None and self._settings.server.api_key is None:
+            environ["APP__SERVER__API_KEY_FILE"] = str(self._folder / "api-key")
+        if self._postgres is not None and self._settings.database.url is None:
+            environ["APP__DATABASE__URL_FILE"] = str(self._home.write("database-url", self._postgres.url))
+        if self._redis is not None:
+            environ["APP__REDIS__URL_FILE"] = str(self._home.write("redis-url", self._redis.url))
+        if self._redis is not None or self._settings.redis.url is not None:
+            environ.setdefault("APP__REDIS__ENABLED", "true")
+        if self._vault is not None:
+            environ["APP__VAULT__ADDRESS"] = self._vault.address
+            environ["APP__VAULT__TOKEN_FILE"] = str(self._vault.token_file)
+        return environ
+
+    async def _until_ready(self) -> None:
+        """Wait until the service says it is ready; only at the first start: later a dependency may be away, which is no fault of Ray's."""
+        if self._was_ready:
+            return
+        client = ServiceClient(self.url)
+        answer = "nothing"
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                while not self._was_ready:
+                    self._was_ready, answer = await asyncio.to_thread(_readiness, client)
+                    await asyncio.sleep(0 if self._was_ready else _POLL_SECONDS)
+        except TimeoutError:
+            msg = f"the service runs but was not ready within {READY_SECONDS:g} s: {answer}"
+            raise ChildFailedError(msg) from None
+
+
+def _unit(name: str, server: EmbeddedServer) -> Unit:
+    def prepared() -> Child:
+        try:
+            server.prepare()
+            return server.child()
+        except EmbeddedServerError as error:
+            raise ChildFailedError(str(error)) from error
+        except ImportError as error:
+            msg = f"the package {error.name} is not installed; install crypto-wallets-service[embedded], or configure a server that exists"
+            raise ChildFailedError(msg) from error
+
+    async def make() -> Child:
+        return await asyncio.to_thread(prepared)
+
+    return Unit(name=name, make=make)
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what cannot be composed, before anything is started."""
+    vault = settings.vault
+    if vault.address is not None and vault.token is None:
+        msg = "APP__VAULT__TOKEN: is not set, but APP__VAULT__ADDRESS is"
+    elif vault.address is None and vault.token is not None:
+        msg = "APP__VAULT__ADDRESS: is not set, but APP__VAULT__TOKEN is"
+    elif vault.address is None and (vault.key_id, vault.mount) != (TRANSIT_KEY, TRANSIT_MOUNT):
+        msg = (
+            f"APP__VAULT__KEY_ID, APP__VAULT__MOUNT: the OpenBao that `up` starts has the key {TRANSIT_KEY} at {TRANSIT_MOUNT} and no other"
+        )
+    else:
+        return
+    raise ConfigurationError(msg)
+
+
+def _needs_postgres(settings: Settings) -> bool:
+    """An OpenBao of ours keeps its data in a PostgreSQL of ours, also where the service's own database is elsewhere."""
+    return settings.database.url is None or settings.vault.address is None
+
+
+def _needs_redis(settings: Settings, environ: Mapping[str, str]) -> bool:
+    return settings.redis.url is None and (settings.redis.enabled or not environ.get("APP__REDIS__ENABLED"))
+
+
+def _readiness(client: ServiceClient) -> tuple[bool, str]:
+    try:
+        status, answer = client.get("/api/v1/health/ready")
+    except ServiceError as error:
+        return False, str(error)
+    components = answer.get("components", {})
+    return status == 200, ", ".join(f"{name} is {health.get('status')}" for name, health in components.items()) or f"status {status}"
+
+
+def _runtime_folder(home: ServerHome) -> Path:
+    """Return a folder of ours for Ray's sockets, which lie deep in it: its name is short, because a socket's path has at most 107 bytes."""
+    remembered = home.read("runtime-folder")
+    if remembered is None or not _is_ours_alone(Path(remembered)):
+        remembered = tempfile.mkdtemp(prefix="cw-", dir="/tmp")
+        home.write("runtime-folder", remembered)
+    return Path(remembered)
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077

@@ -13,10 +13,11 @@ from wallets import mnemonic as bip39
 from wallets.chains import CHAINS, chain_for
 from wallets.chains.base import Chain
 from wallets.derivation import DerivationScheme
-from wallets.encoding import unhex
+from wallets.encoding import legible, unhex
 from wallets.errors import AddressNotFoundError, ConflictError, InvalidRequestError, NotFoundError, WalletError
 from wallets.keyring import Keyring, associated_data
 from wallets.model import (
+    MAX_LABEL_LENGTH,
     Account,
     Address,
     AuditAction,
@@ -116,7 +117,7 @@ class LocalCustody:
 
     async def create_wallet(self, label: str, word_count: int, caller: Caller) -> Wallet:
         """See `Custody.create_wallet`."""
-        async with self._audited(AuditAction.WALLET_CREATE, None, caller, {"label": label, "mnemonic_length": word_count}):
+        async with self._audited(AuditAction.WALLET_CREATE, None, caller, {"label": _brief(label), "mnemonic_length": word_count}):
             wallet = self._new_wallet(label, DerivationScheme.STANDARD)
             with bip39.generate(word_count) as mnemonic:
                 await self._keep(wallet, mnemonic, AuditAction.WALLET_CREATE, caller)
@@ -124,7 +125,7 @@ class LocalCustody:
 
     async def import_wallet(self, label: str, mnemonic: Mnemonic, scheme: DerivationScheme, caller: Caller) -> Wallet:
         """See `Custody.import_wallet`."""
-        async with self._audited(AuditAction.WALLET_IMPORT, None, caller, {"label": label, "scheme": scheme.value}):
+        async with self._audited(AuditAction.WALLET_IMPORT, None, caller, {"label": _brief(label), "scheme": scheme.value}):
             with mnemonic:
                 wallet = self._new_wallet(label, scheme)
                 await self._keep(wallet, mnemonic, AuditAction.WALLET_IMPORT, caller)
@@ -140,7 +141,8 @@ class LocalCustody:
 
     async def address(self, account: Account, caller: Caller) -> Address:
         """See `Custody.address`."""
-        chain = chain_for(account.network)
+        async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, _place(account)):
+            chain = chain_for(account.network)
         text = await self.cache.get(account)
         if text is None:
             text = await self._derived_address(chain, account, caller)
@@ -159,18 +161,21 @@ class LocalCustody:
     async def sign(self, request: SigningRequest) -> SigningResult:
         """See `Custody.sign`."""
         account = request.account
-        details: dict[str, object] = {"network": account.network, "index": account.index}
+        details = _place(account)
         async with self._audited(AuditAction.TRANSACTION_SIGN, account.wallet_id, request.caller, details):
             chain = chain_for(account.network)
             transaction = chain.decode(unhex(request.unsigned_tx))
-            details["intent"] = asdict(transaction.intent)
+            intent = transaction.intent
+            details["intent"] = asdict(intent)
             wallet = await self.store.get(account.wallet_id)
-            key = await self.keyring.key(wallet, chain, account.index)
-            address = chain.address(key.public_key, wallet.scheme)
-            self.policy.check(transaction, address)
-            signed = transaction.sign(key)
-            intent = replace(transaction.intent, sender=transaction.intent.sender or address)
-            details.update(tx_id=signed.tx_id, address=address)
+            with await self.keyring.key(wallet, chain, account.index) as key:
+                address = chain.address(key.public_key, wallet.scheme)
+                if intent.sender is None:
+                    intent = replace(intent, sender=address)
+                details.update(address=address, intent=asdict(intent))
+                self.policy.check(transaction, address)
+                signed = transaction.sign(key)
+            details["tx_id"] = signed.tx_id
         event = self._event(AuditAction.TRANSACTION_SIGN, AuditStatus.OK, account.wallet_id, request.caller, details)
         await self.audit.record(event)
         return SigningResult(account, address, signed, intent)
@@ -194,11 +199,11 @@ class LocalCustody:
         text = await self.addresses.lookup(account)
         if text is not None:
             return text
-        details = {"network": account.network, "index": account.index}
+        details = _place(account)
         async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, details):
             wallet = await self.store.get(account.wallet_id)
-            key = await self.keyring.key(wallet, chain, account.index)
-            text = chain.address(key.public_key, wallet.scheme)
+            with await self.keyring.key(wallet, chain, account.index) as key:
+                text = chain.address(key.public_key, wallet.scheme)
             event = self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, {**details, "address": text})
             await self.addresses.add(account, text, event)
         return text
@@ -221,6 +226,15 @@ class LocalCustody:
             status = AuditStatus.REFUSED if refused else AuditStatus.FAILED
             await self.audit.record(self._event(action, status, wallet_id, caller, {**details, "reason": reason}))
             raise
+
+
+def _place(account: Account) -> dict[str, object]:
+    return {"network": _brief(account.network), "index": account.index}
+
+
+def _brief(text: str) -> str:
+    """Return a text of a request that may yet be refused so that it can be audited: no text a client sends may stop its audit row."""
+    return legible(text[: MAX_LABEL_LENGTH + 1])
 
 
 def _health_answer(check: asyncio.Future[ComponentHealth]) -> ComponentHealth:

@@ -79,7 +79,7 @@ def _bip32(seed: Seed, path: DerivationPath) -> bytes:
     """BIP-32, master key generation and CKDpriv."""
     try:
         node = _hmac_sha512(b"Bitcoin seed", seed.reveal())
-        key, chain_code = add_scalars(bytes(32), node[:32]), node[32:]
+        key, chain_code = add_scalars(node[:32], bytes(32)), node[32:]
         for step in path.steps:
             parent = b"\0" + key if step >= HARDENED else private_key(Curve.SECP256K1, key).public_key
             node = _hmac_sha512(chain_code, parent + step.to_bytes(4))

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from wallets.chains.base import Chain
+from wallets.curves import Curve
 from wallets.derivation import DerivationPath, derive
 from wallets.mnemonic import to_seed
 from wallets.model import Wallet
@@ -31,19 +32,65 @@ def associated_data(wallet: Wallet) -> bytes:
 
 
 class _Unlocked:
-    """One wallet's seed and the keys derived from it so far, the least recently used first."""
+    """One wallet's seed and the keys derived from it so far, the least recently used first.
 
-    __slots__ = ("keys", "seed", "until")
+    It is made before its seed is there. Requests wait for `opening`, and are counted, so that a seed that is dropped while some of them
+    have still to run is closed by the last of them and not under their hands.
+    """
 
-    def __init__(self, seed: Seed, until: float) -> None:
-        self.seed = seed
-        self.keys: OrderedDict[tuple[str, int], PrivateKey] = OrderedDict()
+    __slots__ = ("_is_dropped", "_keys", "_seed", "_waiting", "opening", "until")
+
+    def __init__(self) -> None:
+        self.opening: asyncio.Task[None] | None = None
+        self.until = 0.0
+        self._seed: Seed | None = None
+        self._keys: OrderedDict[tuple[Curve, str, int], PrivateKey] = OrderedDict()
+        self._waiting = 0
+        self._is_dropped = False
+
+    def fill(self, seed: Seed, until: float) -> None:
+        """Take the seed. `until` is when it must be forgotten."""
+        self._seed = seed
         self.until = until
 
-    def close(self) -> None:
-        self.seed.close()
-        for key in self.keys.values():
-            key.close()
+    async def wait(self) -> None:
+        """Wait for the seed, and hold it until `release`."""
+        assert self.opening is not None
+        self._waiting += 1
+        # A waiting client that goes away must not end the decryption of the others.
+        await asyncio.shield(self.opening)
+
+    def release(self) -> None:
+        """Let go of what `wait` held, whether it came or not."""
+        self._waiting -= 1
+        self._close_if_unused()
+
+    def drop(self) -> None:
+        """Close the seed and the keys as soon as nobody waits for them."""
+        self._is_dropped = True
+        self._close_if_unused()
+
+    def key(self, wallet: Wallet, chain: Chain, index: int) -> PrivateKey:
+        """Return the account's key, a copy that its receiver closes."""
+        assert self._seed is not None
+        place = (chain.curve, chain.paths[wallet.scheme], index)
+        key = self._keys.get(place)
+        if key is None:
+            key = derive(self._seed, DerivationPath.parse(place[1].format(index=index)), chain.curve, wallet.scheme)
+            self._keys[place] = key
+            if len(self._keys) > MAX_KEYS_PER_WALLET:
+                self._keys.popitem(last=False)[1].close()
+        else:
+            self._keys.move_to_end(place)
+        return PrivateKey(key.reveal(), key.public_key)
+
+    def _close_if_unused(self) -> None:
+        if self._waiting or not self._is_dropped:
+            return
+        if self._seed is not None:
+            self._seed.close()
+        while self._keys:
+            self._keys.popitem()[1].close()
 
 
 class Keyring:
@@ -68,84 +115,90 @@ class Keyring:
         self._ttl_seconds = ttl_seconds
         self._clock = clock
         self._unlocked: OrderedDict[UUID, _Unlocked] = OrderedDict()
-        self._waiting: dict[UUID, asyncio.Task[_Unlocked]] = {}
-        self._generation = 0
+        """By last use, the longest ago first."""
+        self._expiring: OrderedDict[UUID, None] = OrderedDict()
+        """The same wallets by the time they were unlocked, which is the order they expire in."""
+        self._opening: dict[UUID, _Unlocked] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._unlocked)
 
     async def key(self, wallet: Wallet, chain: Chain, index: int) -> PrivateKey:
-        """Return the account's key, decrypting the mnemonic only when the wallet is not unlocked.
-
-        The key belongs to the keyring, which may close it at the next await: sign before awaiting anything.
+        """Return the account's key, decrypting the mnemonic only when the wallet is not unlocked. Close it after use.
 
         Raises:
             CorruptCiphertextError: The ciphertext is not this wallet's.
+            InvalidRequestError: There is no key at this index (one in 2^127).
             KeyEncryptionUnavailableError: The key backend is away.
             StoreUnavailableError: The database is away.
+            WalletNotFoundError: There is no such wallet.
         """
         self.expire()
         unlocked = self._unlocked.get(wallet.id)
-        if unlocked is None:
-            unlocked = await self._unlock(wallet)
-        else:
+        if unlocked is not None:
             self._unlocked.move_to_end(wallet.id)
-        return _account_key(unlocked, wallet, chain, index)
+            return unlocked.key(wallet, chain, index)
+        unlocked = self._opening.get(wallet.id) or self._open(wallet)
+        try:
+            await unlocked.wait()
+            return unlocked.key(wallet, chain, index)
+        finally:
+            unlocked.release()
 
     def expire(self) -> None:
-        """Forget what has been unlocked for longer than `ttl_seconds`."""
+        """Forget what has been unlocked for longer than `ttl_seconds`. Every request does; call it as well while there are none."""
         now = self._clock()
-        # Every seed gets the same time, but use reorders them: all are looked at, which a bounded number allows.
-        for wallet_id in [wallet_id for wallet_id, unlocked in self._unlocked.items() if unlocked.until <= now]:
-            self._unlocked.pop(wallet_id).close()
+        while self._expiring:
+            oldest = next(iter(self._expiring))
+            if self._unlocked[oldest].until > now:
+                return
+            self._drop(oldest)
 
     def lock(self) -> int:
-        """Forget every unlocked seed, also those being decrypted now; return how many were unlocked."""
-        self._generation += 1
-        self._waiting.clear()
+        """Forget every unlocked seed and return how many there were. One being decrypted now serves who waits for it, and no one else."""
         count = len(self._unlocked)
-        while self._unlocked:
-            self._unlocked.popitem()[1].close()
+        for wallet_id in list(self._unlocked):
+            self._drop(wallet_id)
+        while self._opening:
+            self._opening.popitem()[1].drop()
         return count
 
-    async def _unlock(self, wallet: Wallet) -> _Unlocked:
-        task = self._waiting.get(wallet.id)
-        if task is None:
-            task = asyncio.create_task(self._decrypt(wallet, self._generation))
-            self._waiting[wallet.id] = task
-            task.add_done_callback(lambda done: self._forget(wallet.id, done))
-        # A waiting client that goes away must not end the decryption of the others.
-        return await asyncio.shield(task)
-
-    async def _decrypt(self, wallet: Wallet, generation: int) -> _Unlocked:
-        ciphertext = await self._mnemonics.encrypted_mnemonic(wallet.id)
-        with await self._encryption.decrypt(ciphertext, associated_data=associated_data(wallet)) as mnemonic:
-            seed = await asyncio.to_thread(to_seed, mnemonic)
-        unlocked = _Unlocked(seed, self._clock() + self._ttl_seconds)
-        if generation == self._generation and self._max_seeds > 0 and self._ttl_seconds > 0:
-            self._keep(wallet.id, unlocked)
+    def _open(self, wallet: Wallet) -> _Unlocked:
+        unlocked = self._opening[wallet.id] = _Unlocked()
+        unlocked.opening = asyncio.create_task(self._decrypt(wallet, unlocked))
+        # The event loop keeps only weak references to tasks.
+        self._tasks.add(unlocked.opening)
+        unlocked.opening.add_done_callback(self._finished)
         return unlocked
+
+    async def _decrypt(self, wallet: Wallet, unlocked: _Unlocked) -> None:
+        try:
+            ciphertext = await self._mnemonics.encrypted_mnemonic(wallet.id)
+            with await self._encryption.decrypt(ciphertext, associated_data=associated_data(wallet)) as mnemonic:
+                seed = await asyncio.to_thread(to_seed, mnemonic)
+            unlocked.fill(seed, self._clock() + self._ttl_seconds)
+        finally:
+            # Locked meanwhile, it is not among these any more, and perhaps another decryption of the same wallet is.
+            is_wanted = self._opening.get(wallet.id) is unlocked
+            if is_wanted:
+                del self._opening[wallet.id]
+        if is_wanted and self._max_seeds > 0 and self._ttl_seconds > 0:
+            self._keep(wallet.id, unlocked)
+        else:
+            unlocked.drop()
 
     def _keep(self, wallet_id: UUID, unlocked: _Unlocked) -> None:
         self._unlocked[wallet_id] = unlocked
-        while len(self._unlocked) > self._max_seeds:
-            self._unlocked.popitem(last=False)[1].close()
+        self._expiring[wallet_id] = None
+        if len(self._unlocked) > self._max_seeds:
+            self._drop(next(iter(self._unlocked)))
 
-    def _forget(self, wallet_id: UUID, task: asyncio.Task[_Unlocked]) -> None:
-        if self._waiting.get(wallet_id) is task:
-            del self._waiting[wallet_id]
+    def _drop(self, wallet_id: UUID) -> None:
+        del self._expiring[wallet_id]
+        self._unlocked.pop(wallet_id).drop()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # every waiter may have gone: then nobody else asks for it
-
-
-def _account_key(unlocked: _Unlocked, wallet: Wallet, chain: Chain, index: int) -> PrivateKey:
-    path = chain.paths[wallet.scheme]
-    key = unlocked.keys.get((path, index))
-    if key is None:
-        key = derive(unlocked.seed, DerivationPath.parse(path.format(index=index)), chain.curve, wallet.scheme)
-        unlocked.keys[path, index] = key
-        if len(unlocked.keys) > MAX_KEYS_PER_WALLET:
-            unlocked.keys.popitem(last=False)[1].close()
-    else:
-        unlocked.keys.move_to_end((path, index))
-    return key

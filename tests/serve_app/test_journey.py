@@ -1,7 +1,9 @@
-"""The whole service, started by its command line on the real servers, serves, survives and ends."""
+"""The whole service, started by its command line on the real servers: it serves, survives, and ends without a trace."""
 
+import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -27,48 +29,81 @@ from tronpy.keys import to_raw_address
 
 from serve_app.cluster import free_ports
 from tests.samples import ton_transfer, tron_transfer
+from wallets.chains import CHAINS
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 _UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+_KNOWN = {
+    "eth": "0x9858EfFD232B4033E47d90003D41EC34EcaEda94",
+    "tron": "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH",
+    "sol": "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk",
+}
+"""The first accounts of "abandon … about", as wallets in use show them."""
 
 
 class Service:
-    """A running `crypto-wallets up`, in a folder of its own."""
+    """A `crypto-wallets up` in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("APP__")}
-        environ |= {"APP__DATA_DIR": str(folder), "APP__SERVER__PORT": self.url.rsplit(":", 1)[1]}
-        environ["APP__SERVER__RATE_LIMIT__BURST_SIZE"] = "1000"
-        command = [sys.executable, "-c", "from serve_app.cli import app; app(['up'])"]
-        self.output = folder / "output"
-        with self.output.open("w") as output:
-            self.process = subprocess.Popen(command, env=environ, stdout=output, stderr=subprocess.STDOUT)
+        port, grpc_port = free_ports(2)
+        self.url = f"http://127.0.0.1:{port}"
+        self.environ = {name: value for name, value in os.environ.items() if not name.startswith("APP__")} | {
+            "APP__DATA_DIR": str(folder),
+            "APP__SERVER__PORT": str(port),
+            "APP__SERVER__GRPC_PORT": str(grpc_port),
+            "APP__SERVER__RATE_LIMIT__REQUESTS_PER_SECOND": "1000",
+            "APP__SERVER__RATE_LIMIT__BURST_SIZE": "1000",
+            "COLUMNS": "200",
+        }
         self.tree: set[psutil.Process] = set()
+        self.start()
+
+    def start(self) -> None:
+        """Start it; it is not ready yet."""
+        self.output = self.folder / "output"
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(self.command("up"), env=self.environ, stdout=output, stderr=subprocess.STDOUT)
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line with `arguments`."""
+        return [sys.executable, "-c", f"from serve_app.cli import app; app({list(arguments)!r})"]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line with `arguments` beside the service."""
+        return subprocess.run(self.command(*arguments), env=self.environ, capture_output=True, text=True, timeout=60, check=False)
+
+    def headers(self) -> dict[str, str]:
+        """Return the header with the API key."""
+        return {"X-Api-Key": (self.folder / "api-key").read_text()}
 
     def client(self) -> httpx.Client:
-        """Make a client with the API key."""
-        return httpx.Client(base_url=self.url, headers={"X-Api-Key": (self.folder / "api-key").read_text()}, timeout=15)
+        """Make a client that shows the API key."""
+        return httpx.Client(base_url=self.url, headers=self.headers(), timeout=15)
 
-    def is_ready(self) -> bool:
-        """Tell whether the service takes requests."""
+    def is_well(self) -> bool:
+        """Tell whether it is ready and all its components are."""
         self.note()
         assert self.process.poll() is None, self.output.read_text()
         try:
-            return httpx.get(f"{self.url}/api/v1/health/ready", timeout=5).status_code == 200
-        except httpx.TransportError:
+            return bool(httpx.get(f"{self.url}/api/v1/health", timeout=5).json().get("status") == "ok")
+        except (httpx.TransportError, json.JSONDecodeError):
             return False
 
     def note(self) -> None:
-        """Remember every process of the service."""
+        """Remember every process of it."""
         with contextlib.suppress(psutil.NoSuchProcess):
             self.tree.update(psutil.Process(self.process.pid).children(recursive=True))
 
     def left(self) -> list[psutil.Process]:
-        """Return the processes of the service that still run."""
+        """Return the processes of it that still run."""
         return [each for each in self.tree if _runs(each)]
+
+    def named(self, name: str) -> psutil.Process:
+        """Return the oldest of its processes with this name."""
+        self.note()
+        return min((each for each in self.left() if _name(each) == name), key=lambda each: each.create_time())
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -76,6 +111,13 @@ def _runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _listening(process: psutil.Process) -> set[tuple[str, str]]:
@@ -87,131 +129,204 @@ def _listening(process: psutil.Process) -> set[tuple[str, str]]:
         return set()
 
 
-def _name(process: psutil.Process) -> str:
-    try:
-        return str(process.name())
-    except psutil.NoSuchProcess:
-        return ""
-
-
-def _eventually(condition: Callable[[], bool], seconds: float = 90) -> None:
+def _eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.2)
 
 
-@pytest.fixture(name="service", scope="module")
+@contextlib.contextmanager
 def _service() -> Iterator[Service]:
-    folder = Path(tempfile.mkdtemp(prefix="cw-test-", dir="/tmp"))  # root's PostgreSQL user must reach it
+    folder = Path(tempfile.mkdtemp(prefix="cw-test-"))
     folder.chmod(0o711)
     service = Service(folder)
     try:
-        _eventually(service.is_ready)
+        _eventually(service.is_well)
         yield service
     finally:
+        service.note()
         service.process.kill()
         service.process.wait()
         _eventually(lambda: not service.left(), 30)
         shutil.rmtree(folder)
 
 
-def test_the_journey(service: Service) -> None:
-    """A wallet gives an address and signs, survives the death of its database, and a killed supervisor leaves no process."""
+@pytest.fixture(name="service", scope="module")
+def _shared_service() -> Iterator[Service]:
+    with _service() as service:
+        yield service
+
+
+def _import(client: httpx.Client) -> str:
+    body = {"label": "known", "mnemonic": "abandon " * 11 + "about"}
+    return str(client.post("/api/v1/wallets/import", json=body).raise_for_status().json()["id"])
+
+
+def _address(client: httpx.Client, wallet_id: str, network: str) -> str:
+    return str(client.get(f"/api/v1/wallets/{wallet_id}/address/{network}").raise_for_status().json()["address"])
+
+
+def _sign(client: httpx.Client, wallet_id: str, network: str, unsigned_tx: str) -> dict[str, str]:
+    body = {"network": network, "index": 0, "unsigned_tx": unsigned_tx}
+    signed: dict[str, str] = client.post(f"/api/v1/wallets/{wallet_id}/sign", json=body).raise_for_status().json()
+    return signed
+
+
+def test_a_created_wallet_gives_an_address_and_signs(service: Service) -> None:
+    """What is signed on Ethereum recovers to the wallet's address with another library, and is counted."""
     with service.client() as client:
-        wallet = client.post("/api/v1/wallets", json={"label": "first"}).raise_for_status().json()
-        address = client.get(f"/api/v1/wallets/{wallet['id']}/address/eth").raise_for_status().json()["address"]
-        body = {"network": "eth", "index": 0, "unsigned_tx": _UNSIGNED}
-        signed = client.post(f"/api/v1/wallets/{wallet['id']}/sign", json=body).raise_for_status().json()
+        wallet_id = client.post("/api/v1/wallets", json={"label": "first"}).raise_for_status().json()["id"]
+
+        address = _address(client, wallet_id, "eth")
+        signed = _sign(client, wallet_id, "eth", _UNSIGNED)
 
         assert Account.recover_transaction(signed["signed_tx"]) == address == signed["from"]
         found = client.get(f"/api/v1/addresses/{address.lower()}").raise_for_status().json()
-        assert found["accounts"] == [{"wallet_id": wallet["id"], "network": "eth", "index": 0}]
-        assert 'sign_operations_total{network="eth",status="ok"} 1.0' in client.get("/metrics").text
-        _refuses_what_is_wrong(client, wallet["id"])
-        _imports_a_known_phrase(client)
-
-    _listens_on_loopback_only(service)
-    _survives_its_database(service, wallet["id"], body)
-    _leaves_nothing_when_killed(service)
+        assert found["accounts"] == [{"wallet_id": wallet_id, "network": "eth", "index": 0}]
+        assert 'sign_operations_total{network="eth",status="ok"}' in client.get("/metrics").text
+        assert "swagger" in client.get("/swagger-ui").text
 
 
-def _refuses_what_is_wrong(client: httpx.Client, wallet_id: str) -> None:
-    sign = f"/api/v1/wallets/{wallet_id}/sign"
-    answers = [
-        (client.get("/api/v1/wallets", headers={"X-Api-Key": "wrong"}), 401),
-        (client.post(sign, json={"network": "eth", "index": 0, "unsigned_tx": "zz"}), 400),
-        (client.post(sign, json={"network": "bsc", "index": 0, "unsigned_tx": _UNSIGNED}), 400),
-        (client.post(sign, json={"network": "nope", "index": 0, "unsigned_tx": _UNSIGNED}), 400),
-        (client.post(sign, json={"network": "eth", "index": 2**31, "unsigned_tx": _UNSIGNED}), 422),
-        (client.post(sign, content=b"{", headers={"Content-Type": "application/json"}), 400),
-        (client.post(sign, content=b"{}", headers={"Content-Type": "text/plain"}), 415),
-        (client.post("/api/v1/wallets", json={"label": "x\n"}), 400),
-        (client.post("/api/v1/wallets", json={"label": "x" * 2**20}), 413),
-        (client.get("/api/v1/wallets/not-a-uuid"), 400),
-        (client.get("/api/v1/wallets/00000000-0000-4000-8000-000000000000"), 404),
-    ]
+def test_an_imported_wallet_has_the_addresses_that_wallets_show(service: Service) -> None:
+    """The accounts of a published phrase are found again on every family."""
+    with service.client() as client:
+        wallet_id = _import(client)
+
+        assert {network: _address(client, wallet_id, network) for network in _KNOWN} == _KNOWN
+
+
+def test_signatures_of_other_families_verify_with_their_own_libraries(service: Service) -> None:
+    """Tron recovers with tronpy, Solana verifies with solders, TON is read by pytoniq-core."""
+    with service.client() as client:
+        wallet_id = _import(client)
+
+        raw_data = tron_transfer(to_raw_address(_KNOWN["tron"]), b"\x41" + b"\x22" * 20, 5)
+        tron = bytes.fromhex(_sign(client, wallet_id, "tron", raw_data.hex())["signature"])
+        payer = Pubkey.from_string(_KNOWN["sol"])
+        instruction = transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.from_bytes(b"\x22" * 32), lamports=5))
+        message = Message.new_with_blockhash([instruction], payer, Hash.default())
+        solana = _sign(client, wallet_id, "sol", bytes(message).hex())["signed_tx"]
+        ton = _sign(client, wallet_id, "ton", ton_transfer(1, 5).hex())
+        ton_address = client.get(f"/api/v1/wallets/{wallet_id}/address/ton").raise_for_status().json()
+
+    signer = TronSignature(tron[:64] + bytes([tron[64] - 27])).recover_public_key_from_msg_hash(hashlib.sha256(raw_data).digest())
+    assert _KNOWN["tron"] == signer.to_base58check_address()
+    SolanaTransaction.from_bytes(bytes.fromhex(solana)).verify()
+    assert ton["from"] == ton_address["address"] == ton_address["forms"]["non_bounceable"]
+    assert Cell.one_from_boc(ton["signed_tx"]).begin_parse().load_uint(2) == 0b10
+
+
+def test_bad_requests_get_a_problem_document(service: Service) -> None:
+    """What is wrong is refused with its status and says why."""
+    with service.client() as client:
+        wallet_id = client.post("/api/v1/wallets", json={"label": "x"}).raise_for_status().json()["id"]
+        sign = f"/api/v1/wallets/{wallet_id}/sign"
+
+        answers = [
+            (client.get("/api/v1/wallets", headers={"X-Api-Key": "wrong"}), 401),
+            (client.post(sign, json={"network": "eth", "index": 0, "unsigned_tx": "zz"}), 400),
+            (client.post(sign, json={"network": "bsc", "index": 0, "unsigned_tx": _UNSIGNED}), 400),
+            (client.post(sign, json={"network": "nope", "index": 0, "unsigned_tx": _UNSIGNED}), 400),
+            (client.post(sign, json={"network": "eth", "index": 2**31, "unsigned_tx": _UNSIGNED}), 422),
+            (client.post(sign, content=b"{", headers={"Content-Type": "application/json"}), 400),
+            (client.post(sign, content=b"{}", headers={"Content-Type": "text/plain"}), 415),
+            (client.post("/api/v1/wallets", json={"label": "x" * 2**20}), 413),
+            (client.get("/api/v1/wallets/not-a-uuid"), 400),
+            (client.get("/api/v1/wallets/00000000-0000-4000-8000-000000000000"), 404),
+        ]
 
     for answer, status in answers:
         assert (status, "application/problem+json") == (answer.status_code, answer.headers["content-type"]), answer.text
 
 
-def _imports_a_known_phrase(client: httpx.Client) -> None:
-    body = {"label": "known", "mnemonic": "abandon " * 11 + "about"}
-    wallet = client.post("/api/v1/wallets/import", json=body).raise_for_status().json()
-    known = {
-        "eth": "0x9858EfFD232B4033E47d90003D41EC34EcaEda94",
-        "tron": "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH",
-        "sol": "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk",
-    }
-    for network, address in known.items():
-        assert address == client.get(f"/api/v1/wallets/{wallet['id']}/address/{network}").raise_for_status().json()["address"]
-    _signs_on_every_family(client, wallet["id"], known)
-
-
-def _signs_on_every_family(client: httpx.Client, wallet_id: str, known: dict[str, str]) -> None:
-    def sign(network: str, unsigned: bytes) -> dict[str, str]:
-        body = {"network": network, "index": 0, "unsigned_tx": unsigned.hex()}
-        signed: dict[str, str] = client.post(f"/api/v1/wallets/{wallet_id}/sign", json=body).raise_for_status().json()
-        return signed
-
-    raw_data = tron_transfer(to_raw_address(known["tron"]), b"\x41" + b"\x22" * 20, 5)
-    signed = sign("tron", raw_data)
-    signature = TronSignature(bytes.fromhex(signed["signature"])[:64] + bytes([bytes.fromhex(signed["signature"])[64] - 27]))
-    recovered = signature.recover_public_key_from_msg_hash(hashlib.sha256(raw_data).digest())
-    assert known["tron"] == recovered.to_base58check_address()
-
-    payer = Pubkey.from_string(known["sol"])
-    instruction = transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.from_bytes(b"\x22" * 32), lamports=5))
-    signed = sign("sol", bytes(Message.new_with_blockhash([instruction], payer, Hash.default())))
-    SolanaTransaction.from_bytes(bytes.fromhex(signed["signed_tx"])).verify()
-
-    body = ton_transfer(1, 5)
-    signed = sign("ton", body)
-    address = client.get(f"/api/v1/wallets/{wallet_id}/address/ton").raise_for_status().json()
-    assert signed["from"] == address["address"] == address["forms"]["non_bounceable"]
-    assert Cell.one_from_boc(signed["signed_tx"]).begin_parse().load_uint(2) == 0b10
-
-
-def _listens_on_loopback_only(service: Service) -> None:
+def test_nothing_listens_beyond_loopback(service: Service) -> None:
+    """Every listening socket of every process is on loopback."""
     service.note()
-    open_sockets = {each for process in service.left() for each in _listening(process)}
 
-    assert {ip for _, ip in open_sockets} <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}, open_sockets
+    listening = {each for process in service.left() for each in _listening(process)}
+
+    assert listening
+    assert {ip for _, ip in listening} <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}, listening
 
 
-def _survives_its_database(service: Service, wallet_id: str, body: dict[str, object]) -> None:
-    service.note()
-    postmaster = min((each for each in service.left() if _name(each) == "postgres"), key=lambda each: each.create_time())
-    postmaster.send_signal(signal.SIGKILL)
-    _eventually(service.is_ready)
+def test_status_and_demo_tell_of_it(service: Service) -> None:
+    """`status` says that all is well, and `demo` signs on every network."""
+    status = service.run("status", "--json")
+    demo = service.run("demo")
 
+    found = json.loads(status.stdout)
+    assert (status.returncode, found["ok"]) == (0, True), status.stdout + status.stderr
+    assert {child["name"] for child in found["children"]} == {"postgres", "redis", "vault", "ray"}
+    assert found["replicas"]
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert all(network in demo.stdout for network in CHAINS)
+
+
+@pytest.mark.parametrize("name", ["postgres", "valkey-server", "bao", "raylet", "gcs_server", "haproxy", "ray::ServeReplica"])
+def test_what_is_killed_comes_back(service: Service, name: str) -> None:
+    """After SIGKILL of any of its processes the service gets well again, and signs for the wallets it had."""
     with service.client() as client:
-        assert client.post(f"/api/v1/wallets/{wallet_id}/sign", json=body).status_code == 200
+        wallet_id = client.post("/api/v1/wallets", json={"label": name}).raise_for_status().json()["id"]
+        address = _address(client, wallet_id, "eth")
+    victim = min((each for each in service.left() if _name(each).startswith(name[:15])), key=lambda each: each.create_time())
+
+    victim.send_signal(signal.SIGKILL)
+
+    def signs() -> bool:
+        if not service.is_well():
+            return False
+        with service.client() as client, contextlib.suppress(httpx.TransportError, httpx.HTTPStatusError):
+            return _sign(client, wallet_id, "eth", _UNSIGNED)["from"] == address
+        return False
+
+    _eventually(lambda: not _runs(victim) and signs())
 
 
-def _leaves_nothing_when_killed(service: Service) -> None:
+def test_it_ends_in_order_and_leaves_nothing_when_killed() -> None:
+    """SIGTERM under load: what was taken is answered, within 30 s. Started again: the wallets are there. Killed: no process is left."""
+    with _service() as service:
+        with service.client() as client:
+            wallet_id = client.post("/api/v1/wallets", json={"label": "kept"}).raise_for_status().json()["id"]
+            address = _address(client, wallet_id, "eth")
+
+        answered, seconds = asyncio.run(_stop_under_load(service, wallet_id))
+
+        assert service.process.returncode == 0, service.output.read_text()
+        assert seconds < 30
+        assert len(answered) > 20
+        assert set(answered) == {200}
+        assert not service.left()
+        service.start()
+        _eventually(service.is_well)
+        with service.client() as client:
+            assert address == _address(client, wallet_id, "eth") == _sign(client, wallet_id, "eth", _UNSIGNED)["from"]
+        service.note()
+        service.process.kill()
+        service.process.wait()
+        _eventually(lambda: not service.left(), 30)
+
+
+async def _stop_under_load(service: Service, wallet_id: str) -> tuple[list[int], float]:
+    """Sign on eight connections until the service takes no more; return every status answered, and the seconds it took to end."""
+    answered: list[int] = []
+    body = {"network": "eth", "index": 0, "unsigned_tx": _UNSIGNED}
+
+    async def load() -> None:
+        async with httpx.AsyncClient(base_url=service.url, headers=service.headers(), timeout=30) as client:
+            while True:
+                try:
+                    response = await client.post(f"/api/v1/wallets/{wallet_id}/sign", json=body)
+                except httpx.ConnectError:
+                    return  # not taken, therefore not owed an answer
+                answered.append(response.status_code)
+
+    tasks = [asyncio.create_task(load()) for _ in range(8)]
+    while len(answered) < 20:
+        await asyncio.sleep(0.05)
     service.note()
-    service.process.kill()
-
-    _eventually(lambda: not service.left(), 30)
+    began = time.monotonic()
+    service.process.send_signal(signal.SIGTERM)
+    await asyncio.gather(*tasks)
+    await asyncio.to_thread(service.process.wait, 60)
+    return answered, time.monotonic() - began

@@ -1,166 +1,365 @@
-"""EVM transactions are decoded strictly and signed as nodes accept them."""
+"""EVM networks: what ethers and eth-account sign is signed bit for bit, and nothing else is."""
 
-import contextlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import rlp
 from eth_account import Account
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallets.chains import CHAINS, chain_for
+from tests.strategies import damaged, evm_addresses, evm_transactions, secp256k1_secrets
+from wallets.chains import CHAINS
+from wallets.chains.evm import Evm, checksummed
+from wallets.chains.evm_payload import MAX_BYTES
 from wallets.curves import Curve, private_key
-from wallets.derivation import DerivationPath, DerivationScheme, derive
-from wallets.errors import MalformedTransactionError, UnsupportedNetworkError
+from wallets.derivation import DerivationScheme
+from wallets.errors import MalformedTransactionError
 from wallets.hashes import keccak256
-from wallets.mnemonic import parse, to_seed
+from wallets.model import Intent, SignedTransaction, Transfer
 
-_ETH = chain_for("eth")
-_KEY = private_key(Curve.SECP256K1, bytes.fromhex("46" * 32))
-# The unsigned and the signed transaction of EIP-155's example.
-_EIP_155 = "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
-_EIP_155_SIGNED = (
-    "f86c098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a76400008025a028ef61340bd939bc2195fe537567866003e1a15d"
-    "3c71ff63e1590620aa636276a067cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83"
-)
-_CHAIN_IDS = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114}
-_uint64 = st.integers(0, 2**64 - 1)
-_uint256 = st.integers(0, 2**256 - 1)
-_address = st.binary(min_size=20, max_size=20)
-_access_list = st.lists(st.tuples(_address, st.lists(st.binary(min_size=32, max_size=32), max_size=3)), max_size=3)
+VECTORS = Path(__file__).parents[1] / "vectors"
+EVM: dict[str, Any] = json.loads((VECTORS / "evm.json").read_text())
+EIP55: dict[str, list[str]] = json.loads((VECTORS / "eip55.json").read_text())
+BY_NAME = {vector["name"]: vector for vector in EVM["transactions"]}
+NETWORKS = [chain for chain in CHAINS.values() if isinstance(chain, Evm)]
+ETH = CHAINS["eth"]
+EIP_155_EXAMPLE = bytes.fromhex("ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080")
+TO = bytes.fromhex("35" * 20)
+every_network = pytest.mark.parametrize("chain", NETWORKS, ids=lambda chain: chain.network)
 
 
-def _integer(value: int) -> bytes:
-    """Return the shortest big-endian bytes of a number; none for zero."""
-    return value.to_bytes((value.bit_length() + 7) // 8)
+def _sign(unsigned_tx: bytes, secret: bytes = b"\x46" * 32, network: str = "eth") -> SignedTransaction:
+    return CHAINS[network].decode(unsigned_tx).sign(private_key(Curve.SECP256K1, secret))
 
 
-def test_eip155_example() -> None:
-    """The example of EIP-155 is signed bit for bit."""
-    signed = _ETH.decode(bytes.fromhex(_EIP_155)).sign(_KEY)
-
-    assert signed.raw.hex() == _EIP_155_SIGNED
-    assert signed.tx_id == "0x" + keccak256(bytes.fromhex(_EIP_155_SIGNED)).hex()
+def _intent(items: Iterable[Any], *, kind: int = 2, network: str = "eth") -> Intent:
+    return CHAINS[network].decode(_typed(kind, items)).intent
 
 
-def test_bip44_address() -> None:
-    """The first account of the phrase "abandon … about" is the one that every wallet shows."""
-    seed = to_seed(parse("abandon " * 11 + "about"))
-    path = DerivationPath.parse(_ETH.paths[DerivationScheme.STANDARD].format(index=0))
-
-    address = _ETH.address(derive(seed, path, Curve.SECP256K1, DerivationScheme.STANDARD).public_key, DerivationScheme.STANDARD)
-
-    assert address == "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
+def _typed(kind: int, items: Iterable[Any]) -> bytes:
+    return bytes([kind]) + bytes(rlp.encode(list(items)))
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
-        "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
-        "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
-        "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
-    ],
-)
-def test_eip55(address: str) -> None:
-    """Addresses are found in one case or with the right checksum, and not with a wrong one (EIP-55)."""
-    assert _ETH.normalize(address) == {address}
-    assert _ETH.normalize(address.lower()) == {address}
-    assert _ETH.normalize("0x" + address[2:].swapcase()) == frozenset()
+def _eip1559(**changes: Any) -> list[Any]:
+    fields = {"chain_id": 1, "nonce": 7, "tip": 2, "fee": 30, "gas": 21000, "to": TO, "value": 5, "data": b"", "access_list": []}
+    return list({**fields, **changes}.values())
+
+
+def _unsigned(signed_tx: bytes, chain_id: int) -> bytes:
+    """Take the signature off a signed transaction, with the rlp package."""
+    if signed_tx[0] >= 0xC0:
+        return bytes(rlp.encode([*rlp.decode(signed_tx)[:6], chain_id, 0, 0]))
+    return signed_tx[:1] + bytes(rlp.encode(rlp.decode(signed_tx[1:])[:-3]))
+
+
+def test_the_example_of_eip_155() -> None:
+    """The EIP's own transaction, hash and signature."""
+    signed = _sign(EIP_155_EXAMPLE)
+
+    assert keccak256(EIP_155_EXAMPLE).hex() == "daf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53"
+    assert signed.raw.hex() == (
+        "f86c098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a76400008025a028ef61340bd939bc2195fe5375678660"
+        "03e1a15d3c71ff63e1590620aa636276a067cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83"
+    )
+    assert int.from_bytes(signed.signature[:32]) == 18515461264373351373200002665853028612451056578545711640558177340181847433846
+    assert int.from_bytes(signed.signature[32:64]) == 46948507304638947509940763649030358759909902576025900602547168820602576006531
+    assert signed.signature[64] == 0
+
+
+@pytest.mark.parametrize("vector", EVM["transactions"], ids=lambda vector: vector["name"])
+def test_transactions_are_signed_as_ethers_does(vector: dict[str, str]) -> None:
+    """Every type on every network gives the signed transaction and the hash that ethers gives."""
+    secret = bytes.fromhex(EVM["accounts"][0]["private_key"])
+
+    signed = _sign(bytes.fromhex(vector["unsigned_tx"]), secret, vector["network"])
+
+    assert vector["signed_tx"] == signed.raw.hex()
+    assert vector["tx_id"] == signed.tx_id
+
+
+@every_network
+@given(data=st.data(), secret=secp256k1_secrets())
+@settings(deadline=None, max_examples=25)
+def test_transactions_are_signed_as_eth_account_does(chain: Evm, data: st.DataObject, secret: bytes) -> None:
+    """Any transaction of any type is signed bit for bit as eth-account does, and eth-account finds its sender."""
+    expected = Account.sign_transaction(data.draw(evm_transactions(chain.chain_id)), secret)
+    unsigned_tx = _unsigned(bytes(expected.raw_transaction), chain.chain_id)
+    key = private_key(Curve.SECP256K1, secret)
+
+    signed = chain.decode(unsigned_tx).sign(key)
+
+    assert bytes(expected.raw_transaction) == signed.raw
+    assert "0x" + bytes(expected.hash).hex() == signed.tx_id
+    assert Account.recover_transaction(signed.raw) == chain.address(key.public_key, DerivationScheme.STANDARD)
 
 
 @given(
-    nonce=st.integers(0, 2**64 - 2),
-    price=_uint256,
-    gas=_uint64,
-    to=st.one_of(st.just(b""), _address),
-    value=_uint256,
-    data=st.binary(max_size=100),
-    access=_access_list,
-    kind=st.sampled_from([0, 1, 2]),
-    network=st.sampled_from(sorted(_CHAIN_IDS)),
+    st.one_of(
+        st.binary(max_size=80),
+        st.tuples(st.integers(0, 5), st.binary(max_size=80)).map(lambda parts: bytes([parts[0]]) + parts[1]),
+        damaged(st.sampled_from(EVM["transactions"]).map(lambda vector: bytes.fromhex(vector["unsigned_tx"]))),
+    )
 )
-def test_signed_as_eth_account_signs(
-    nonce: int, price: int, gas: int, to: bytes, value: int, data: bytes, access: list[tuple[bytes, list[bytes]]], kind: int, network: str
-) -> None:
-    """A random transaction of each type is signed with the very bytes and the hash of eth-account."""
-    chain_id = _CHAIN_IDS[network]
-    common: list[object] = [_integer(gas), to, _integer(value), data]
-    entries: list[object] = [[address, list(keys)] for address, keys in access]
-    fields: dict[str, object] = {"nonce": nonce, "gas": gas, "to": to, "value": value, "data": data, "chainId": chain_id}
-    if kind == 0:
-        unsigned = rlp.encode([_integer(nonce), _integer(price), *common, _integer(chain_id), b"", b""])
-        fields["gasPrice"] = price
-    else:
-        head: list[object] = [_integer(chain_id), _integer(nonce), *([_integer(price)] * kind)]
-        unsigned = bytes([kind]) + rlp.encode([*head, *common, entries])
-        fees = {"gasPrice": price} if kind == 1 else {"maxPriorityFeePerGas": price, "maxFeePerGas": price}
-        access_list = [{"address": "0x" + address.hex(), "storageKeys": ["0x" + key.hex() for key in keys]} for address, keys in access]
-        fields.update(fees, type=kind, accessList=access_list)
+@settings(deadline=None, max_examples=300)
+def test_any_bytes_are_refused_or_canonical(data: bytes) -> None:
+    """What is accepted is what the rlp package writes for the same items; everything else raises ours and no other error."""
+    try:
+        ETH.decode(data)
+    except MalformedTransactionError:
+        return
 
-    signed = chain_for(network).decode(unsigned).sign(_KEY)
-
-    theirs = Account.sign_transaction(fields, _KEY.reveal())
-    assert bytes(theirs.raw_transaction) == signed.raw
-    assert "0x" + bytes(theirs.hash).hex() == signed.tx_id
+    head = b"" if data[0] >= 0xC0 else data[:1]
+    assert head + rlp.encode(rlp.decode(data[len(head) :])) == data
 
 
-@given(st.binary(max_size=200))
-def test_nothing_but_our_error_escapes(data: bytes) -> None:
-    """Arbitrary bytes are refused with our error, whatever the network."""
-    for chain in CHAINS.values():
-        with contextlib.suppress(MalformedTransactionError):
-            assert chain.decode(data).intent.network == chain.network
+@every_network
+def test_a_transaction_of_another_chain_is_refused(chain: Evm) -> None:
+    """Every network refuses each other network's transactions by their chain id, legacy and typed ones."""
+    for vector in EVM["transactions"]:
+        if vector["network"] != chain.network:
+            with pytest.raises(MalformedTransactionError, match=f"{chain.network} has {chain.chain_id}"):
+                chain.decode(bytes.fromhex(vector["unsigned_tx"]))
 
 
-@given(st.integers(0, len(_EIP_155) // 2 - 1))
-def test_truncated_transactions_are_refused(length: int) -> None:
-    """Every part of a transaction is refused."""
-    with pytest.raises(MalformedTransactionError):
-        _ETH.decode(bytes.fromhex(_EIP_155)[:length])
+@pytest.mark.parametrize("vector", EVM["transactions"], ids=lambda vector: vector["name"])
+def test_a_signed_transaction_is_refused_as_such(vector: dict[str, str]) -> None:
+    """What is signed already is not signed again, and the message says so."""
+    with pytest.raises(MalformedTransactionError, match="signed already"):
+        CHAINS[vector["network"]].decode(bytes.fromhex(vector["signed_tx"]))
+
+
+@pytest.mark.parametrize("vector", EVM["transactions"], ids=lambda vector: vector["name"])
+def test_truncated_and_trailing_bytes_are_refused(vector: dict[str, str]) -> None:
+    """A byte less at either end, or one more, is refused."""
+    data = bytes.fromhex(vector["unsigned_tx"])
+
+    for damage in (data[:-1], data[1:], data + b"\0", data + b"\x80", data[:1]):
+        with pytest.raises(MalformedTransactionError):
+            CHAINS[vector["network"]].decode(damage)
+
+
+_KEY = b"\x11" * 32
+_AUTHORIZATION = [1, TO, 0, 0, 1, 1]
+_REFUSALS: list[tuple[bytes, str]] = [
+    (b"", "empty"),
+    (b"\x02", "transaction at byte 1: the data ends too early"),
+    (b"\x00\xc0", "0x00"),
+    (b"\x05\xc0", "0x05"),
+    (b"\x80", "0x80"),
+    (b"\x02\x80", "a list is expected"),
+    (rlp.encode([9, 1, 21000, TO, 1, b""]), "before EIP-155"),
+    (rlp.encode([9, 1, 21000, TO, 1, b"", 1]), "has 9 items, not 7"),
+    (rlp.encode([9, 1, 21000, TO, 1, b"", 37, 1, 1]), "signed already"),
+    (rlp.encode([9, 1, 21000, TO, 1, b"", 1, 0, b"\0"]), "s at byte"),
+    (rlp.encode([9, 1, 21000, TO[:19], 1, b"", 1, 0, 0]), "to at byte 6: 20 bytes"),
+    (rlp.encode([[], 1, 21000, TO, 1, b"", 1, 0, 0]), "nonce at byte 1: bytes are expected"),
+    (_typed(2, _eip1559()[:8]), "has 9 items, not 8"),
+    (_typed(2, _eip1559(nonce=b"\0\7")), "nonce at byte 3: an integer has no leading zeros"),
+    (_typed(2, _eip1559(nonce=2**64 - 1)), "EIP-2681"),
+    (_typed(2, _eip1559(nonce=2**64)), "nonce at byte 3: the integer does not fit in 64 bits"),
+    (_typed(2, _eip1559(gas=2**64)), "gas_limit at byte 6: the integer does not fit in 64 bits"),
+    (_typed(2, _eip1559(value=2**256)), "value at byte .*: the integer does not fit in 256 bits"),
+    (_typed(2, _eip1559(fee=2**256)), "max_fee_per_gas at byte"),
+    (_typed(2, _eip1559(tip=31)), "max_fee_per_gas at byte 5: it is less than max_priority_fee_per_gas"),
+    (_typed(2, _eip1559(to=TO + b"\0")), "to at byte .*: 20 bytes are expected, or none"),
+    (_typed(2, _eip1559(data=[])), "data at byte .*: bytes are expected"),
+    (_typed(2, _eip1559(access_list=b"")), "access_list at byte .*: a list is expected"),
+    (_typed(2, _eip1559(access_list=[TO])), "access_list entry at byte"),
+    (_typed(2, _eip1559(access_list=[[TO]])), "storage keys at byte"),
+    (_typed(2, _eip1559(access_list=[[TO[1:], []]])), "access_list address at byte .*: 20 bytes are expected, not 19"),
+    (_typed(2, _eip1559(access_list=[[TO, [_KEY[1:]]]])), "storage key at byte .*: 32 bytes are expected, not 31"),
+    (_typed(2, _eip1559(access_list=[[TO, [], b""]])), "access_list entry at byte .*: 1 bytes too many"),
+    (_typed(3, [*_eip1559(to=b""), 1, [b"\1" * 32]]), "to at byte .*: 20 bytes are expected$"),
+    (_typed(3, [*_eip1559(), 1, []]), "at least one"),
+    (_typed(3, [*_eip1559(), 1, [b"\2" * 32]]), "only version 1"),
+    (_typed(3, [*_eip1559(), 1, [b"\1" * 31]]), "32 bytes are expected, not 31"),
+    (_typed(4, [*_eip1559(to=b""), [_AUTHORIZATION]]), "to at byte .*: 20 bytes are expected$"),
+    (_typed(4, [*_eip1559(), []]), "must not be empty"),
+    (_typed(4, [*_eip1559(), [_AUTHORIZATION[:5]]]), "authorization s at byte"),
+    (_typed(4, [*_eip1559(), [[*_AUTHORIZATION, 1]]]), "authorization at byte .*: 1 bytes too many"),
+    (_typed(4, [*_eip1559(), [[1, TO, 0, 256, 1, 1]]]), "y_parity at byte .*: the integer does not fit in 8 bits"),
+    (_typed(2, _eip1559(data=bytes(MAX_BYTES))), f"nodes take at most {MAX_BYTES}"),
+]
+
+
+@pytest.mark.parametrize(("data", "reason"), _REFUSALS, ids=[reason for _, reason in _REFUSALS])
+def test_malformed_transactions_are_refused_with_a_reason(data: bytes, reason: str) -> None:
+    """What does not fit the format is refused; the message names the field and the byte."""
+    with pytest.raises(MalformedTransactionError, match=reason):
+        ETH.decode(data)
+
+
+def test_the_largest_transaction_is_taken() -> None:
+    """A transaction of exactly as many bytes as a node takes is signed."""
+    smaller = _typed(2, _eip1559(data=bytes(100_000)))
+    data = _typed(2, _eip1559(data=bytes(100_000 + MAX_BYTES - len(smaller))))
+
+    assert len(data) == MAX_BYTES
+    assert ETH.decode(data).intent.kind == "contract_call"
+
+
+def test_no_signer_is_named() -> None:
+    """The format names no signer and no sender: whoever signs is the sender."""
+    transaction = ETH.decode(EIP_155_EXAMPLE)
+
+    assert transaction.signers == frozenset()
+    assert transaction.intent.sender is None
+
+
+def test_intent_of_a_transfer() -> None:
+    """A transfer says who gets how much, what the fee is at most, and the fields that only this network has."""
+    expected = Intent(
+        "eth",
+        "transfer",
+        transfers=(Transfer("0x" + "35" * 20, 5),),
+        max_fee=21000 * 30,
+        details={
+            "type": "eip-1559",
+            "chain_id": 1,
+            "nonce": 7,
+            "gas_limit": 21000,
+            "max_fee_per_gas": "30",
+            "max_priority_fee_per_gas": "2",
+        },
+    )
+
+    assert expected == _intent(_eip1559())
+
+
+def test_intent_of_a_transfer_to_the_zero_address() -> None:
+    """Value sent to the zero address is lost, and the intent warns of it."""
+    assert "zero address" in _intent(_eip1559(to=bytes(20))).warnings[0]
 
 
 @pytest.mark.parametrize(
-    ("unsigned", "reason"),
+    ("name", "kind", "method"),
     [
-        (_EIP_155 + "00", "1 bytes too many"),
-        (_EIP_155_SIGNED, "chain id|signed already"),
-        (_EIP_155.replace("018080", "388080"), "chain id 56"),
-        ("e9098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080", "before EIP-155"),
-        ("03c0", "type 0x03"),
-        (_EIP_155.replace("ec09", "ed8109"), "its own encoding"),
-        (_EIP_155.replace("825208", "820008"), "leading zero"),
-        ("f800", "shortest"),
-        ("c3c2c1c0", "items"),
-        ("c4c3c2c1c0", "items"),
+        ("eip2930", "token_transfer", "transfer(address,uint256)"),
+        ("eip1559_token_transfer", "token_transfer", "transfer(address,uint256)"),
+        ("eip1559_transfer_from", "token_transfer", "transferFrom(address,address,uint256)"),
+        ("eip1559_approve_unlimited", "token_approval", "approve(address,uint256)"),
+        ("eip1559_operator", "token_approval", "setApprovalForAll(address,bool)"),
+        ("eip1559_call_with_value", "contract_call", None),
+        ("eip1559_creation", "contract_creation", None),
+        ("legacy_creation", "contract_creation", None),
+        ("eip7702", "set_code", None),
+        ("eip4844", "transfer", None),
     ],
 )
-def test_what_is_not_exactly_one_unsigned_transaction_is_refused(unsigned: str, reason: str) -> None:
-    """Trailing bytes, other chains, signed, replayable, unknown and non-canonical transactions are refused with the reason."""
-    with pytest.raises(MalformedTransactionError, match=reason):
-        _ETH.decode(bytes.fromhex(unsigned))
+def test_intents_of_the_vectors(name: str, kind: str, method: str | None) -> None:
+    """Each kind of transaction is named for what it does."""
+    intent = ETH.decode(bytes.fromhex(BY_NAME[name]["unsigned_tx"])).intent
+
+    assert (kind, method) == (intent.kind, intent.method)
 
 
 def test_intent_of_a_token_transfer() -> None:
-    """A call of ERC-20's transfer shows the token, the recipient inside the call and the amount."""
-    token, recipient = b"\x11" * 20, b"\x22" * 20
-    data = bytes.fromhex("a9059cbb") + bytes(12) + recipient + (7).to_bytes(32)
-    unsigned = b"\x02" + rlp.encode([b"\x01", b"", b"\x01", b"\x02", b"\xff", token, b"", data, []])
+    """An ERC-20 transfer names the token's contract as the asset and the inner recipient."""
+    intent = ETH.decode(bytes.fromhex(BY_NAME["eip1559_token_transfer"]["unsigned_tx"])).intent
 
-    intent = _ETH.decode(unsigned).intent
-
-    assert (intent.kind, intent.method, intent.max_fee) == ("token_transfer", "transfer(address,uint256)", 510)
-    assert [(each.recipient, each.amount, each.asset) for each in intent.transfers] == [("0x" + "22" * 20, 7, "0x" + "11" * 20)]
+    token = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+    assert intent.transfers == (Transfer(EVM["accounts"][1]["address"], 123456, token),)
+    assert intent.contract == token
 
 
-def test_unknown_calls_are_named_unknown() -> None:
-    """Calldata that is not understood gives a warning."""
-    unsigned = b"\x02" + rlp.encode([b"\x01", b"", b"", b"", b"", b"\x11" * 20, b"", b"\xde\xad\xbe\xef", []])
+def test_intent_of_a_call_with_value() -> None:
+    """Native value that goes along with a call is a transfer of its own, and an unknown call is warned of."""
+    intent = _intent(_eip1559(data=b"\1\2\3\4\5"))
 
-    assert "no kind that is read here" in _ETH.decode(unsigned).intent.warnings[0]
+    assert intent.transfers == (Transfer("0x" + "35" * 20, 5),)
+    assert (intent.details["selector"], intent.details["data_bytes"]) == ("0x01020304", 5)
+    assert intent.warnings == ("the call data is of no kind that is read here",)
 
 
-def test_unknown_networks_are_refused() -> None:
-    """A network that is not in the table is refused, and the known ones are named."""
-    with pytest.raises(UnsupportedNetworkError, match=", ".join(CHAINS)):
-        chain_for("nope")
+def test_intent_of_a_call_without_value() -> None:
+    """A call without value transfers nothing."""
+    assert _intent(_eip1559(data=b"\1", value=0)).transfers == ()
+
+
+def test_intent_of_an_empty_creation() -> None:
+    """A transaction without recipient and code is likely a mistake, and warned of."""
+    intent = _intent(_eip1559(to=b""))
+
+    assert intent.kind == "contract_creation"
+    assert "neither a recipient nor code" in intent.warnings[0]
+    assert intent.details["value"] == "5"
+
+
+def test_intent_of_an_access_list() -> None:
+    """The number of its entries is told, and the price is called gas price before EIP-1559."""
+    intent = _intent([1, 7, 30, 21000, TO, 5, b"", [[TO, [_KEY]], [TO, []]]], kind=1)
+
+    assert (intent.details["access_list_entries"], intent.details["gas_price"]) == (2, "30")
+
+
+def test_intent_of_blobs() -> None:
+    """Blobs are paid for beside the gas: 2^17 blob gas each."""
+    intent = _intent([*_eip1559(), 3, [b"\1" * 32, b"\1" * 32]], kind=3)
+
+    assert intent.max_fee == 21000 * 30 + 2 * 2**17 * 3
+    assert (intent.details["blobs"], intent.details["max_fee_per_blob_gas"]) == (2, "3")
+
+
+def test_intent_of_authorizations() -> None:
+    """Each account handed over to code is warned of, up to ten; then how many more there are."""
+    items = [[0, TO, 3, 0, 1, 1], *[_AUTHORIZATION] * 11]
+
+    intent = _intent([*_eip1559(), items], kind=4)
+
+    assert intent.kind == "set_code"
+    assert "its nonce 3, on every chain" in intent.warnings[0]
+    assert "on chain 1" in intent.warnings[1]
+    assert (len(intent.warnings), intent.warnings[-1]) == (11, "2 more authorizations")
+
+
+def test_a_rollup_that_charges_for_data_has_no_bounded_fee() -> None:
+    """Optimism and Base charge for the data beside the gas: the fee is unbounded, and the gas's part of it a detail."""
+    intent = _intent(_eip1559(chain_id=10), network="optimism")
+
+    assert intent.max_fee is None
+    assert intent.details["max_execution_fee"] == str(21000 * 30)
+
+
+@pytest.mark.parametrize("address", [address for group in EIP55.values() for address in group])
+def test_the_addresses_of_eip_55(address: str) -> None:
+    """The EIP's addresses are written with their checksum, and read in all lower and all upper case."""
+    digits = address[2:]
+
+    assert address == checksummed(bytes.fromhex(digits))
+    for text in (address, "0x" + digits.lower(), "0x" + digits.upper(), "0X" + digits.upper(), digits):
+        assert ETH.normalize(text) == {address}
+
+
+@given(evm_addresses(), st.integers(0, 39))
+def test_a_wrong_checksum_is_no_address(raw: bytes, position: int) -> None:
+    """Changing the case of one letter makes the text no address, unless what is left is all of one case."""
+    digits = checksummed(raw)[2:]
+    changed = digits[:position] + digits[position].swapcase() + digits[position + 1 :]
+
+    if changed not in {digits, digits.lower(), digits.upper()}:
+        assert ETH.normalize("0x" + changed) == frozenset()
+
+
+@pytest.mark.parametrize("text", ["", "0x", "0x" + "1" * 39, "0x" + "1" * 41, "0x" + "g" * 40, " 0x" + "1" * 40, "0x" + "1" * 40 + "\n"])
+def test_what_is_no_address_names_nothing(text: str) -> None:
+    """Another length, other characters and white space are no address."""
+    assert ETH.normalize(text) == frozenset()
+
+
+@every_network
+def test_a_network_describes_itself(chain: Evm) -> None:
+    """Every row signs on secp256k1, at one path in both schemes, and writes hex with 0x; an address has no other form."""
+    assert (chain.curve, chain.hex_prefix, chain.decimals) == (Curve.SECP256K1, "0x", 18)
+    assert dict(chain.paths) == dict.fromkeys(DerivationScheme, "m/44'/60'/0'/0/{index}")
+    assert chain.forms(EVM["accounts"][0]["address"]) == {}
+
+
+def test_chain_ids() -> None:
+    """The chain ids are those of the public list (chainlist)."""
+    expected = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114}
+
+    assert expected == {chain.network: chain.chain_id for chain in NETWORKS}

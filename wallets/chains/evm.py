@@ -128,7 +128,7 @@ def _intent(chain: Evm, payload: EvmPayload) -> Intent:
         details["max_execution_fee"] = str(max_fee)
     return Intent(
         chain.network,
-        meaning.kind,
+        "set_code" if payload.authorizations else meaning.kind,
         transfers=meaning.transfers,
         max_fee=None if chain.has_data_fee else max_fee,
         contract=None if meaning.kind == "transfer" else to,

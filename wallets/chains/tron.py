@@ -12,7 +12,7 @@ from wallets.chains.token_calls import ZERO_ADDRESS, CallMeaning, read_call, rec
 from wallets.chains.tron_contracts import ADDRESS_PREFIX, CONTRACTS, TYPE_URL, address_text, plain_text
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
-from wallets.encoding import unbase58check
+from wallets.encoding import legible, unbase58check
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.hashes import keccak256, sha256
 from wallets.model import Intent, SignedTransaction, Transfer
@@ -249,8 +249,8 @@ def _shown(fields: Record) -> dict[str, str | int]:
 def _short(value: int | str | bytes) -> int | str:
     if isinstance(value, bytes):
         return value.hex() if len(value) <= _SHOWN_BYTES else f"{len(value)} bytes, SHA-256 {sha256(value).hex()}"
-    if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS:
-        return f"{value[:_SHOWN_CHARACTERS]}... ({len(value)} characters)"
+    if isinstance(value, str):
+        return legible(value) if len(value) <= _SHOWN_CHARACTERS else f"{legible(value[:_SHOWN_CHARACTERS])}... ({len(value)} characters)"
     return value
 
 

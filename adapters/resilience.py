@@ -1,0 +1,142 @@
+"""Go on when what we call fails: a circuit breaker, and retries in a bounded time. Clock and sleep are passed in."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TypeVar
+
+import tenacity
+
+T = TypeVar("T")
+
+
+class CircuitState(StrEnum):
+    """What a circuit breaker does with calls."""
+
+    CLOSED = "closed"
+    """It lets all pass."""
+    OPEN = "open"
+    """It lets none pass."""
+    HALF_OPEN = "half_open"
+    """It lets a few pass, to see."""
+
+
+class CircuitOpenError(Exception):
+    """The circuit is open: the call was not made."""
+
+
+class CircuitBreaker:
+    """Stop calling what has failed several times in a row, for a while; then try with a few calls.
+
+    Written here because no library closes only after several successes, which 1.0.8 did.
+    """
+
+    def __init__(
+        self,
+        *,
+        failures_to_open: int = 5,
+        open_seconds: float = 30,
+        successes_to_close: int = 3,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._failures_to_open = failures_to_open
+        self._open_seconds = open_seconds
+        self._successes_to_close = successes_to_close
+        self._clock = clock
+        self._opened_at: float | None = None
+        self._failures = 0
+        self._successes = 0
+        self._trials = 0
+        self._generation = 0
+
+    @property
+    def state(self) -> CircuitState:
+        """What would be done with a call now."""
+        if self._opened_at is None:
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if self._clock() < self._opened_at + self._open_seconds else CircuitState.HALF_OPEN
+
+    @contextmanager
+    def guard(self, failures: tuple[type[BaseException], ...]) -> Iterator[None]:
+        """Let the block run or not, and learn from how it ends.
+
+        Args:
+            failures: What says that the other side is not well. Any other error means that it answered; a cancellation means nothing.
+
+        Raises:
+            CircuitOpenError: The block is not run.
+        """
+        trial, generation = self._admit(), self._generation
+        try:
+            yield
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:
+            if generation == self._generation:
+                self._learn(failed=isinstance(error, failures))
+            raise
+        else:
+            if generation == self._generation:
+                self._learn(failed=False)
+        finally:
+            if trial and generation == self._generation:
+                self._trials -= 1
+
+    def _admit(self) -> bool:
+        """Return whether the call is a trial."""
+        state = self.state
+        if state is CircuitState.OPEN or (state is CircuitState.HALF_OPEN and self._trials >= self._successes_to_close):
+            msg = "the circuit is open"
+            raise CircuitOpenError(msg)
+        if state is CircuitState.HALF_OPEN:
+            self._trials += 1
+        return state is CircuitState.HALF_OPEN
+
+    def _learn(self, *, failed: bool) -> None:
+        half_open = self._opened_at is not None
+        if failed:
+            self._failures += 1
+            if half_open or self._failures >= self._failures_to_open:
+                self._change(self._clock())
+            return
+        self._failures = 0
+        self._successes += half_open
+        if half_open and self._successes >= self._successes_to_close:
+            self._change(None)
+
+    def _change(self, opened_at: float | None) -> None:
+        """Open or close; calls that began before have nothing to say any more."""
+        self._opened_at = opened_at
+        self._failures = self._successes = self._trials = 0
+        self._generation += 1
+
+
+async def retried(
+    call: Callable[[], Awaitable[T]],
+    *,
+    on: tuple[type[BaseException], ...],
+    retries: int = 3,
+    first_wait_seconds: float = 0.1,
+    longest_wait_seconds: float = 5,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> T:
+    """Make the call, and again after each error named in `on`, waiting twice as long each time, plus up to the first wait at random.
+
+    Raises:
+        BaseException: What the last call raised.
+    """
+    doubling = tenacity.wait_exponential(multiplier=first_wait_seconds, max=longest_wait_seconds)
+    retrying = tenacity.AsyncRetrying(
+        stop=tenacity.stop_after_attempt(1 + retries),
+        wait=doubling + tenacity.wait_random(0, first_wait_seconds),
+        retry=tenacity.retry_if_exception_type(on),
+        sleep=sleep,
+        reraise=True,
+    )
+
+    async def attempt() -> T:
+        return await call()
+
+    return await retrying(attempt)

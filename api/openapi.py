@@ -1,0 +1,68 @@
+"""Describe the HTTP contract as an OpenAPI 3.1 document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.problems import MEDIA_TYPE
+from api.schemas import Problem
+
+SECURITY_SCHEME = "ApiKey"
+
+PROBLEMS: Mapping[int, str] = {
+    400: "Malformed: the body is not JSON, a path parameter or the transaction cannot be, or the network is unknown",
+    401: "The API key is missing or not valid",
+    403: "The policy does not let this account sign this transaction",
+    404: "There is no such wallet or address",
+    413: "The body has more than 1 MiB",
+    415: "The body is not declared as `application/json`",
+    422: "A field or query parameter is missing, unknown, or outside its range",
+    429: "Too many requests; see `Retry-After`",
+    500: "A fault of the service; nothing was released",
+    503: "Something the service needs is away; see `Retry-After`. Nothing was released",
+}
+
+_DESCRIPTION = """\
+Keeps HD wallets, gives out deposit addresses, and signs transactions that nodes accept.
+
+Send your API key as `X-Api-Key`. Every answer carries `X-Request-ID`, yours if you send one. Errors are problem documents (RFC 9457);
+`type` is stable. Unknown fields and query parameters are refused."""
+
+_EXAMPLE_PROBLEM = {
+    "type": "urn:crypto-wallets:problem:wallet-not-found",
+    "title": "Wallet not found",
+    "status": 404,
+    "detail": "no wallet has this id",
+    "request_id": "7d8f0f0c-4b0e-4f5c-9d36-1f2d4f1c9a53",
+}
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the problem documents that a call may answer with."""
+    return {status: _problem_response(PROBLEMS[status]) for status in statuses}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the document of all routes of `app`."""
+    document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes, tags=_tags())
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
+    components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+    return document
+
+
+def _problem_response(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": _EXAMPLE_PROBLEM}},
+    }
+
+
+def _tags() -> list[dict[str, Any]]:
+    return [
+        {"name": "wallets", "description": "Create, take over and find wallets"},
+        {"name": "accounts", "description": "Addresses and signatures of a wallet's accounts"},
+        {"name": "operations", "description": "Health and metrics; no API key is needed"},
+    ]

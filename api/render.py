@@ -1,0 +1,92 @@
+"""Render the domain's values as the JSON of the HTTP contract."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from wallets.chains import chain_for
+from wallets.model import Account, Address, Intent, Page, SigningResult, Wallet
+
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest integer that JavaScript's numbers tell from its neighbours (ECMA-262, Number.MAX_SAFE_INTEGER)."""
+
+
+def json_response(content: dict[str, Any], status: int = 200) -> Response:
+    """Answer with a JSON document."""
+    return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+def wallet(value: Wallet) -> dict[str, Any]:
+    """Render a wallet."""
+    return {"id": str(value.id), "label": value.label, "scheme": value.scheme.value, "created_at": timestamp(value.created_at)}
+
+
+def page(value: Page) -> dict[str, Any]:
+    """Render a page of wallets."""
+    return {
+        "data": [wallet(item) for item in value.wallets],
+        "page": value.number,
+        "per_page": value.size,
+        "total": value.total,
+        "total_pages": -(-value.total // value.size),
+    }
+
+
+def address(value: Address) -> dict[str, Any]:
+    """Render an address, with its forms where there are several."""
+    content = _account(value.account) | {"address": value.text}
+    return content | {"forms": dict(value.forms)} if value.forms else content
+
+
+def accounts(text: str, values: Sequence[Account]) -> dict[str, Any]:
+    """Render the accounts that have an address."""
+    return {"address": text, "accounts": [_account(value) for value in values]}
+
+
+def signing_result(value: SigningResult) -> dict[str, Any]:
+    """Render a signed transaction, hex as its network writes it; without `tx_id` where that is another signer's to give."""
+    signed, prefix = value.signed, chain_for(value.account.network).hex_prefix
+    content = {
+        "signed_tx": prefix + signed.raw.hex(),
+        "tx_id": signed.tx_id,
+        "from": value.address,
+        "signature": prefix + signed.signature.hex(),
+        "network": value.account.network,
+        "index": value.account.index,
+        "intent": intent(value.intent),
+    }
+    if signed.tx_id is None:
+        del content["tx_id"]
+    return content
+
+
+def intent(value: Intent) -> dict[str, Any]:
+    """Render what a transaction does; amounts and fees as decimal texts."""
+    return {
+        "network": value.network,
+        "kind": value.kind,
+        "sender": value.sender,
+        "transfers": [{"recipient": item.recipient, "amount": str(item.amount), "asset": item.asset} for item in value.transfers],
+        "max_fee": None if value.max_fee is None else str(value.max_fee),
+        "contract": value.contract,
+        "method": value.method,
+        "expires_at": value.expires_at,
+        "details": {name: _safe(item) for name, item in value.details.items()},
+        "warnings": list(value.warnings),
+    }
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a time as RFC 3339, in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _account(value: Account) -> dict[str, Any]:
+    return {"wallet_id": str(value.wallet_id), "network": value.network, "index": value.index}
+
+
+def _safe(value: str | int) -> str | int:
+    return str(value) if isinstance(value, int) and abs(value) > MAX_SAFE_INTEGER else value

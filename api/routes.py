@@ -1,0 +1,135 @@
+"""Answer the calls of the HTTP contract: each handler parses, calls the custody, renders."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Path, Query, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from api import health, render
+from api.edge import Edge, admit
+from api.errors import UnprocessableError
+from api.health import HealthMonitor
+from api.json_body import read_json
+from api.schemas import AddressText, CreateWallet, ImportWallet, Index, Network, PageNumber, PageSize, SignTransaction
+from wallets import mnemonic as bip39
+from wallets.derivation import DerivationScheme
+from wallets.model import Account, Caller, SigningRequest
+
+WalletId = Annotated[UUID, Path(description="The wallet's id")]
+
+
+def guarded(edge: Edge) -> type[APIRoute]:
+    """Return the class of routes that need an API key.
+
+    FastAPI would read the body before any dependency runs; here the caller is let in first, then the query and the body are looked at.
+    """
+
+    class GuardedRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+            has_body = self.body_field is not None
+            known = frozenset(field.alias for field in self.dependant.query_params)
+
+            async def admitted(request: Request) -> Response:
+                await admit(edge, request)
+                if request.scope["query_string"]:
+                    check_query([name for name, _ in request.query_params.multi_items()], known)
+                return await handle(await read_json(request) if has_body else request)
+
+            return admitted
+
+    return GuardedRoute
+
+
+def check_query(names: list[str], known: frozenset[str]) -> None:
+    """Return if every query parameter is known and given once: a misspelt `index` must not silently mean 0.
+
+    Raises:
+        UnprocessableError: One is not.
+    """
+    if not known.issuperset(names):
+        msg = f"query parameters here are {', '.join(sorted(known))}" if known else "there are no query parameters here"
+        raise UnprocessableError(msg)
+    if len(set(names)) != len(names):
+        msg = "a query parameter is given twice"
+        raise UnprocessableError(msg)
+
+
+class WalletRoutes:
+    """The calls that need an API key."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._custody = edge.custody
+        self._metrics = edge.metrics
+
+    async def create_wallet(self, request: Request, body: CreateWallet) -> Response:
+        """Make a wallet with a fresh mnemonic, which never leaves the service."""
+        wallet = await self._custody.create_wallet(body.label, body.mnemonic_length, _caller(request))
+        self._metrics.wallet_created()
+        return render.json_response(render.wallet(wallet))
+
+    async def import_wallet(self, request: Request, body: ImportWallet) -> Response:
+        """Take over a wallet whose mnemonic exists."""
+        mnemonic = bip39.parse(body.mnemonic.get_secret_value(), body.passphrase.get_secret_value())
+        wallet = await self._custody.import_wallet(body.label, mnemonic, DerivationScheme(body.scheme), _caller(request))
+        self._metrics.wallet_imported()
+        return render.json_response(render.wallet(wallet))
+
+    async def list_wallets(self, page: Annotated[PageNumber, Query()] = 1, per_page: Annotated[PageSize, Query()] = 20) -> Response:
+        """List wallets, newest first."""
+        return render.json_response(render.page(await self._custody.list_wallets(page, per_page)))
+
+    async def get_wallet(self, wallet_id: WalletId) -> Response:
+        """Return one wallet."""
+        return render.json_response(render.wallet(await self._custody.wallet(wallet_id)))
+
+    async def get_address(
+        self, request: Request, wallet_id: WalletId, network: Annotated[Network, Path()], index: Annotated[Index, Query()] = 0
+    ) -> Response:
+        """Return the address of an account, deriving it the first time."""
+        address = await self._custody.address(Account(wallet_id, network, index), _caller(request))
+        return render.json_response(render.address(address))
+
+    async def sign(self, request: Request, wallet_id: WalletId, body: SignTransaction) -> Response:
+        """Decode a transaction, check it, sign it, and write it down; then return what a node accepts."""
+        account = Account(wallet_id, body.network, body.index)
+        try:
+            result = await self._custody.sign(SigningRequest(account, body.unsigned_tx, _caller(request)))
+        except Exception as error:
+            self._metrics.sign_ended(body.network, error)
+            raise
+        self._metrics.sign_ended(body.network)
+        return render.json_response(render.signing_result(result))
+
+    async def find_address(self, address: Annotated[AddressText, Path()]) -> Response:
+        """Return the accounts that have an address, if it was derived here before."""
+        return render.json_response(render.accounts(address, await self._custody.accounts(address)))
+
+
+class HealthRoutes:
+    """How the service is; no API key is needed."""
+
+    def __init__(self, monitor: HealthMonitor) -> None:
+        self._monitor = monitor
+
+    async def full(self) -> Response:
+        """Tell how every component is; 503 when the service cannot do its work."""
+        report = await self._monitor.report()
+        return render.json_response(report.full(), 200 if report.is_ready else 503)
+
+    async def live(self) -> Response:
+        """Tell that this process answers; asks nothing it depends on."""
+        return render.json_response(health.alive(health.now()))
+
+    async def ready(self) -> Response:
+        """Tell whether requests should be sent here."""
+        report = await self._monitor.report()
+        return render.json_response(report.readiness(health.now()), 200 if report.is_ready else 503)
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.scope["caller"]
+    return caller

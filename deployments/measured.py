@@ -1,0 +1,60 @@
+"""Measure what a replica asks of the key backend and of its cache, without either knowing."""
+
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from adapters.memory import LruAddressCache
+from api.observability import Metrics
+from wallets.errors import CorruptCiphertextError
+from wallets.model import Account
+from wallets.ports import KeyEncryption
+from wallets.secret import Mnemonic
+
+T = TypeVar("T")
+
+
+class MeasuredKeyEncryption:
+    """`KeyEncryption` that tells the metrics how long each call took and how it ended."""
+
+    def __init__(self, encryption: KeyEncryption, metrics: Metrics) -> None:
+        self._encryption = encryption
+        self._metrics = metrics
+
+    async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
+        """See `KeyEncryption.encrypt`."""
+        return await self._measured("encrypt", self._encryption.encrypt(mnemonic, associated_data=associated_data))
+
+    async def decrypt(self, ciphertext: str, *, associated_data: bytes) -> Mnemonic:
+        """See `KeyEncryption.decrypt`."""
+        return await self._measured("decrypt", self._encryption.decrypt(ciphertext, associated_data=associated_data))
+
+    async def _measured(self, operation: str, call: Awaitable[T]) -> T:
+        started, status = time.perf_counter(), "error"
+        try:
+            answer = await call
+            status = "ok"
+        except CorruptCiphertextError:
+            status = "refused"
+            raise
+        finally:
+            self._metrics.observe_vault(operation, status, time.perf_counter() - started)
+        return answer
+
+
+class MeasuredAddressCache:
+    """The cache of this process, which tells the metrics how full it is."""
+
+    def __init__(self, cache: LruAddressCache, metrics: Metrics) -> None:
+        self._cache = cache
+        self._metrics = metrics
+        metrics.observe_cache(len(cache), cache.capacity)
+
+    async def get(self, account: Account) -> str | None:
+        """See `AddressCache.get`."""
+        return await self._cache.get(account)
+
+    async def put(self, account: Account, address: str) -> None:
+        """See `AddressCache.put`."""
+        await self._cache.put(account, address)
+        self._metrics.observe_cache(len(self._cache), self._cache.capacity)

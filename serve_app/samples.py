@@ -1,0 +1,100 @@
+"""Build one harmless unsigned transaction per network, for `demo` and the banner: a small transfer between two accounts of one wallet."""
+
+import time
+from collections.abc import Callable
+
+from wallets.chains.base import Chain
+from wallets.chains.evm import Evm
+from wallets.chains.protobuf import encode_bytes as protobuf_bytes
+from wallets.chains.rlp import encode_bytes, encode_list, encode_uint
+from wallets.chains.solana import Solana
+from wallets.chains.ton import Ton
+from wallets.chains.ton.address import Address
+from wallets.chains.ton.boc import Builder, encode
+from wallets.chains.ton.wallet import V4R2_WALLET_ID
+from wallets.chains.tron import Tron
+from wallets.encoding import unbase58, unbase58check
+
+LIFETIME_SECONDS = 60
+"""How long a node would take it, where the network has such a bound."""
+
+_EVM_1559 = 2
+_GWEI = 10**9
+_TRANSFER_GAS = 21_000
+_SYSTEM_PROGRAM = bytes(32)
+_SYSTEM_TRANSFER = 2
+_PAY_FEES_SEPARATELY = 1
+
+Now = Callable[[], float]
+
+
+def sample(chain: Chain, sender: str, recipient: str, *, now: Now = time.time) -> bytes:
+    """Return an unsigned transfer of 1 base unit, with made-up block references, which therefore no node takes.
+
+    Raises:
+        ValueError: There is no sample for this family of networks.
+    """
+    if isinstance(chain, Evm):
+        return _evm(chain.chain_id, recipient)
+    if isinstance(chain, Tron):
+        return _tron(sender, recipient, int(now() * 1000))
+    if isinstance(chain, Solana):
+        return _solana(sender, recipient)
+    if isinstance(chain, Ton):
+        return _ton(recipient, int(now()))
+    msg = f"there is no sample transaction for {chain.network}"
+    raise ValueError(msg)
+
+
+def _evm(chain_id: int, recipient: str) -> bytes:
+    """EIP-1559: chain id, nonce, tip, fee cap, gas limit, to, value, data, access list."""
+    numbers = (chain_id, 0, _GWEI, 30 * _GWEI, _TRANSFER_GAS)
+    items = b"".join(map(encode_uint, numbers)) + encode_bytes(bytes.fromhex(recipient[2:])) + encode_uint(1) + encode_bytes(b"")
+    return bytes([_EVM_1559]) + encode_list(items + encode_list(b""))
+
+
+def _tron(sender: str, recipient: str, now_milliseconds: int) -> bytes:
+    """A `raw_data` with one TransferContract (1)."""
+    transfer = protobuf_bytes(1, unbase58check(sender)) + protobuf_bytes(2, unbase58check(recipient)) + _protobuf_uint(3, 1)
+    parameter = protobuf_bytes(1, b"type.googleapis.com/protocol.TransferContract") + protobuf_bytes(2, transfer)
+    contract = _protobuf_uint(1, 1) + protobuf_bytes(2, parameter)
+    return (
+        protobuf_bytes(1, bytes.fromhex("8a1f"))
+        + protobuf_bytes(4, bytes.fromhex("5e4b0c1d2f3a4968"))
+        + _protobuf_uint(8, now_milliseconds + LIFETIME_SECONDS * 1000)
+        + protobuf_bytes(11, contract)
+        + _protobuf_uint(14, now_milliseconds)
+    )
+
+
+def _solana(sender: str, recipient: str) -> bytes:
+    """A legacy message: one signer; sender, recipient and system program; one transfer of a lamport."""
+    header = bytes([1, 0, 1])
+    keys = bytes([3]) + unbase58(sender) + unbase58(recipient) + _SYSTEM_PROGRAM
+    data = _SYSTEM_TRANSFER.to_bytes(4, "little") + (1).to_bytes(8, "little")
+    blockhash = bytes(range(1, 33))
+    return header + keys + blockhash + bytes([1, 2, 2, 0, 1, len(data)]) + data
+
+
+def _ton(recipient: str, now: int) -> bytes:
+    """The cell that a v4r2 wallet verifies, with one internal message of a nanoton in it."""
+    destination = Address.parse(recipient)
+    message = Builder().uint(0b0100, 4).uint(0b00, 2)  # internal, no instant routing, not to bounce, not bounced; no source
+    message.uint(0b100, 3).uint(destination.workchain & 0xFF, 8).octets(destination.account)
+    message.uint(1, 4).uint(1, 8)  # one byte of value: 1
+    message.uint(0, 1 + 4 + 4 + 64 + 32 + 1 + 1)  # no other currencies, fees, times, state; an empty body
+    order = Builder().uint(V4R2_WALLET_ID, 32).uint(now + LIFETIME_SECONDS, 32).uint(0, 32).uint(0, 8)
+    return encode(order.uint(_PAY_FEES_SEPARATELY, 8).ref(message.cell()).cell())
+
+
+def _protobuf_uint(number: int, value: int) -> bytes:
+    return _varint(number << 3) + _varint(value)
+
+
+def _varint(value: int) -> bytes:
+    """Seven bits a byte, the low ones first."""
+    digits = bytearray()
+    while value > 0x7F:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*digits, value])

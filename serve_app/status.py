@@ -1,0 +1,122 @@
+"""Say how the service on this machine is: its children, its replicas, its health."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from serve_app.service_client import ServiceClient, ServiceError
+from serve_app.state import MachineState, Phase, read_state
+
+_REPLICA = "ray::ServeReplica"
+"""How Ray names the processes of replicas."""
+
+_COLOURS = {"ready": "green", "ok": "green", "degraded": "yellow", "error": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A process that serves: its id, when it was started (ISO 8601), and its resident memory."""
+
+    pid: int
+    since: str
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it. `health` is the answer of `/api/v1/health`, or `{"status": "error", "detail": ...}` where there is none."""
+
+    state: MachineState
+    replicas: Sequence[Replica]
+    health: dict[str, Any]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether all children are ready, there is a replica, and every component is ok."""
+        children = all(child.phase is Phase.READY for child in self.state.children)
+        return children and bool(self.replicas) and self.health.get("status") == "ok"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON's types."""
+        state = asdict(self.state)
+        return {
+            "ok": self.is_well,
+            "pid": state["pid"],
+            "since": state["since"],
+            "phase": state["phase"],
+            "facts": state["facts"],
+            "children": state["children"],
+            "replicas": [asdict(replica) for replica in self.replicas],
+            "health": self.health,
+        }
+
+
+def read_status(folder: Path) -> Status | None:
+    """Look at the service that runs on this folder; None if none does.
+
+    Raises:
+        PermissionError: It is another user's.
+    """
+    state = read_state(folder / "state.json")
+    if state is None or state.phase is Phase.STOPPED:
+        return None
+    ray = next((child.pid for child in state.children if child.name == "ray"), None)
+    return Status(state, sorted(_replicas(ray), key=lambda replica: replica.pid), _health(state.facts.get("url", "")))
+
+
+def render_status(status: Status) -> RenderableType:
+    """Draw tables of the children, the replicas and the components."""
+    state = status.state
+    title = f"crypto-wallets at {state.facts.get('url', '?')}, process {state.pid}, since {state.since}: {_coloured(state.phase)}"
+    children = _table("child", "state", "pid", "up since", "restarts")
+    for child in state.children:
+        children.add_row(child.name, _coloured(child.phase), str(child.pid or ""), child.since or "", str(child.restarts))
+    replicas = _table("replica", "up since", "memory")
+    for replica in status.replicas:
+        replicas.add_row(str(replica.pid), replica.since, f"{replica.memory_bytes // 1024**2} MiB")
+    health = _table("health", "state")
+    health.add_row("service", _coloured(str(status.health.get("status"))))
+    for name, value in status.health.get("components", {}).items():
+        health.add_row(name, _coloured(str(value)))
+    if "detail" in status.health:
+        health.add_row("", status.health["detail"])
+    return Group(title, "", children, replicas, health)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for column in columns:
+        table.add_column(column, header_style="dim")
+    return table
+
+
+def _coloured(word: str) -> str:
+    colour = _COLOURS.get(word)
+    return f"[{colour}]{word}[/]" if colour else word
+
+
+def _health(url: str) -> dict[str, Any]:
+    try:
+        return dict(ServiceClient(url).get("/api/v1/health")[1])
+    except ServiceError as error:
+        return {"status": "error", "components": {}, "detail": str(error)}
+
+
+def _replicas(ray: int | None) -> Iterator[Replica]:
+    try:
+        processes = psutil.Process(ray).children(recursive=True) if ray else []
+    except psutil.NoSuchProcess:
+        return
+    for process in processes:
+        try:
+            if " ".join(process.cmdline()).startswith(_REPLICA):
+                since = datetime.fromtimestamp(process.create_time(), UTC).isoformat(timespec="seconds")
+                yield Replica(process.pid, since, process.memory_info().rss)
+        except psutil.Error:
+            continue

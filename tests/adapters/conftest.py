@@ -1,0 +1,132 @@
+"""Each port's implementations, for the contract that all of them keep."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from adapters.database import PostgresDatabase
+from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresWalletStore
+from adapters.vault import VaultTransit
+from serve_app.embedded import EmbeddedVault
+from tests.fakes import FakeAddressBook, FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
+from tests.servers import RunningServer
+from wallets.derivation import DerivationScheme
+from wallets.model import Account, AuditAction, AuditEvent, AuditStatus, Caller, Wallet
+from wallets.ports import AddressBook, AuditLog, KeyEncryption, WalletStore
+
+AT = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
+CALLER = Caller("request-1", "192.0.2.7", "key-1")
+NOWHERE = "postgresql://wallets:x@127.0.0.1:1/wallets"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What one database keeps; `events` reads the audit rows back, in the order they were written."""
+
+    store: WalletStore
+    book: AddressBook
+    audit: AuditLog
+    events: Callable[[], Awaitable[Sequence[AuditEvent]]]
+
+
+def new_wallet(label: str = "deposits", *, created_at: datetime = AT, wallet_id: UUID | None = None) -> Wallet:
+    """Return a wallet that is kept nowhere yet."""
+    return Wallet(wallet_id or uuid4(), label, DerivationScheme.STANDARD, created_at)
+
+
+def new_event(wallet_id: UUID | None = None, action: AuditAction = AuditAction.WALLET_CREATE, **details: object) -> AuditEvent:
+    """Return an event that is written nowhere yet."""
+    return AuditEvent(action, AuditStatus.OK, wallet_id, CALLER, AT, details)
+
+
+async def kept_account(storage: Storage, network: str = "eth", index: int = 0) -> Account:
+    """Keep a new wallet, and return an account of it."""
+    wallet = new_wallet()
+    await storage.store.add(wallet, "vault:v1:x", new_event(wallet.id))
+    return Account(wallet.id, network, index)
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def storage(request: pytest.FixtureRequest) -> AsyncIterator[Storage]:
+    """An empty storage that is there."""
+    if request.param == "fake":
+        yield _fakes(away=False)
+        return
+    url = request.getfixturevalue("database_url")
+    async with PostgresDatabase(url, pool_size=4, min_connections=1) as database:
+        yield _on_postgres(database, url)
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def storage_away(request: pytest.FixtureRequest) -> AsyncIterator[Storage]:
+    """A storage that is away."""
+    if request.param == "fake":
+        yield _fakes(away=True)
+        return
+    async with PostgresDatabase(NOWHERE, acquire_timeout_seconds=1) as database:
+        yield _on_postgres(database, NOWHERE)
+
+
+@pytest.fixture(params=["fake", "vault"])
+async def encryption(request: pytest.FixtureRequest) -> AsyncIterator[KeyEncryption]:
+    """A key encryption that is there."""
+    if request.param == "fake":
+        yield FakeKeyEncryption()
+        return
+    vault: RunningServer[EmbeddedVault] = request.getfixturevalue("vault_server")
+    async with VaultTransit(vault.server.address, vault.server.token) as transit:
+        yield transit
+
+
+@pytest.fixture(params=["fake", "vault"])
+async def encryption_away(request: pytest.FixtureRequest) -> AsyncIterator[KeyEncryption]:
+    """A key encryption that is away."""
+    async with AsyncExitStack() as stack:
+        if request.param == "fake":
+            fake = FakeKeyEncryption()
+            fake.away = True
+            yield fake
+        else:
+            yield await stack.enter_async_context(VaultTransit("http://127.0.0.1:1", "x", sleep=no_sleep))
+
+
+async def no_sleep(_seconds: float) -> None:
+    """Let others run instead of waiting."""
+    await asyncio.sleep(0)
+
+
+def _fakes(*, away: bool) -> Storage:
+    journal = Journal(away=away)
+    store, book, audit = FakeWalletStore(journal), FakeAddressBook(journal), FakeAuditLog(journal)
+    store.away = book.away = away
+
+    async def events() -> Sequence[AuditEvent]:
+        return audit.events
+
+    return Storage(store, book, audit, events)
+
+
+def _on_postgres(database: PostgresDatabase, url: str) -> Storage:
+    async def events() -> Sequence[AuditEvent]:
+        connection = await asyncpg.connect(url)
+        try:
+            return [_event(record) for record in await connection.fetch("SELECT * FROM audit_logs ORDER BY id")]
+        finally:
+            await connection.close()
+
+    return Storage(PostgresWalletStore(database), PostgresAddressBook(database), PostgresAuditLog(database), events)
+
+
+def _event(record: "asyncpg.Record") -> AuditEvent:
+    caller = Caller(record["request_id"], record["ip_address"], record["api_key_id"])
+    details = json.loads(record["details"])
+    return AuditEvent(
+        AuditAction(record["action"]), AuditStatus(record["status"]), record["wallet_id"], caller, record["created_at"], details
+    )

@@ -1,0 +1,89 @@
+"""The contract of `wallets.ports.AddressBook`, on the fake and on PostgreSQL."""
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from tests.adapters.conftest import Storage, kept_account, new_event
+from wallets.derivation import MAX_INDEX
+from wallets.errors import StoreUnavailableError
+from wallets.model import Account, AuditAction
+
+DERIVE = AuditAction.ADDRESS_DERIVE
+
+
+async def test_an_address_is_remembered_with_its_audit_row(storage: Storage) -> None:
+    """What was added is found, and its event was written."""
+    account = await kept_account(storage, index=MAX_INDEX)
+    event = new_event(account.wallet_id, DERIVE, address="0xabc")
+
+    await storage.book.add(account, "0xabc", event)
+
+    assert await storage.book.lookup(account) == "0xabc"
+    assert (await storage.events())[-1] == event
+
+
+async def test_an_address_that_was_not_derived_is_none(storage: Storage) -> None:
+    """Also where another network or index of the wallet was."""
+    account = await kept_account(storage)
+    await storage.book.add(account, "0xabc", new_event(account.wallet_id, DERIVE))
+
+    assert await storage.book.lookup(replace(account, index=1)) is None
+    assert await storage.book.lookup(replace(account, network="tron")) is None
+    assert await storage.book.lookup(replace(account, wallet_id=uuid4())) is None
+
+
+async def test_remembering_twice_writes_one_row(storage: Storage) -> None:
+    """The first address stays, and no audit row tells of a second."""
+    account = await kept_account(storage)
+    await storage.book.add(account, "0xabc", new_event(account.wallet_id, DERIVE))
+    rows = len(await storage.events())
+
+    await storage.book.add(account, "0xabc", new_event(account.wallet_id, DERIVE))
+
+    assert len(await storage.events()) == rows
+
+
+async def test_remembering_at_once_writes_one_row(storage: Storage) -> None:
+    """Requests that derive the same address together leave one row and one audit row."""
+    account = await kept_account(storage)
+    rows = len(await storage.events())
+
+    await asyncio.gather(*(storage.book.add(account, "0xabc", new_event(account.wallet_id, DERIVE)) for _ in range(8)))
+
+    assert len(await storage.events()) == rows + 1
+
+
+async def test_accounts_of_an_address_are_oldest_first(storage: Storage) -> None:
+    """EVM networks share an address: all its accounts are found."""
+    account = await kept_account(storage)
+    networks = ("eth", "bsc", "polygon")
+    for network in networks:
+        await storage.book.add(replace(account, network=network), "0xabc", new_event(account.wallet_id, DERIVE))
+
+    found = await storage.book.accounts("0xabc")
+
+    assert [Account(account.wallet_id, network, 0) for network in networks] == list(found)
+
+
+@pytest.mark.parametrize("text", ["0xabc", "", "a\0b", "' OR true --"])
+async def test_an_unknown_address_has_no_accounts(storage: Storage, text: str) -> None:
+    """Whatever a client writes where an address belongs."""
+    account = await kept_account(storage)
+    await storage.book.add(account, "0xdef", new_event(account.wallet_id, DERIVE))
+
+    assert list(await storage.book.accounts(text)) == []
+
+
+async def test_a_book_that_is_away_says_so(storage_away: Storage) -> None:
+    """Every method, with the port's error."""
+    account = Account(uuid4(), "eth", 0)
+
+    with pytest.raises(StoreUnavailableError):
+        await storage_away.book.lookup(account)
+    with pytest.raises(StoreUnavailableError):
+        await storage_away.book.add(account, "0xabc", new_event(account.wallet_id, DERIVE))
+    with pytest.raises(StoreUnavailableError):
+        await storage_away.book.accounts("0xabc")

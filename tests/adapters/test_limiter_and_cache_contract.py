@@ -1,0 +1,132 @@
+"""The contracts of `wallets.ports.AddressCache` and of the edge's rate limiter, on every implementation."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from adapters.memory import LayeredAddressCache, LruAddressCache, MemoryRateLimiter
+from adapters.redis import RedisAddressCache, RedisConnections, RedisRateLimiter
+from tests.fakes import FakeAddressCache
+from wallets.model import Account
+from wallets.ports import AddressCache
+
+Limiter = MemoryRateLimiter | RedisRateLimiter
+
+
+@pytest.fixture
+async def redis_connections(request: pytest.FixtureRequest) -> AsyncIterator[RedisConnections]:
+    """Connections to the real server."""
+    async with RedisConnections(request.getfixturevalue("redis_server").server.url) as connections:
+        yield connections
+
+
+@pytest.fixture(params=["fake", "lru", "redis", "layered"])
+async def cache(request: pytest.FixtureRequest) -> AsyncIterator[AddressCache]:
+    """An address cache that is there."""
+    if request.param in {"fake", "lru"}:
+        yield FakeAddressCache() if request.param == "fake" else LruAddressCache()
+        return
+    async with RedisConnections(request.getfixturevalue("redis_server").server.url) as connections:
+        shared = RedisAddressCache(connections)
+        yield shared if request.param == "redis" else LayeredAddressCache(LruAddressCache(), shared)
+
+
+@pytest.fixture(params=["memory", "redis", "redis away"])
+async def limiter(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
+    """A limiter of 5 a second and 3 at once."""
+    if request.param == "memory":
+        yield MemoryRateLimiter(5, 3)
+        return
+    url = "redis://127.0.0.1:1/0" if request.param == "redis away" else request.getfixturevalue("redis_server").server.url
+    async with RedisConnections(url) as connections:
+        yield RedisRateLimiter(connections, 5, 3)
+
+
+async def test_an_address_is_remembered(cache: AddressCache) -> None:
+    """For its account alone."""
+    account = Account(uuid4(), "eth", 7)
+
+    await cache.put(account, "0xabc")
+
+    assert await cache.get(account) == "0xabc"
+    assert await cache.get(replace(account, index=8)) is None
+    assert await cache.get(replace(account, network="bsc")) is None
+    assert await cache.get(replace(account, wallet_id=uuid4())) is None
+
+
+async def test_an_address_can_be_replaced(cache: AddressCache) -> None:
+    """The last one counts."""
+    account = Account(uuid4(), "eth", 7)
+    await cache.put(account, "0xabc")
+
+    await cache.put(account, "0xdef")
+
+    assert await cache.get(account) == "0xdef"
+
+
+async def test_a_burst_is_allowed_and_no_more(limiter: Limiter) -> None:
+    """The next is told how long to wait: a fifth of a second at most."""
+    key = str(uuid4())
+
+    answers = [await limiter.acquire(key) for _ in range(4)]
+
+    assert answers[:3] == [None] * 3
+    assert answers[3] is not None
+    assert 0 < answers[3] <= 0.2
+
+
+async def test_keys_are_limited_apart(limiter: Limiter) -> None:
+    """One client's requests cost another nothing."""
+    one, other = str(uuid4()), str(uuid4())
+    for _ in range(4):
+        await limiter.acquire(one)
+
+    assert await limiter.acquire(other) is None
+
+
+async def test_after_the_wait_a_request_is_allowed(limiter: Limiter) -> None:
+    """The seconds that are told are enough."""
+    key = str(uuid4())
+    waits = [await limiter.acquire(key) for _ in range(4)]
+
+    await asyncio.sleep(waits[3] or 0)  # the clock is Redis' own and cannot be moved
+
+    assert await limiter.acquire(key) is None
+
+
+async def test_requests_at_once_share_one_burst(limiter: Limiter) -> None:
+    """No race lets more through."""
+    key = str(uuid4())
+
+    answers = await asyncio.gather(*(limiter.acquire(key) for _ in range(20)))
+
+    assert answers.count(None) == 3
+
+
+async def test_any_key_can_be_limited(limiter: Limiter) -> None:
+    """Also an empty, long or odd one."""
+    for key in ("", "x" * 100_000, "a\0b\r\nFLUSHALL", "✓"):
+        await limiter.acquire(key)
+
+
+async def test_replicas_share_one_limit(redis_connections: RedisConnections) -> None:
+    """Three replicas together allow what one would."""
+    key = str(uuid4())
+    replicas = [RedisRateLimiter(redis_connections, 1, 10) for _ in range(3)]
+
+    answers = [await replicas[number % 3].acquire(key) for number in range(30)]
+
+    assert answers.count(None) == 10
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(3, 1), (0.7, 1), (1_000_000, 1), (3, 100)])
+async def test_a_whole_burst_is_always_allowed(redis_connections: RedisConnections, rate: float, burst: int) -> None:
+    """Rounding takes no request away."""
+    limiter = RedisRateLimiter(redis_connections, rate, burst)
+
+    for _ in range(10):
+        key = str(uuid4())
+        assert [await limiter.acquire(key) for _ in range(burst)] == [None] * burst

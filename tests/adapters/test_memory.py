@@ -1,0 +1,116 @@
+"""What a process remembers by itself."""
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.memory import LayeredAddressCache, LruAddressCache, MemoryRateLimiter
+from tests.fakes import FakeAddressCache
+from wallets.model import Account
+
+
+def account(index: int) -> Account:
+    """Return one of a wallet's accounts."""
+    return Account(UUID(int=1), "eth", index)
+
+
+async def test_the_address_used_longest_ago_is_forgotten() -> None:
+    """Reading counts as use."""
+    cache = LruAddressCache(capacity=2)
+    await cache.put(account(1), "0x1")
+    await cache.put(account(2), "0x2")
+    await cache.get(account(1))
+
+    await cache.put(account(3), "0x3")
+
+    assert [await cache.get(account(index)) for index in (1, 2, 3)] == ["0x1", None, "0x3"]
+    assert len(cache) == 2
+
+
+async def test_the_first_layer_learns_from_the_second() -> None:
+    """An address that the second knew is then in the first."""
+    first, second = FakeAddressCache(), FakeAddressCache()
+    await second.put(account(1), "0x1")
+    cache = LayeredAddressCache(first, second)
+
+    found = await cache.get(account(1))
+
+    assert found == "0x1"
+    assert await first.get(account(1)) == "0x1"
+
+
+async def test_both_layers_remember() -> None:
+    """So that other replicas know it too."""
+    first, second = FakeAddressCache(), FakeAddressCache()
+
+    await LayeredAddressCache(first, second).put(account(1), "0x1")
+
+    assert await first.get(account(1)) == "0x1"
+    assert await second.get(account(1)) == "0x1"
+
+
+async def test_without_the_second_layer_the_first_goes_on() -> None:
+    """A shared cache that is away is a miss."""
+    first, second = FakeAddressCache(), FakeAddressCache()
+    second.away = True
+    cache = LayeredAddressCache(first, second)
+    await cache.put(account(1), "0x1")
+
+    assert await cache.get(account(1)) == "0x1"
+    assert await cache.get(account(2)) is None
+
+
+async def test_a_limited_key_is_told_when_it_may_come_again() -> None:
+    """And then it may."""
+    now = 0.0
+    limiter = MemoryRateLimiter(2, 3, clock=lambda: now)
+
+    answers = [await limiter.acquire("a") for _ in range(4)]
+    assert answers[:3] == [None] * 3
+    assert answers[3] == pytest.approx(0.5)
+    now += 0.5
+
+    assert await limiter.acquire("a") is None
+    assert await limiter.acquire("a") is not None
+
+
+@given(
+    st.floats(min_value=0.1, max_value=10_000),
+    st.integers(min_value=1, max_value=50),
+    st.lists(st.floats(min_value=0, max_value=10), max_size=100),
+)
+async def test_no_more_is_allowed_than_the_limit_says(rate: float, burst: int, pauses: list[float]) -> None:
+    """In any time, a burst and what the rate gives in that time."""
+    now = 1e6
+    limiter = MemoryRateLimiter(rate, burst, clock=lambda: now)
+    allowed = 0
+    for pause in [0.0] * burst + pauses:
+        now += pause
+        allowed += await limiter.acquire("a") is None
+
+    assert burst <= allowed <= burst + rate * sum(pauses) + 1e-3
+
+
+async def test_keys_are_forgotten_when_their_burst_is_whole() -> None:
+    """Clients that come and go do not fill the memory."""
+    now = 0.0
+    limiter = MemoryRateLimiter(1, 5, clock=lambda: now)
+    for number in range(100):
+        await limiter.acquire(f"client {number}")
+    now += 10
+
+    await limiter.acquire("another")
+
+    assert len(limiter) == 1
+
+
+async def test_the_number_of_keys_is_bounded() -> None:
+    """Also while all of them are in use."""
+    limiter = MemoryRateLimiter(0.001, 5, capacity=10, clock=lambda: 0.0)
+
+    for number in range(100):
+        await limiter.acquire(f"client {number}")
+
+    assert len(limiter) == 10

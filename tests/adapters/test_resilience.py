@@ -1,0 +1,238 @@
+"""When calls are made, and when not."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.resilience import CircuitBreaker, CircuitOpenError, CircuitState, retried
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+def fail(breaker: CircuitBreaker, times: int = 1) -> None:
+    """Make calls that fail."""
+    for _ in range(times):
+        with pytest.raises(TimeoutError), breaker.guard((TimeoutError,)):
+            raise TimeoutError
+
+
+def succeed(breaker: CircuitBreaker, times: int = 1) -> None:
+    """Make calls that succeed."""
+    for _ in range(times):
+        with breaker.guard((TimeoutError,)):
+            pass
+
+
+def assert_refuses(breaker: CircuitBreaker) -> None:
+    """See that no call is made."""
+    with pytest.raises(CircuitOpenError), breaker.guard((TimeoutError,)):
+        pytest.fail("the call was made")
+
+
+def test_five_failures_in_a_row_open_it() -> None:
+    """Four do not."""
+    breaker = CircuitBreaker(clock=Clock())
+
+    fail(breaker, 4)
+    after_four = breaker.state
+    fail(breaker)
+    after_five = breaker.state
+
+    assert [after_four, after_five] == [CircuitState.CLOSED, CircuitState.OPEN]
+    assert_refuses(breaker)
+
+
+def test_a_success_in_between_begins_anew() -> None:
+    """Failures count in a row only."""
+    breaker = CircuitBreaker(clock=Clock())
+    fail(breaker, 4)
+
+    succeed(breaker)
+    fail(breaker, 4)
+
+    assert breaker.state is CircuitState.CLOSED
+
+
+def test_an_answer_that_is_an_error_is_no_failure() -> None:
+    """Who answers is there."""
+    breaker = CircuitBreaker(clock=Clock())
+    fail(breaker, 4)
+
+    with pytest.raises(KeyError), breaker.guard((TimeoutError,)):
+        raise KeyError
+    fail(breaker, 4)
+
+    assert breaker.state is CircuitState.CLOSED
+
+
+def test_it_tries_again_after_thirty_seconds() -> None:
+    """Not before."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock=clock)
+    fail(breaker, 5)
+
+    clock.now += 29.9
+    assert_refuses(breaker)
+    clock.now += 0.1
+
+    assert breaker.state is CircuitState.HALF_OPEN
+    succeed(breaker)
+
+
+def test_three_successes_close_it() -> None:
+    """Two do not."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock=clock)
+    fail(breaker, 5)
+    clock.now += 30
+
+    succeed(breaker, 2)
+    after_two = breaker.state
+    succeed(breaker)
+    after_three = breaker.state
+
+    assert [after_two, after_three] == [CircuitState.HALF_OPEN, CircuitState.CLOSED]
+
+
+def test_a_failure_while_trying_opens_it_again() -> None:
+    """For thirty seconds more."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock=clock)
+    fail(breaker, 5)
+    clock.now += 30
+    succeed(breaker, 2)
+
+    fail(breaker)
+
+    assert_refuses(breaker)
+    clock.now += 30
+    assert breaker.state is CircuitState.HALF_OPEN
+
+
+def test_only_a_few_calls_try_at_once() -> None:
+    """A server that comes back is not met by everybody who waited."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock=clock)
+    fail(breaker, 5)
+    clock.now += 30
+
+    with breaker.guard((TimeoutError,)), breaker.guard((TimeoutError,)), breaker.guard((TimeoutError,)):
+        assert_refuses(breaker)
+
+    assert breaker.state is CircuitState.CLOSED
+
+
+def test_a_call_that_began_before_has_nothing_to_say() -> None:
+    """An answer from before the circuit opened does not close it."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock=clock, successes_to_close=1)
+
+    with breaker.guard((TimeoutError,)):
+        fail(breaker, 5)
+        clock.now += 30
+
+    assert breaker.state is CircuitState.HALF_OPEN
+
+
+def test_a_cancelled_trial_makes_room_for_another() -> None:
+    """It says neither that the server is well nor that it is not."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock=clock)
+    fail(breaker, 5)
+    clock.now += 30
+
+    for _ in range(5):
+        with pytest.raises(asyncio.CancelledError), breaker.guard((TimeoutError,)):
+            raise asyncio.CancelledError
+
+    succeed(breaker, 3)
+    assert breaker.state is CircuitState.CLOSED
+
+
+@given(st.lists(st.one_of(st.booleans(), st.floats(min_value=0, max_value=60)), max_size=60))
+def test_it_never_stays_shut_for_ever(events: list[bool | float]) -> None:
+    """Whatever happened, half a minute and three successes later calls pass."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock=clock)
+    for event in events:
+        if isinstance(event, float):
+            clock.now += event
+        elif breaker.state is not CircuitState.OPEN:
+            succeed(breaker) if event else fail(breaker)
+
+    clock.now += 30
+    succeed(breaker, 3)
+
+    assert breaker.state is CircuitState.CLOSED
+
+
+class Calls:
+    """A call that fails a number of times, and the waits before each further attempt."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.made = 0
+        self.waits: list[float] = []
+
+    async def __call__(self) -> str:
+        """Fail, or answer."""
+        self.made += 1
+        if self.made <= self.failures:
+            raise TimeoutError
+        return "answer"
+
+    async def sleep(self, seconds: float) -> None:
+        """Take down the wait instead of waiting."""
+        self.waits.append(seconds)
+
+
+async def test_it_retries_and_waits_twice_as_long_each_time() -> None:
+    """100 ms, doubling, and up to 100 ms more at random."""
+    calls = Calls(failures=3)
+
+    answer = await retried(calls, on=(TimeoutError,), sleep=calls.sleep)
+
+    assert answer == "answer"
+    for wait, least in zip(calls.waits, (0.1, 0.2, 0.4), strict=True):
+        assert least <= wait <= least + 0.1
+
+
+async def test_it_gives_up_after_three_retries() -> None:
+    """The last error is what comes out."""
+    calls = Calls(failures=99)
+
+    with pytest.raises(TimeoutError):
+        await retried(calls, on=(TimeoutError,), sleep=calls.sleep)
+
+    assert calls.made == 4
+
+
+async def test_other_errors_are_not_retried() -> None:
+    """An answer is an answer."""
+    calls = Calls(failures=99)
+
+    with pytest.raises(TimeoutError):
+        await retried(calls, on=(KeyError,), sleep=calls.sleep)
+
+    assert calls.made == 1
+
+
+async def test_no_wait_is_longer_than_the_longest() -> None:
+    """Five seconds, and the random part."""
+    calls = Calls(failures=99)
+
+    with pytest.raises(TimeoutError):
+        await retried(calls, on=(TimeoutError,), retries=12, sleep=calls.sleep)
+
+    assert max(calls.waits) <= 5.1

@@ -1,0 +1,130 @@
+"""The whole service in this process: the real edge on the real domain, on ports in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import httpx
+import pytest
+import structlog
+from fastapi import FastAPI
+
+from api.auth import LOOPBACK, ApiKeys, ClientAddresses
+from api.http import Edge, create_http_app
+from api.observability import Metrics
+from tests.fakes import FakeAddressBook, FakeAddressCache, FakeAuditLog, FakeComponent, FakeKeyEncryption, FakeWalletStore, Journal
+from wallets.custody import LocalCustody
+from wallets.keyring import Keyring
+from wallets.policy import AllOf, NamesOurAccount
+from wallets.secret import Mnemonic
+
+API_KEY = "a-key-for-the-tests-only"
+OLD_KEY = "the-key-before-that-one"
+BROKEN_WORDS = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+
+
+class CountingLimiter:
+    """Allow `left` requests, then say when to come back; remember who asked."""
+
+    def __init__(self) -> None:
+        self.left = 1_000_000
+        self.wait_seconds = 2.3
+        self.keys: list[str] = []
+
+    async def acquire(self, key: str) -> float | None:
+        """See `api.limits.RateLimiter.acquire`."""
+        self.keys.append(key)
+        self.left -= 1
+        return None if self.left >= 0 else self.wait_seconds
+
+
+class BrokenEncryption(FakeKeyEncryption):
+    """A key backend with a bug that quotes a secret."""
+
+    async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
+        """Fail as no error of ours does."""
+        raise KeyError(BROKEN_WORDS, mnemonic, associated_data)
+
+
+class StuckEncryption(FakeKeyEncryption):
+    """A key backend that never answers; `asked` tells that somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
+        """Wait for ever."""
+        self.asked.set()
+        await asyncio.get_running_loop().create_future()
+        return await super().encrypt(mnemonic, associated_data=associated_data)
+
+
+@dataclass
+class World:
+    """Everything behind one application, at hand for a test to look at or send away."""
+
+    journal: Journal = field(default_factory=Journal)
+    encryption: FakeKeyEncryption = field(default_factory=FakeKeyEncryption)
+    limiter: CountingLimiter = field(default_factory=CountingLimiter)
+    metrics: Metrics = field(default_factory=Metrics)
+    database: FakeComponent = field(default_factory=lambda: FakeComponent("database"))
+    vault: FakeComponent = field(default_factory=lambda: FakeComponent("vault"))
+    redis: FakeComponent = field(default_factory=lambda: FakeComponent("redis"))
+
+    def __post_init__(self) -> None:
+        self.store = FakeWalletStore(self.journal)
+        self.book = FakeAddressBook(self.journal)
+        self.audit = FakeAuditLog(self.journal)
+        self.custody = LocalCustody(
+            store=self.store,
+            addresses=self.book,
+            cache=FakeAddressCache(),
+            audit=self.audit,
+            encryption=self.encryption,
+            keyring=Keyring(self.store, self.encryption),
+            policy=AllOf(NamesOurAccount()),
+            components=[self.database, self.vault, self.redis],
+        )
+
+    def edge(self) -> Edge:
+        """The edge in front of it, behind a proxy on loopback."""
+        return Edge(self.custody, ApiKeys([API_KEY, OLD_KEY]), self.limiter, self.metrics, ClientAddresses(["10.0.0.0/8"], LOOPBACK))
+
+
+def client_of(app: FastAPI, *, key: str | None = API_KEY) -> httpx.AsyncClient:
+    """A client of `app` that shows `key`; an error that escapes the application fails the test."""
+    headers = {} if key is None else {"X-Api-Key": key}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://wallets.test", headers=headers)
+
+
+@pytest.fixture
+def world() -> World:
+    """A new, empty service."""
+    return World()
+
+
+@pytest.fixture
+def app(world: World) -> FastAPI:
+    """Its application."""
+    return create_http_app(world.edge())
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a valid key."""
+    async with client_of(app) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def _quiet_log() -> Iterator[None]:
+    """Keep what one test configures away from the next, and requests off the terminal."""
+    structlog.configure(processors=[_drop])
+    yield
+    structlog.reset_defaults()
+
+
+def _drop(*_: object) -> NoReturn:
+    raise structlog.DropEvent

@@ -1,0 +1,92 @@
+"""Every error has one meaning for clients."""
+
+import pickle
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from api import errors
+from api.errors import INTERNAL, OUTCOMES, EdgeError, MethodNotAllowedError, RateLimitedError, detail, headers, outcome
+from wallets.errors import CorruptCiphertextError, PolicyViolationError, UnavailableError, WalletError
+
+GRPC_CODES = {
+    "INVALID_ARGUMENT",
+    "PERMISSION_DENIED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "UNAVAILABLE",
+    "UNAUTHENTICATED",
+    "RESOURCE_EXHAUSTED",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+}
+
+
+def descendants(kind: type[WalletError]) -> Iterator[type[WalletError]]:
+    """List the subclasses of an error, their own included."""
+    for child in kind.__subclasses__():
+        yield child
+        yield from descendants(child)
+
+
+def raisable() -> list[type[WalletError]]:
+    """List the errors of the two rooms that are raised: all but the roots."""
+    rooms = ("wallets.", "api.")
+    return [kind for kind in descendants(WalletError) if kind is not EdgeError and kind.__module__.startswith(rooms)]
+
+
+@pytest.mark.parametrize("kind", raisable(), ids=lambda kind: kind.__name__)
+def test_each_error_stands_in_the_table(kind: type[WalletError]) -> None:
+    """No error of ours becomes a status by accident of its ancestry."""
+    assert kind in OUTCOMES
+
+
+@pytest.mark.parametrize("kind", raisable(), ids=lambda kind: kind.__name__)
+def test_each_error_pickles_with_what_it_says(kind: type[WalletError]) -> None:
+    """An error crosses to another process and back unchanged."""
+    error = kind("what went wrong")
+
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
+
+    assert type(copy) is kind
+    assert str(copy) == "what went wrong"
+
+
+def test_outcomes_are_well_formed_and_named_once() -> None:
+    """Names make URNs, statuses and codes are ones that exist, and one name is one problem."""
+    found = set(OUTCOMES.values())
+
+    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", each.name) for each in found)
+    assert all(400 <= each.http_status < 600 for each in found)
+    assert {each.grpc_code for each in found} <= GRPC_CODES
+    assert len({each.name for each in found}) == len(found)
+
+
+def test_an_error_added_later_is_what_its_parent_is() -> None:
+    """A subclass that nobody put into the table keeps the meaning of its parent."""
+
+    class LimitError(PolicyViolationError):
+        """Refused by a limit."""
+
+    assert outcome(LimitError("too much")) == OUTCOMES[PolicyViolationError]
+
+
+@pytest.mark.parametrize("error", [KeyError("secret"), RuntimeError("postgresql://user:password@host"), CorruptCiphertextError("row 7")])
+def test_what_is_ours_to_mend_says_nothing_of_its_cause(error: Exception) -> None:
+    """A bug, and a ciphertext that does not decrypt, are internal errors without detail."""
+    assert outcome(error) == INTERNAL
+    assert str(error.args[0]) not in detail(error)
+
+
+def test_headers_tell_what_to_do_next() -> None:
+    """A limit and an outage say when, a wrong method says which, a missing key says how."""
+    assert headers(RateLimitedError("slow down", 7)) == {"Retry-After": "7"}
+    assert headers(UnavailableError("away")) == {"Retry-After": str(errors.UNAVAILABLE_RETRY_SECONDS)}
+    assert headers(MethodNotAllowedError("no", ("GET", "POST"))) == {"Allow": "GET, POST"}
+    assert "X-Api-Key" in headers(errors.AuthenticationError("who?"))["WWW-Authenticate"]
+
+
+def test_a_limit_keeps_its_time_when_pickled() -> None:
+    """What a rate limit says besides its message crosses as well."""
+    assert pickle.loads(pickle.dumps(RateLimitedError("slow down", 7))).retry_after == 7  # noqa: S301  # our own bytes

@@ -1,0 +1,112 @@
+"""Real servers for the tests, started once a session and only when asked for, and a database of its own for each test."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from adapters.database import PostgresDatabase
+from adapters.migrations import migrate
+from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
+from tests.servers import Embedded, RunningServer
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Embedded)
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A folder that the servers' own users can enter, as pytest's are closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="wallets-test-"))
+    folder.chmod(0o711)
+    yield folder
+    for sockets in folder.glob("*/socket-folder"):
+        shutil.rmtree(sockets.read_text(), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_folder: Path) -> Iterator[RunningServer[EmbeddedPostgres]]:
+    """A PostgreSQL whose database `wallets` is migrated, and a template for the databases of tests."""
+    with _running(EmbeddedPostgres(server_folder / "postgres"), server_folder / "postgres.log") as server:
+        # Tests make many databases, and none of them has to outlive the machine.
+        in_own_loop(_administrate(server.server, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"))
+        in_own_loop(migrate(server.server.url))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(server_folder: Path) -> Iterator[RunningServer[EmbeddedRedis]]:
+    """A Valkey."""
+    with _running(EmbeddedRedis(server_folder / "redis"), server_folder / "redis.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def vault_server(server_folder: Path, postgres_server: RunningServer[EmbeddedPostgres]) -> Iterator[RunningServer[EmbeddedVault]]:
+    """An OpenBao on the PostgreSQL."""
+    vault = EmbeddedVault(server_folder / "vault", postgres_server.server)
+    with _running(vault, server_folder / "vault.log") as server:
+        yield server
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: RunningServer[EmbeddedPostgres]) -> Iterator[str]:
+    """The URL of a new database without any schema."""
+    with _new_database(postgres_server.server, template="template0") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres_server: RunningServer[EmbeddedPostgres]) -> Iterator[str]:
+    """The URL of a new, migrated, empty database."""
+    with _new_database(postgres_server.server, template="wallets") as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[PostgresDatabase]:
+    """A pool on a new, migrated, empty database, with timeouts that do not make tests slow."""
+    pool = PostgresDatabase(database_url, pool_size=4, min_connections=1, acquire_timeout_seconds=2, command_timeout_seconds=2)
+    async with pool as opened:
+        yield opened
+
+
+def in_own_loop(coroutine: Coroutine[object, object, T]) -> T:
+    """Run something asynchronous for a fixture that is not: it may be asked for inside of a loop, and outlive it."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+@contextmanager
+def _running(server: S, log: Path) -> Iterator[RunningServer[S]]:
+    server.prepare()
+    running = RunningServer(server, log)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@contextmanager
+def _new_database(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    in_own_loop(_administrate(postgres, f"CREATE DATABASE {name} TEMPLATE {template} OWNER wallets"))
+    yield postgres.url_of("wallets", name)
+    in_own_loop(_administrate(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _administrate(postgres: EmbeddedPostgres, *statements: str) -> None:
+    connection = await asyncpg.connect(postgres.superuser_url)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()

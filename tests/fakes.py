@@ -1,0 +1,244 @@
+"""Implement every port of `wallets.ports` in memory.
+
+These are real classes that keep the ports' contracts, proved by the contract tests that also run on the adapters. What lies outside
+(a database, Vault) can be sent away by setting `away`, and the store and the audit log share one `Journal`, as they share one database.
+"""
+
+import asyncio
+import base64
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from wallets.errors import (
+    AuditUnavailableError,
+    ConflictError,
+    CorruptCiphertextError,
+    KeyEncryptionUnavailableError,
+    StoreUnavailableError,
+    WalletNotFoundError,
+)
+from wallets.model import Account, AuditEvent, ComponentHealth, HealthStatus, Page, Wallet
+from wallets.secret import Mnemonic
+
+_PREFIX = "fake:v1:"
+_NONCE_BYTES = 12
+
+
+@dataclass
+class Journal:
+    """Keep the audit rows that a store, an address book and an audit log write together. `away` refuses every row."""
+
+    events: list[AuditEvent] = field(default_factory=list)
+    away: bool = False
+
+    def stored(self, event: AuditEvent) -> AuditEvent:
+        """Return the event as a database would give it back: with details that went through JSON.
+
+        Raises:
+            TypeError: The details are not JSON.
+        """
+        return replace(event, details=json.loads(json.dumps(event.details, allow_nan=False)))
+
+
+class FakeWalletStore:
+    """Keep wallets in a dictionary, and their audit rows in the journal."""
+
+    def __init__(self, journal: Journal | None = None) -> None:
+        self.journal = journal or Journal()
+        self.away = False
+        self._rows: dict[UUID, tuple[Wallet, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    async def add(self, wallet: Wallet, encrypted_mnemonic: str, event: AuditEvent) -> None:
+        """See `wallets.ports.WalletStore.add`."""
+        await self._reach()
+        if wallet.id in self._rows:
+            msg = "a wallet with this id exists"
+            raise ConflictError(msg)
+        _write(self.journal, event)
+        self._rows[wallet.id] = (wallet, encrypted_mnemonic)
+
+    async def get(self, wallet_id: UUID) -> Wallet:
+        """See `wallets.ports.WalletStore.get`."""
+        await self._reach()
+        return self._row(wallet_id)[0]
+
+    async def encrypted_mnemonic(self, wallet_id: UUID) -> str:
+        """See `wallets.ports.WalletStore.encrypted_mnemonic`."""
+        await self._reach()
+        return self._row(wallet_id)[1]
+
+    async def page(self, number: int, size: int) -> Page:
+        """See `wallets.ports.WalletStore.page`."""
+        await self._reach()
+        newest_first = sorted(
+            (wallet for wallet, _ in self._rows.values()), key=lambda wallet: (wallet.created_at, wallet.id), reverse=True
+        )
+        return Page(tuple(newest_first[(number - 1) * size : number * size]), number, size, len(newest_first))
+
+    def replace_ciphertext(self, wallet_id: UUID, ciphertext: str) -> None:
+        """Change a row behind the service's back, as someone with access to the database could."""
+        self._rows[wallet_id] = (self._rows[wallet_id][0], ciphertext)
+
+    def _row(self, wallet_id: UUID) -> tuple[Wallet, str]:
+        row = self._rows.get(wallet_id)
+        if row is None:
+            msg = "no wallet has this id"
+            raise WalletNotFoundError(msg)
+        return row
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            msg = "the database is away"
+            raise StoreUnavailableError(msg)
+
+
+class FakeAddressBook:
+    """Remember addresses in a dictionary, and their audit rows in the journal."""
+
+    def __init__(self, journal: Journal | None = None) -> None:
+        self.journal = journal or Journal()
+        self.away = False
+        self._addresses: dict[Account, str] = {}
+
+    async def lookup(self, account: Account) -> str | None:
+        """See `wallets.ports.AddressBook.lookup`."""
+        await self._reach()
+        return self._addresses.get(account)
+
+    async def add(self, account: Account, address: str, event: AuditEvent) -> None:
+        """See `wallets.ports.AddressBook.add`."""
+        await self._reach()
+        if account in self._addresses:
+            return
+        _write(self.journal, event)
+        self._addresses[account] = address
+
+    async def accounts(self, address: str) -> Sequence[Account]:
+        """See `wallets.ports.AddressBook.accounts`."""
+        await self._reach()
+        return tuple(account for account, text in self._addresses.items() if text == address)
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            msg = "the database is away"
+            raise StoreUnavailableError(msg)
+
+
+class FakeAuditLog:
+    """Write audit rows into the journal."""
+
+    def __init__(self, journal: Journal | None = None) -> None:
+        self.journal = journal or Journal()
+
+    @property
+    def away(self) -> bool:
+        """Whether rows are refused, also those that a store or an address book would write."""
+        return self.journal.away
+
+    @away.setter
+    def away(self, value: bool) -> None:
+        self.journal.away = value
+
+    @property
+    def events(self) -> Sequence[AuditEvent]:
+        """Return the rows, oldest first."""
+        return tuple(self.journal.events)
+
+    async def record(self, event: AuditEvent) -> None:
+        """See `wallets.ports.AuditLog.record`."""
+        await asyncio.sleep(0)
+        if self.journal.away:
+            msg = "the audit log is away"
+            raise AuditUnavailableError(msg)
+        self.journal.events.append(self.journal.stored(event))
+
+
+class FakeKeyEncryption:
+    """Encrypt with AES-256-GCM under a random key of its own. `decryptions` counts; `gate`, while clear, holds decryptions up."""
+
+    def __init__(self) -> None:
+        self._aead = AESGCM(AESGCM.generate_key(bit_length=256))
+        self.away = False
+        self.decryptions = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
+        """See `wallets.ports.KeyEncryption.encrypt`."""
+        await self._reach()
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = nonce + self._aead.encrypt(nonce, mnemonic.reveal(), associated_data)
+        return _PREFIX + base64.b64encode(sealed).decode()
+
+    async def decrypt(self, ciphertext: str, *, associated_data: bytes) -> Mnemonic:
+        """See `wallets.ports.KeyEncryption.decrypt`."""
+        self.decryptions += 1
+        await self.gate.wait()
+        await self._reach()
+        try:
+            sealed = base64.b64decode(ciphertext.removeprefix(_PREFIX), validate=True)
+            return Mnemonic(self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], associated_data))
+        except (InvalidTag, ValueError) as error:
+            msg = "the stored ciphertext does not decrypt"
+            raise CorruptCiphertextError(msg) from error
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            msg = "the key backend is away"
+            raise KeyEncryptionUnavailableError(msg)
+
+
+class FakeAddressCache:
+    """Remember addresses in a dictionary. `away` is a miss, and forgets what is put."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self._addresses: dict[Account, str] = {}
+
+    async def get(self, account: Account) -> str | None:
+        """See `wallets.ports.AddressCache.get`."""
+        await asyncio.sleep(0)
+        return None if self.away else self._addresses.get(account)
+
+    async def put(self, account: Account, address: str) -> None:
+        """See `wallets.ports.AddressCache.put`."""
+        await asyncio.sleep(0)
+        if not self.away:
+            self._addresses[account] = address
+
+
+@dataclass
+class FakeComponent:
+    """Answer with the health it is given."""
+
+    name: str
+    answer: ComponentHealth = field(default_factory=lambda: ComponentHealth(HealthStatus.OK, 0.1))
+
+    async def check(self) -> ComponentHealth:
+        """See `wallets.ports.Component.check`."""
+        await asyncio.sleep(0)
+        return self.answer
+
+
+def _write(journal: Journal, event: AuditEvent) -> None:
+    """Write a row in the transaction of a store, which fails as a whole.
+
+    Raises:
+        StoreUnavailableError: The journal is away.
+    """
+    if journal.away:
+        msg = "the database is away"
+        raise StoreUnavailableError(msg)
+    journal.events.append(journal.stored(event))

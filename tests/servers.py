@@ -1,0 +1,114 @@
+"""Run the embedded servers for tests: start, stop, kill and hold them, and leave none behind."""
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import psutil
+
+from serve_app import warden
+from serve_app.child import Child
+
+START_SECONDS = 30.0
+
+
+class Embedded(Protocol):
+    """What the embedded servers have in common."""
+
+    def prepare(self) -> None:
+        """Make what it needs."""
+        ...
+
+    def child(self) -> Child:
+        """Say how it runs."""
+        ...
+
+
+S = TypeVar("S", bound=Embedded)
+T = TypeVar("T")
+
+
+async def eventually(attempt: Callable[[], Awaitable[T]], failing_with: type[Exception], seconds: float = 15.0) -> T:
+    """Try until it does not fail in this way any more, for a bounded time, and return what it returned."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return await attempt()
+        except failing_with:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.02)
+
+
+class RunningServer(Generic[S]):
+    """One embedded server and its process."""
+
+    def __init__(self, server: S, log: Path) -> None:
+        self.server = server
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._child = server.child()
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and return when it is ready."""
+        child = self._child = self.server.child()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                child.command,
+                env=dict(child.env),
+                cwd=child.cwd,
+                user=child.uid,
+                group=child.gid,
+                extra_groups=None if child.uid is None else [],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, after the change of user that would undo it
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not child.ready():
+            assert self._process.poll() is None, f"{child.name} ended: {self._log.read_text()[-2000:]}"
+            assert time.monotonic() < deadline, f"{child.name} is not ready: {self._log.read_text()[-2000:]}"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Ask it to end, and return when it has."""
+        if self._process is not None:
+            self._process.send_signal(self._child.stop_signal)
+            self._process.wait(timeout=30)
+
+    def kill(self) -> None:
+        """Kill it as a crash would, and return when nothing of it is left."""
+        family = self._family()
+        family[0].kill()
+        assert self._process is not None
+        self._process.wait(timeout=30)
+        psutil.wait_procs(family[1:], timeout=30)
+
+    def hold(self) -> None:
+        """Have it stop answering, its connections open."""
+        for process in self._family():
+            process.suspend()
+
+    def release(self) -> None:
+        """Have it go on after `hold`."""
+        for process in self._family():
+            process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        main = psutil.Process(self.pid)
+        return [main, *main.children(recursive=True)]
+
+
+def _die_with_parent() -> None:
+    warden.prctl(warden.PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,126 @@
+"""Curves: keys and signatures are those of other libraries, and a fault never leaves as a signature."""
+
+import pytest
+from eth_keys.datatypes import PrivateKey as EthPrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nacl.signing import SigningKey
+
+from tests.strategies import ed25519_secrets, secp256k1_secrets
+from wallets.curves import (
+    SECP256K1_ORDER,
+    Curve,
+    SignatureFaultError,
+    add_scalars,
+    private_key,
+    recover_secp256k1,
+    sign_ed25519,
+    sign_secp256k1,
+    uncompressed,
+    verify_ed25519,
+)
+from wallets.secret import PrivateKey
+
+DIGESTS = st.binary(min_size=32, max_size=32)
+
+
+@given(secp256k1_secrets())
+@settings(deadline=None, max_examples=50)
+def test_secp256k1_public_keys_are_those_of_eth_keys(secret: bytes) -> None:
+    """The compressed and the uncompressed public key are what eth-keys computes."""
+    expected = EthPrivateKey(secret).public_key
+
+    key = private_key(Curve.SECP256K1, secret)
+
+    assert expected.to_compressed_bytes() == key.public_key
+    assert expected.to_bytes() == uncompressed(key.public_key)
+
+
+@given(ed25519_secrets())
+@settings(deadline=None, max_examples=50)
+def test_ed25519_public_keys_are_those_of_libsodium(secret: bytes) -> None:
+    """The public key is what PyNaCl computes."""
+    expected = SigningKey(secret).verify_key.encode()
+
+    assert expected == private_key(Curve.ED25519, secret).public_key
+
+
+@given(secp256k1_secrets(), DIGESTS)
+@settings(deadline=None, max_examples=50)
+def test_secp256k1_signatures_are_those_of_eth_keys(secret: bytes, digest: bytes) -> None:
+    """The deterministic signature (RFC 6979) is bit for bit the one eth-keys makes, with a low s and recovery id 0 or 1."""
+    expected = EthPrivateKey(secret).sign_msg_hash(digest)
+
+    signature = sign_secp256k1(private_key(Curve.SECP256K1, secret), digest)
+
+    assert expected.to_bytes() == signature
+    assert int.from_bytes(signature[32:64]) <= SECP256K1_ORDER // 2
+    assert signature[64] in {0, 1}
+
+
+@given(ed25519_secrets(), st.binary(max_size=200))
+@settings(deadline=None, max_examples=50)
+def test_ed25519_signatures_are_those_of_libsodium(secret: bytes, message: bytes) -> None:
+    """The signature is bit for bit the one PyNaCl makes, and verifies for this message only."""
+    key = private_key(Curve.ED25519, secret)
+
+    signature = sign_ed25519(key, message)
+
+    assert SigningKey(secret).sign(message).signature == signature
+    assert verify_ed25519(key.public_key, signature, message)
+    assert not verify_ed25519(key.public_key, signature, message + b"!")
+
+
+def test_a_secp256k1_signature_of_another_key_is_a_fault() -> None:
+    """A signature that does not recover to the key's public key, as after a bit flip in memory, is not returned."""
+    broken = PrivateKey(bytes(31) + b"\1", private_key(Curve.SECP256K1, bytes(31) + b"\2").public_key)
+
+    with pytest.raises(SignatureFaultError):
+        sign_secp256k1(broken, bytes(32))
+
+
+def test_an_ed25519_signature_of_another_key_is_a_fault() -> None:
+    """A signature that does not verify with the key's public key is not returned."""
+    broken = PrivateKey(bytes(32), private_key(Curve.ED25519, bytes(31) + b"\2").public_key)
+
+    with pytest.raises(SignatureFaultError):
+        sign_ed25519(broken, b"message")
+
+
+@pytest.mark.parametrize("curve", list(Curve))
+@pytest.mark.parametrize("length", [0, 31, 33, 64])
+def test_a_private_key_has_32_bytes(curve: Curve, length: int) -> None:
+    """Another length is refused on both curves."""
+    with pytest.raises(ValueError, match="32 bytes"):
+        private_key(curve, b"\1" * length)
+
+
+@pytest.mark.parametrize("scalar", [0, SECP256K1_ORDER, SECP256K1_ORDER + 1, 2**256 - 1])
+def test_a_secp256k1_scalar_is_below_the_order_and_not_zero(scalar: int) -> None:
+    """Zero and what is not below n are no private keys."""
+    with pytest.raises(ValueError, match=r"[Ss]ecret scalar"):
+        private_key(Curve.SECP256K1, scalar.to_bytes(32))
+
+
+@given(st.integers(0, SECP256K1_ORDER - 1), st.integers(1, SECP256K1_ORDER - 1))
+@settings(deadline=None)
+def test_scalars_are_added_modulo_the_order(tweak: int, key: int) -> None:
+    """The sum is that of the integers modulo n, where it is not zero."""
+    total = (tweak + key) % SECP256K1_ORDER
+
+    if total:
+        assert total.to_bytes(32) == add_scalars(tweak.to_bytes(32), key.to_bytes(32))
+
+
+@pytest.mark.parametrize(("tweak", "key"), [(SECP256K1_ORDER, 1), (2**256 - 1, 1), (1, SECP256K1_ORDER - 1), (0, 0)])
+def test_a_child_that_does_not_exist_is_refused(tweak: int, key: int) -> None:
+    """A tweak of n or more and a sum of zero make no key (BIP-32)."""
+    with pytest.raises(ValueError, match="does not exist"):
+        add_scalars(tweak.to_bytes(32), key.to_bytes(32))
+
+
+@pytest.mark.parametrize("signature", [b"", bytes(65), b"\xff" * 65, b"\1" * 64 + b"\4", b"\1" * 64])
+def test_what_no_key_signed_recovers_to_none(signature: bytes) -> None:
+    """Bytes that are no signature raise ValueError, whatever the library raises."""
+    with pytest.raises(ValueError, match="does not recover"):
+        recover_secp256k1(signature, bytes(32))

@@ -1,0 +1,542 @@
+"""The use cases: what they do, what they refuse, and the audit row that each leaves before its answer does."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.fakes import (
+    FakeAddressBook,
+    FakeAddressCache,
+    FakeAuditLog,
+    FakeComponent,
+    FakeKeyEncryption,
+    FakeWalletStore,
+    Journal,
+)
+from wallets.custody import Custody, LocalCustody
+from wallets.derivation import DerivationScheme
+from wallets.errors import (
+    AddressNotFoundError,
+    AuditUnavailableError,
+    CorruptCiphertextError,
+    InvalidMnemonicError,
+    InvalidRequestError,
+    KeyEncryptionUnavailableError,
+    MalformedTransactionError,
+    PolicyViolationError,
+    StoreUnavailableError,
+    UnsupportedNetworkError,
+    WalletError,
+    WalletNotFoundError,
+)
+from wallets.keyring import Keyring
+from wallets.mnemonic import parse
+from wallets.model import (
+    Account,
+    AuditAction,
+    AuditEvent,
+    AuditStatus,
+    Caller,
+    ComponentHealth,
+    HealthStatus,
+    SigningRequest,
+    Wallet,
+)
+from wallets.policy import AllOf, NamesOurAccount
+
+PHRASE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
+CALLER = Caller("request-1", "192.0.2.1", "key-1")
+FIRST_ETH_ADDRESS = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
+FIRST_SOL_ADDRESS = "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk"
+FIRST_TON_ADDRESS = "UQAzWZa6nM5mJev91wGc7VCSfBoIsYRqKJpV78N8Add9-RKY"
+VECTORS = Path(__file__).parents[1] / "vectors"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def unsigned(network: str, name: str) -> str:
+    """Return a payload of a network's vectors, that the known phrase's first account signs."""
+    file = {"sol": "solana", "ton": "ton"}[network]
+    transactions = json.loads((VECTORS / f"{file}.json").read_text())["transactions"]
+    return str(next(each["unsigned_tx"] for each in transactions if each["name"] == name))
+
+
+@dataclass
+class House:
+    """A custody with its surroundings, all in memory."""
+
+    journal: Journal = field(default_factory=Journal)
+    encryption: FakeKeyEncryption = field(default_factory=FakeKeyEncryption)
+    cache: FakeAddressCache = field(default_factory=FakeAddressCache)
+    components: list[FakeComponent] = field(default_factory=list)
+    now: datetime = NOW
+
+    def __post_init__(self) -> None:
+        self.store = FakeWalletStore(self.journal)
+        self.addresses = FakeAddressBook(self.journal)
+        self.audit = FakeAuditLog(self.journal)
+        self.custody = LocalCustody(
+            store=self.store,
+            addresses=self.addresses,
+            cache=self.cache,
+            audit=self.audit,
+            encryption=self.encryption,
+            keyring=Keyring(self.store, self.encryption, max_seeds=0),
+            policy=AllOf(NamesOurAccount()),
+            components=self.components,
+            now=lambda: self.now,
+        )
+
+    async def known_wallet(self, scheme: DerivationScheme = DerivationScheme.STANDARD) -> Wallet:
+        """Import the known phrase, and forget that in the journal."""
+        wallet = await self.custody.import_wallet("known", parse(PHRASE), scheme, CALLER)
+        self.journal.events.clear()
+        return wallet
+
+    async def sign(self, wallet: Wallet, network: str, payload: str, *, index: int = 0) -> Any:
+        """Sign a payload."""
+        return await self.custody.sign(SigningRequest(Account(wallet.id, network, index), payload, CALLER))
+
+    def only_event(self) -> AuditEvent:
+        """Return the one audit row."""
+        (event,) = self.audit.events
+        return event
+
+
+@pytest.fixture
+def house() -> House:
+    """A custody with its surroundings."""
+    return House()
+
+
+def outcome(event: AuditEvent) -> tuple[AuditAction, AuditStatus, UUID | None]:
+    """Return what was done, how it ended, and to which wallet."""
+    return event.action, event.status, event.wallet_id
+
+
+def test_the_local_custody_is_a_custody(house: House) -> None:
+    """The class has the whole interface, as far as types can tell."""
+    custody: Custody = house.custody
+
+    assert custody is house.custody
+
+
+# How wallets come about
+
+
+@pytest.mark.parametrize("word_count", [12, 24])
+async def test_a_wallet_is_created_with_its_audit_row(house: House, word_count: int) -> None:
+    """A new wallet is kept, encrypted, with one row that says so."""
+    wallet = await house.custody.create_wallet("savings", word_count, CALLER)
+
+    assert (wallet.label, wallet.scheme, wallet.created_at) == ("savings", DerivationScheme.STANDARD, NOW)
+    assert wallet == await house.custody.wallet(wallet.id)
+    event = house.only_event()
+    assert outcome(event) == (AuditAction.WALLET_CREATE, AuditStatus.OK, wallet.id)
+    assert (event.caller, event.at) == (CALLER, NOW)
+    assert event.details == {"label": "savings", "scheme": "standard"}
+
+
+async def test_two_created_wallets_have_different_phrases(house: House) -> None:
+    """Every wallet gets a phrase of its own."""
+    wallets = [await house.custody.create_wallet("w", 12, CALLER) for _ in range(2)]
+
+    addresses = [await house.custody.address(Account(wallet.id, "eth", 0), CALLER) for wallet in wallets]
+
+    assert addresses[0].text != addresses[1].text
+
+
+@pytest.mark.parametrize(
+    ("label", "word_count", "error"),
+    [
+        ("", 12, InvalidRequestError),
+        ("x" * 101, 12, InvalidRequestError),
+        ("a\nb", 12, InvalidRequestError),
+        ("a\0b", 12, InvalidRequestError),
+        ("\ud800", 12, InvalidRequestError),
+        ("x" * 1_000_000, 12, InvalidRequestError),
+        ("fine", 15, InvalidMnemonicError),
+    ],
+)
+async def test_a_refused_creation_leaves_its_row_and_nothing_else(
+    house: House, label: str, word_count: int, error: type[WalletError]
+) -> None:
+    """A label or length that cannot be is refused; the row says why, is short, and holds nothing a database cannot."""
+    with pytest.raises(error):
+        await house.custody.create_wallet(label, word_count, CALLER)
+
+    event = house.only_event()
+    assert outcome(event) == (AuditAction.WALLET_CREATE, AuditStatus.REFUSED, None)
+    assert event.details["reason"]
+    assert len(json.dumps(event.details, ensure_ascii=False).encode()) < 1_000
+    assert "\\u0000" not in json.dumps(event.details)
+    assert len(house.store) == 0
+
+
+async def test_an_imported_wallet_has_its_known_addresses(house: House) -> None:
+    """The known phrase gives the known addresses, and its row says which scheme."""
+    wallet = await house.custody.import_wallet("known", parse(PHRASE), DerivationScheme.STANDARD, CALLER)
+
+    event = house.only_event()
+    assert outcome(event) == (AuditAction.WALLET_IMPORT, AuditStatus.OK, wallet.id)
+    assert event.details == {"label": "known", "scheme": "standard"}
+    for network, expected in (("eth", FIRST_ETH_ADDRESS), ("sol", FIRST_SOL_ADDRESS), ("ton", FIRST_TON_ADDRESS)):
+        assert expected == (await house.custody.address(Account(wallet.id, network, 0), CALLER)).text
+
+
+@pytest.mark.parametrize(("label", "away"), [("fine", False), ("", False), ("fine", True)])
+async def test_an_imported_mnemonic_is_closed_in_any_case(house: House, label: str, away: bool) -> None:
+    """Whether the import succeeds, is refused or fails, the phrase is closed afterwards."""
+    mnemonic = parse(PHRASE)
+    house.encryption.away = away
+
+    results = await asyncio.gather(house.custody.import_wallet(label, mnemonic, DerivationScheme.STANDARD, CALLER), return_exceptions=True)
+
+    assert isinstance(results[0], Exception) == (away or not label)
+    with pytest.raises(ValueError, match="closed"):
+        mnemonic.reveal()
+
+
+@pytest.mark.parametrize("away", ["store", "audit", "encryption"])
+async def test_nothing_is_kept_when_a_creation_fails(house: House, away: str) -> None:
+    """With database, audit log or key backend away, the creation fails as unavailable and leaves no wallet."""
+    getattr(house, away).away = True
+
+    with pytest.raises((StoreUnavailableError, AuditUnavailableError, KeyEncryptionUnavailableError)):
+        await house.custody.create_wallet("w", 12, CALLER)
+
+    getattr(house, away).away = False
+    assert len(house.store) == 0
+    assert (await house.custody.list_wallets(1, 20)).total == 0
+    if away == "audit":
+        assert house.audit.events == ()
+    else:
+        assert outcome(house.only_event()) == (AuditAction.WALLET_CREATE, AuditStatus.FAILED, None)
+
+
+async def test_a_ciphertext_is_bound_to_its_wallet(house: House) -> None:
+    """A ciphertext moved to another wallet's row does not decrypt there: the row says that it failed, and nothing is derived."""
+    ours, theirs = await house.known_wallet(), await house.custody.create_wallet("other", 12, CALLER)
+    house.journal.events.clear()
+    house.store.replace_ciphertext(theirs.id, await house.store.encrypted_mnemonic(ours.id))
+
+    with pytest.raises(CorruptCiphertextError):
+        await house.custody.address(Account(theirs.id, "eth", 0), CALLER)
+
+    assert outcome(house.only_event()) == (AuditAction.ADDRESS_DERIVE, AuditStatus.FAILED, theirs.id)
+
+
+# Finding
+
+
+async def test_wallets_are_listed_newest_first(house: House) -> None:
+    """Pages are counted from 1, and are empty past the last."""
+    made = []
+    for number in range(5):
+        house.now = NOW + timedelta(seconds=number)
+        made.append(await house.custody.create_wallet(f"wallet {number}", 12, CALLER))
+
+    first, last, beyond = [await house.custody.list_wallets(number, 2) for number in (1, 3, 4)]
+
+    assert (made[4], made[3]) == first.wallets
+    assert (made[0],) == last.wallets
+    assert beyond.wallets == ()
+    assert (beyond.number, beyond.size, beyond.total) == (4, 2, 5)
+
+
+async def test_an_unknown_wallet_is_not_found(house: House) -> None:
+    """No wallet, no address and no signature come of an id that nobody has."""
+    account = Account(uuid4(), "sol", 0)
+
+    with pytest.raises(WalletNotFoundError):
+        await house.custody.wallet(account.wallet_id)
+    with pytest.raises(WalletNotFoundError):
+        await house.custody.address(account, CALLER)
+    with pytest.raises(WalletNotFoundError):
+        await house.custody.sign(SigningRequest(account, unsigned("sol", "transfer"), CALLER))
+
+    assert [
+        (AuditAction.ADDRESS_DERIVE, AuditStatus.REFUSED, account.wallet_id),
+        (AuditAction.TRANSACTION_SIGN, AuditStatus.REFUSED, account.wallet_id),
+    ] == [outcome(event) for event in house.audit.events]
+
+
+# Addresses
+
+
+async def test_the_first_derivation_is_audited_and_later_ones_are_not(house: House) -> None:
+    """An address is derived once; the cache and then the address book give it back without a row or a decryption."""
+    wallet = await house.known_wallet()
+    account = Account(wallet.id, "ton", 0)
+
+    first = await house.custody.address(account, CALLER)
+    cached = await house.custody.address(account, CALLER)
+    house.cache.away = True
+    remembered = await house.custody.address(account, CALLER)
+
+    assert first == cached == remembered
+    assert first.text == FIRST_TON_ADDRESS
+    assert first.forms["bounceable"].startswith("EQ")
+    event = house.only_event()
+    assert outcome(event) == (AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id)
+    assert event.details == {"network": "ton", "index": 0, "address": FIRST_TON_ADDRESS}
+    assert house.encryption.decryptions == 1
+
+
+@pytest.mark.parametrize("network", ["doge", "", "ETH", "x\0" * 10_000])
+async def test_an_unknown_network_is_refused_and_audited(house: House, network: str) -> None:
+    """Neither an address nor a signature is given for a network that is not in the table, and each refusal has its row."""
+    wallet = await house.known_wallet()
+    account = Account(wallet.id, network, 0)
+
+    with pytest.raises(UnsupportedNetworkError, match="known are eth, "):
+        await house.custody.address(account, CALLER)
+    with pytest.raises(UnsupportedNetworkError):
+        await house.custody.sign(SigningRequest(account, "00", CALLER))
+
+    assert [
+        (AuditAction.ADDRESS_DERIVE, AuditStatus.REFUSED, wallet.id),
+        (AuditAction.TRANSACTION_SIGN, AuditStatus.REFUSED, wallet.id),
+    ] == [outcome(event) for event in house.audit.events]
+    assert all(len(str(event.details)) < 1_000 and "\0" not in str(event.details["network"]) for event in house.audit.events)
+
+
+async def test_an_address_that_cannot_be_audited_is_not_given(house: House) -> None:
+    """With the audit log away a new address is not derived for anybody, nor remembered."""
+    wallet = await house.known_wallet()
+    account = Account(wallet.id, "eth", 0)
+    house.audit.away = True
+
+    with pytest.raises(AuditUnavailableError):
+        await house.custody.address(account, CALLER)
+
+    assert await house.addresses.lookup(account) is None
+    assert await house.cache.get(account) is None
+
+
+async def test_addresses_of_a_wallet_taken_over_stay_as_they_were(house: House) -> None:
+    """Scheme v1_0_8 has other Solana and TON addresses, the latter shown bounceable, and the same on eth."""
+    wallet = await house.known_wallet(DerivationScheme.V1_0_8)
+
+    texts = [(await house.custody.address(Account(wallet.id, network, 0), CALLER)).text for network in ("eth", "sol", "ton")]
+
+    assert texts[0] == FIRST_ETH_ADDRESS
+    assert texts[1] not in {FIRST_SOL_ADDRESS, FIRST_ETH_ADDRESS}
+    assert texts[2].startswith("EQ")
+
+
+@pytest.mark.parametrize("form", ["bounceable", "non_bounceable", "raw", "testnet_bounceable", "testnet_non_bounceable"])
+@pytest.mark.parametrize("scheme", DerivationScheme)
+async def test_an_account_is_found_by_any_form_of_its_address(house: House, scheme: DerivationScheme, form: str) -> None:
+    """Whichever form a TON address is written in, it names its account, also where 1.0.8 wrote it down bounceable."""
+    wallet = await house.known_wallet(scheme)
+    account = Account(wallet.id, "ton", 3)
+    address = await house.custody.address(account, CALLER)
+
+    assert [account] == list(await house.custody.accounts(address.forms[form]))
+
+
+@pytest.mark.parametrize("change", [str, str.lower, str.upper])
+async def test_an_account_is_found_in_any_case_of_its_address(house: House, change: Callable[[str], str]) -> None:
+    """An EVM address names all accounts that have it, on every network where it was derived."""
+    wallet = await house.known_wallet()
+    accounts = [Account(wallet.id, network, 0) for network in ("eth", "bsc")]
+    for account in accounts:
+        await house.custody.address(account, CALLER)
+    text = "0x" + change(FIRST_ETH_ADDRESS[2:])
+
+    assert accounts == list(await house.custody.accounts(text))
+
+
+@pytest.mark.parametrize("text", [FIRST_ETH_ADDRESS, FIRST_SOL_ADDRESS, "", "nonsense", "0:", "\0", "1" * 10_000])
+async def test_an_address_that_was_never_derived_is_not_found(house: House, text: str) -> None:
+    """An address that is nobody's here, or is none at all, is not found."""
+    await house.known_wallet()
+
+    with pytest.raises(AddressNotFoundError):
+        await house.custody.accounts(text)
+
+
+# Signing
+
+
+@pytest.mark.parametrize(("network", "address"), [("sol", FIRST_SOL_ADDRESS), ("ton", FIRST_TON_ADDRESS)])
+async def test_a_signature_is_released_with_its_audit_row(house: House, network: str, address: str) -> None:
+    """The result says whose signature it is and what it does; the row says the same, and who asked."""
+    wallet = await house.known_wallet()
+
+    result = await house.sign(wallet, network, unsigned(network, "transfer"))
+
+    assert (result.address, result.account, result.intent.sender) == (address, Account(wallet.id, network, 0), address)
+    assert result.signed.raw
+    event = house.only_event()
+    assert outcome(event) == (AuditAction.TRANSACTION_SIGN, AuditStatus.OK, wallet.id)
+    assert event.caller == CALLER
+    assert event.details["tx_id"] == result.signed.tx_id
+    assert event.details["address"] == address
+    assert (event.details["network"], event.details["index"]) == (network, 0)
+    intent: Any = event.details["intent"]
+    assert (intent["kind"], intent["sender"]) == ("transfer", address)
+    assert intent["transfers"][0]["amount"] == result.intent.transfers[0].amount
+
+
+@pytest.mark.parametrize(
+    ("network", "payload", "index", "error"),
+    [
+        ("sol", "", 0, MalformedTransactionError),
+        ("sol", "zz", 0, MalformedTransactionError),
+        ("sol", "00", 0, MalformedTransactionError),
+        ("ton", "b5ee9c72", 0, MalformedTransactionError),
+        ("sol", unsigned("sol", "transfer"), 1, PolicyViolationError),
+    ],
+)
+async def test_a_refused_signature_leaves_its_row(house: House, network: str, payload: str, index: int, error: type[WalletError]) -> None:
+    """What is no transaction, or is another account's, is refused, and the row says why."""
+    wallet = await house.known_wallet()
+
+    with pytest.raises(error) as caught:
+        await house.sign(wallet, network, payload, index=index)
+
+    event = house.only_event()
+    assert outcome(event) == (AuditAction.TRANSACTION_SIGN, AuditStatus.REFUSED, wallet.id)
+    assert event.details["reason"] == str(caught.value)
+    assert "tx_id" not in event.details
+
+
+async def test_a_malformed_transaction_reaches_no_key(house: House) -> None:
+    """What does not decode is refused before the database and the key backend are asked."""
+    wallet = await house.known_wallet()
+    house.store.away = True
+
+    with pytest.raises(MalformedTransactionError):
+        await house.sign(wallet, "sol", "00")
+
+    assert house.encryption.decryptions == 0
+
+
+async def test_no_audit_no_signature(house: House) -> None:
+    """With the audit log away nothing is released, and a refusal cannot be told from it."""
+    wallet = await house.known_wallet()
+    house.audit.away = True
+
+    with pytest.raises(AuditUnavailableError):
+        await house.sign(wallet, "sol", unsigned("sol", "transfer"))
+    with pytest.raises(AuditUnavailableError):
+        await house.sign(wallet, "sol", "00")
+
+    assert house.audit.events == ()
+
+
+@pytest.mark.parametrize(("away", "error"), [("store", StoreUnavailableError), ("encryption", KeyEncryptionUnavailableError)])
+async def test_a_failed_signature_leaves_its_row(house: House, away: str, error: type[WalletError]) -> None:
+    """What could be signed but cannot now has failed, which is another thing than refused."""
+    wallet = await house.known_wallet()
+    getattr(house, away).away = True
+
+    with pytest.raises(error) as caught:
+        await house.sign(wallet, "ton", unsigned("ton", "transfer"))
+
+    event = house.only_event()
+    assert outcome(event) == (AuditAction.TRANSACTION_SIGN, AuditStatus.FAILED, wallet.id)
+    assert event.details["reason"] == str(caught.value)
+    intent: Any = event.details["intent"]
+    assert intent["kind"] == "transfer"
+
+
+async def test_a_bug_leaves_a_row_without_its_words(house: House) -> None:
+    """An error that is not ours goes on as it is; the row says only that there was one."""
+
+    class Broken:
+        def check(self, transaction: object, address: str) -> None:
+            """Fail in a way that tells too much."""
+            msg = f"secret of {address}: {transaction}"
+            raise RuntimeError(msg)
+
+    wallet = await house.known_wallet()
+    custody = replace(house.custody, policy=Broken())
+
+    with pytest.raises(RuntimeError, match="secret"):
+        await custody.sign(SigningRequest(Account(wallet.id, "sol", 0), unsigned("sol", "transfer"), CALLER))
+
+    event = house.only_event()
+    assert outcome(event) == (AuditAction.TRANSACTION_SIGN, AuditStatus.FAILED, wallet.id)
+    assert event.details["reason"] == "internal error"
+    assert "secret" not in str(event.details)
+
+
+async def test_without_a_policy_nothing_is_signed(house: House) -> None:
+    """An empty list of policies refuses."""
+    wallet = await house.known_wallet()
+    custody = replace(house.custody, policy=AllOf())
+
+    with pytest.raises(PolicyViolationError, match="no policy"):
+        await custody.sign(SigningRequest(Account(wallet.id, "sol", 0), unsigned("sol", "transfer"), CALLER))
+
+
+async def test_no_row_and_no_answer_holds_a_secret(house: House) -> None:
+    """Neither the rows nor what custody returns contains a word of the phrase or a private key."""
+    wallet = await house.custody.import_wallet("known", parse(PHRASE), DerivationScheme.STANDARD, CALLER)
+    address = await house.custody.address(Account(wallet.id, "sol", 0), CALLER)
+    result = await house.sign(wallet, "sol", unsigned("sol", "transfer"))
+    private_key = json.loads((VECTORS / "solana.json").read_text())["accounts"][0]["private_key"]
+
+    told = repr([house.audit.events, wallet, address, result])
+
+    assert "abandon" not in told
+    assert private_key not in told
+    assert private_key not in result.signed.raw.hex()
+
+
+async def test_many_requests_at_once_leave_a_row_each(house: House) -> None:
+    """Concurrent signatures of one account are all released, each with its own row."""
+    wallet = await house.known_wallet()
+
+    results = await asyncio.gather(*(house.sign(wallet, "ton", unsigned("ton", "transfer")) for _ in range(50)))
+
+    assert len({result.signed.raw for result in results}) == 1
+    assert len(house.audit.events) == 50
+
+
+# Health
+
+
+async def test_health_asks_every_component(house: House) -> None:
+    """Each component answers under its name; without any there is nothing to say."""
+    assert await house.custody.health() == {}
+    house.components += [FakeComponent("database"), FakeComponent("vault", ComponentHealth(HealthStatus.DEGRADED, 1.5))]
+
+    health = await house.custody.health()
+
+    assert {name: each.status for name, each in health.items()} == {"database": HealthStatus.OK, "vault": HealthStatus.DEGRADED}
+
+
+async def test_a_component_that_raises_or_hangs_is_in_error(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that breaks the rules of its port does not hide the others."""
+
+    class Raises(FakeComponent):
+        async def check(self) -> ComponentHealth:
+            """Raise, which a component must not."""
+            raise RuntimeError
+
+    class Hangs(FakeComponent):
+        async def check(self) -> ComponentHealth:
+            """Say nothing."""
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr("wallets.custody.HEALTH_CHECK_SECONDS", 0.01)
+    house.components += [Raises("raises"), Hangs("hangs"), FakeComponent("fine")]
+
+    health = await house.custody.health()
+
+    assert {name: each.status for name, each in health.items()} == {
+        "raises": HealthStatus.ERROR,
+        "hangs": HealthStatus.ERROR,
+        "fine": HealthStatus.OK,
+    }

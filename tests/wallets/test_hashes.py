@@ -1,0 +1,41 @@
+"""Hashes: the standards' examples, and Keccak against a second library."""
+
+import pytest
+from eth_hash.auto import keccak
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wallets.hashes import double_sha256, hash160, keccak256, sha256
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"),
+        (b"abc", "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"),
+    ],
+)
+def test_keccak_is_the_one_before_fips_202(data: bytes, expected: str) -> None:
+    """The empty input gives Ethereum's well-known empty hash, not SHA3-256's."""
+    assert expected == keccak256(data).hex()
+
+
+@given(st.binary(max_size=300))
+def test_keccak_is_that_of_eth_hash(data: bytes) -> None:
+    """Inputs of all lengths around the block size hash as eth-hash hashes them."""
+    assert keccak(data) == keccak256(data)
+
+
+def test_sha256_of_fips_180() -> None:
+    """FIPS 180-4's example `abc`."""
+    assert sha256(b"abc").hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_double_sha256_of_hello() -> None:
+    """The example of Bitcoin's protocol documentation."""
+    assert double_sha256(b"hello").hex() == "9595c9df90075148eb06860365df33584b75bff782a510c6cd4883a419833d50"
+
+
+def test_hash160_of_hello() -> None:
+    """The example of Bitcoin's protocol documentation."""
+    assert hash160(b"hello").hex() == "b6a9c8c230722b7c748331a8b450f05566dc7d0f"

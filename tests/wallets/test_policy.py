@@ -1,0 +1,75 @@
+"""Policies: what names another account is refused, and a forgotten list of policies opens no door."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from wallets.errors import PolicyViolationError
+from wallets.model import Intent, SignedTransaction
+from wallets.policy import AllOf, NamesOurAccount
+from wallets.secret import PrivateKey
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """A transaction that names these signers, and is never signed here."""
+
+    signers: frozenset[str] = frozenset()
+    intent: Intent = field(default_factory=lambda: Intent("eth", "transfer"))
+
+    def sign(self, key: PrivateKey) -> SignedTransaction:
+        """Refuse: a policy must not sign."""
+        raise NotImplementedError
+
+
+class Refuses:
+    """A policy that refuses with its own words."""
+
+    def check(self, transaction: object, address: str) -> None:
+        """See `Policy.check`."""
+        msg = f"not by {address}: {transaction}"
+        raise PolicyViolationError(msg)
+
+
+class Counts:
+    """A policy that lets everything pass and counts."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, str]] = []
+
+    def check(self, transaction: object, address: str) -> None:
+        """See `Policy.check`."""
+        self.calls.append((transaction, address))
+
+
+def test_no_policy_refuses_everything() -> None:
+    """Made of nothing, it refuses."""
+    with pytest.raises(PolicyViolationError, match="no policy is configured"):
+        AllOf().check(Transaction(), "us")
+
+
+def test_every_policy_is_asked() -> None:
+    """What all let pass passes, and each saw the transaction and the address."""
+    first, second, transaction = Counts(), Counts(), Transaction()
+
+    AllOf(first, second).check(transaction, "us")
+
+    assert [(transaction, "us")] == first.calls == second.calls
+
+
+def test_one_refusal_is_enough() -> None:
+    """What one refuses is refused, with its reason."""
+    with pytest.raises(PolicyViolationError, match="not by us"):
+        AllOf(Counts(), Refuses()).check(Transaction(), "us")
+
+
+@pytest.mark.parametrize("signers", [frozenset(), frozenset({"us"}), frozenset({"us", "them"})])
+def test_what_names_us_or_nobody_passes(signers: frozenset[str]) -> None:
+    """A format that names nobody passes, and one that names us among others."""
+    NamesOurAccount().check(Transaction(signers), "us")
+
+
+def test_what_names_only_others_is_refused() -> None:
+    """A transaction of somebody else is refused, and the message says who is who."""
+    with pytest.raises(PolicyViolationError, match="this account, us, is not among the transaction's signers: them, you"):
+        NamesOurAccount().check(Transaction(frozenset({"you", "them"})), "us")
