@@ -7,6 +7,7 @@ from starlette.requests import Request
 from api.errors import BodyTooLargeError
 
 MAX_BODY_BYTES = 1_048_576
+MAX_DISCARDED_BYTES = 2 * 1_048_576
 
 
 class RateLimiter(Protocol):
@@ -26,20 +27,29 @@ class Unlimited:
 
 
 async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Read the whole body, giving up while it arrives once it has more than `max_bytes`.
+    """Read the whole body, keeping none of it once it has more than `max_bytes`.
+
+    What is somewhat too large is still read, `MAX_DISCARDED_BYTES` at most: a connection that is closed on a client which still sends
+    loses the answer. What declares more than that is refused at once.
 
     Raises:
         BodyTooLargeError: It is larger, by its declared length or by what came.
         starlette.requests.ClientDisconnect: The client went away before the end.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > max_bytes:
+    text = request.headers.get("content-length", "")
+    declared = int(text[:20]) if text.isascii() and text.isdigit() else 0
+    if declared > max_bytes + MAX_DISCARDED_BYTES:
         raise _too_large(max_bytes)
-    body = bytearray()
+    body, received, is_too_large = bytearray(), 0, declared > max_bytes
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise _too_large(max_bytes)
+        received += len(chunk)
+        is_too_large = is_too_large or received > max_bytes
+        if not is_too_large:
+            body += chunk
+        elif received > max_bytes + MAX_DISCARDED_BYTES:
+            break
+    if is_too_large:
+        raise _too_large(max_bytes)
     return bytes(body)
 
 

@@ -1,7 +1,8 @@
 """Compose a replica: open what the settings name and hand it to the constructors."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 import structlog
@@ -24,6 +25,8 @@ from wallets.errors import StoreUnavailableError
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesOurAccount
 from wallets.ports import AddressCache, Component
+
+EXPIRY_PERIOD_SECONDS = 1.0
 
 
 @asynccontextmanager
@@ -71,16 +74,35 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
         if redis is not None:
             components.append(RedisHealth(redis))
             cache = LayeredAddressCache(cache, RedisAddressCache(redis, ttl_seconds=settings.redis.ttl_secs))
+        keyring = Keyring(store, encryption, max_seeds=settings.keyring.max_seeds, ttl_seconds=settings.keyring.ttl_secs)
+        stack.enter_context(_expiring(keyring))
         yield LocalCustody(
             store=store,
             addresses=PostgresAddressBook(database),
             cache=cache,
             audit=PostgresAuditLog(database),
             encryption=encryption,
-            keyring=Keyring(store, encryption, max_seeds=settings.keyring.max_seeds, ttl_seconds=settings.keyring.ttl_secs),
+            keyring=keyring,
             policy=AllOf(NamesOurAccount()),
             components=components,
         )
+
+
+@contextmanager
+def _expiring(keyring: Keyring) -> Iterator[None]:
+    """Have seeds forgotten on time also when nobody asks, and all of them at the end."""
+
+    async def expire() -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_PERIOD_SECONDS)
+            keyring.expire()
+
+    task = asyncio.create_task(expire())
+    try:
+        yield
+    finally:
+        task.cancel()
+        keyring.lock()
 
 
 async def _refuse_another_schema(database: PostgresDatabase) -> None:

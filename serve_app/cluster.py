@@ -133,6 +133,9 @@ class RayCluster:
             "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(middle),
             "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(last),
             "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
+            # An HAProxy that died is missed after three checks: half a minute by Serve's own period of 10 s.
+            "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+            "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
         }
 
 

@@ -72,7 +72,7 @@ class ServiceClient:
                 return answer.status, _parse(answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, {**_parse(error.read()), "retry_after": _seconds(error.headers.get("Retry-After"))}
+                return error.code, {**_parse_refusal(error.read()), "retry_after": _seconds(error.headers.get("Retry-After"))}
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             msg = f"the service at {self.url} does not answer: {getattr(reason, 'strerror', None) or reason}"
@@ -85,6 +85,14 @@ def _parse(data: bytes) -> Any:
         msg = "the answer is no JSON object"
         raise ValueError(msg)  # noqa: TRY004  # as json.loads does
     return content
+
+
+def _parse_refusal(data: bytes) -> Any:
+    """Read a refusal, which is no JSON where HAProxy answers because no replica is there yet."""
+    try:
+        return _parse(data)
+    except ValueError:
+        return {}
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.http import create_http_app
-from api.limits import MAX_BODY_BYTES, Unlimited
+from api.limits import MAX_BODY_BYTES, MAX_DISCARDED_BYTES, Unlimited
 from tests.api.conftest import API_KEY, BrokenEncryption, StuckEncryption, World, client_of
 
 PHRASE = "legal winner thank year wave sausage worth useful legal winner thank yellow"
@@ -112,7 +112,7 @@ async def test_a_body_that_is_too_large(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_body_without_length_is_given_up_while_it_arrives(client: httpx.AsyncClient) -> None:
-    """An endless body is refused after a MiB, not when it ends."""
+    """An endless body is refused a bounded number of bytes after its first MiB, not when it ends."""
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -124,7 +124,7 @@ async def test_a_body_without_length_is_given_up_while_it_arrives(client: httpx.
     answer = await client.post("/api/v1/wallets", content=endless(), headers=JSON)
 
     assert problem(answer) == (413, "body-too-large")
-    assert sent <= MAX_BODY_BYTES + 2 * 65_536
+    assert sent <= MAX_BODY_BYTES + MAX_DISCARDED_BYTES + 2 * 65_536
 
 
 async def test_the_declared_length_is_enough_to_refuse(app: FastAPI) -> None:
@@ -133,6 +133,16 @@ async def test_the_declared_length_is_enough_to_refuse(app: FastAPI) -> None:
 
     assert messages[0]["status"] == 413
     assert read == 0
+
+
+async def test_what_is_somewhat_too_large_is_read_so_that_the_answer_arrives(app: FastAPI) -> None:
+    """A body a little over a MiB is taken off the connection before it is refused."""
+    headers = [(b"content-length", b"1048577"), (b"content-type", b"application/json")]
+
+    messages, read = await call(app, "POST", "/api/v1/wallets", headers)
+
+    assert messages[0]["status"] == 413
+    assert read > 0
 
 
 async def test_the_key_is_checked_before_the_body_is_read(app: FastAPI) -> None:

@@ -100,10 +100,14 @@ class Service:
         """Return the processes of it that still run."""
         return [each for each in self.tree if _runs(each)]
 
-    def named(self, name: str) -> psutil.Process:
-        """Return the oldest of its processes with this name."""
+    def named(self, name: str) -> list[psutil.Process]:
+        """Return its processes with this name, which the kernel cuts at 15 characters."""
         self.note()
-        return min((each for each in self.left() if _name(each) == name), key=lambda each: each.create_time())
+        return [each for each in self.left() if _name(each).startswith(name[:15])]
+
+    def has_another(self, name: str, than: psutil.Process) -> bool:
+        """Tell whether `than` is gone and a process of its name was started since."""
+        return not _runs(than) and any(each.create_time() > than.create_time() for each in self.named(name))
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -252,6 +256,8 @@ def test_nothing_listens_beyond_loopback(service: Service) -> None:
 
 def test_status_and_demo_tell_of_it(service: Service) -> None:
     """`status` says that all is well, and `demo` signs on every network."""
+    _eventually(lambda: service.run("status", "--json").returncode == 0)
+
     status = service.run("status", "--json")
     demo = service.run("demo")
 
@@ -269,7 +275,7 @@ def test_what_is_killed_comes_back(service: Service, name: str) -> None:
     with service.client() as client:
         wallet_id = client.post("/api/v1/wallets", json={"label": name}).raise_for_status().json()["id"]
         address = _address(client, wallet_id, "eth")
-    victim = min((each for each in service.left() if _name(each).startswith(name[:15])), key=lambda each: each.create_time())
+    victim = min(service.named(name), key=lambda each: each.create_time())
 
     victim.send_signal(signal.SIGKILL)
 
@@ -280,7 +286,7 @@ def test_what_is_killed_comes_back(service: Service, name: str) -> None:
             return _sign(client, wallet_id, "eth", _UNSIGNED)["from"] == address
         return False
 
-    _eventually(lambda: not _runs(victim) and signs())
+    _eventually(lambda: service.has_another(name, victim) and signs())
 
 
 def test_it_ends_in_order_and_leaves_nothing_when_killed() -> None:

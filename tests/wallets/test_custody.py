@@ -1,26 +1,28 @@
-"""The use cases: what they do, what they refuse, and the audit row that each leaves before its answer does."""
+"""The use cases but signing: what they do, what they refuse, and the audit row that each leaves before its answer does."""
 
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from tests.fakes import (
-    FakeAddressBook,
-    FakeAddressCache,
-    FakeAuditLog,
     FakeComponent,
-    FakeKeyEncryption,
-    FakeWalletStore,
-    Journal,
 )
-from wallets.custody import Custody, LocalCustody
+from tests.wallets.custody_house import (
+    CALLER,
+    FIRST_ETH_ADDRESS,
+    FIRST_SOL_ADDRESS,
+    FIRST_TON_ADDRESS,
+    NOW,
+    PHRASE,
+    House,
+    outcome,
+    unsigned,
+)
+from wallets.custody import Custody
 from wallets.derivation import DerivationScheme
 from wallets.errors import (
     AddressNotFoundError,
@@ -29,95 +31,26 @@ from wallets.errors import (
     InvalidMnemonicError,
     InvalidRequestError,
     KeyEncryptionUnavailableError,
-    MalformedTransactionError,
-    PolicyViolationError,
     StoreUnavailableError,
     UnsupportedNetworkError,
     WalletError,
     WalletNotFoundError,
 )
-from wallets.keyring import Keyring
 from wallets.mnemonic import parse
 from wallets.model import (
     Account,
     AuditAction,
-    AuditEvent,
     AuditStatus,
-    Caller,
     ComponentHealth,
     HealthStatus,
     SigningRequest,
-    Wallet,
 )
-from wallets.policy import AllOf, NamesOurAccount
-
-PHRASE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
-CALLER = Caller("request-1", "192.0.2.1", "key-1")
-FIRST_ETH_ADDRESS = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
-FIRST_SOL_ADDRESS = "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk"
-FIRST_TON_ADDRESS = "UQAzWZa6nM5mJev91wGc7VCSfBoIsYRqKJpV78N8Add9-RKY"
-VECTORS = Path(__file__).parents[1] / "vectors"
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def unsigned(network: str, name: str) -> str:
-    """Return a payload of a network's vectors, that the known phrase's first account signs."""
-    file = {"sol": "solana", "ton": "ton"}[network]
-    transactions = json.loads((VECTORS / f"{file}.json").read_text())["transactions"]
-    return str(next(each["unsigned_tx"] for each in transactions if each["name"] == name))
-
-
-@dataclass
-class House:
-    """A custody with its surroundings, all in memory."""
-
-    journal: Journal = field(default_factory=Journal)
-    encryption: FakeKeyEncryption = field(default_factory=FakeKeyEncryption)
-    cache: FakeAddressCache = field(default_factory=FakeAddressCache)
-    components: list[FakeComponent] = field(default_factory=list)
-    now: datetime = NOW
-
-    def __post_init__(self) -> None:
-        self.store = FakeWalletStore(self.journal)
-        self.addresses = FakeAddressBook(self.journal)
-        self.audit = FakeAuditLog(self.journal)
-        self.custody = LocalCustody(
-            store=self.store,
-            addresses=self.addresses,
-            cache=self.cache,
-            audit=self.audit,
-            encryption=self.encryption,
-            keyring=Keyring(self.store, self.encryption, max_seeds=0),
-            policy=AllOf(NamesOurAccount()),
-            components=self.components,
-            now=lambda: self.now,
-        )
-
-    async def known_wallet(self, scheme: DerivationScheme = DerivationScheme.STANDARD) -> Wallet:
-        """Import the known phrase, and forget that in the journal."""
-        wallet = await self.custody.import_wallet("known", parse(PHRASE), scheme, CALLER)
-        self.journal.events.clear()
-        return wallet
-
-    async def sign(self, wallet: Wallet, network: str, payload: str, *, index: int = 0) -> Any:
-        """Sign a payload."""
-        return await self.custody.sign(SigningRequest(Account(wallet.id, network, index), payload, CALLER))
-
-    def only_event(self) -> AuditEvent:
-        """Return the one audit row."""
-        (event,) = self.audit.events
-        return event
 
 
 @pytest.fixture
 def house() -> House:
     """A custody with its surroundings."""
     return House()
-
-
-def outcome(event: AuditEvent) -> tuple[AuditAction, AuditStatus, UUID | None]:
-    """Return what was done, how it ended, and to which wallet."""
-    return event.action, event.status, event.wallet_id
 
 
 def test_the_local_custody_is_a_custody(house: House) -> None:
@@ -307,6 +240,13 @@ async def test_an_unknown_network_is_refused_and_audited(house: House, network: 
     assert all(len(str(event.details)) < 1_000 and "\0" not in str(event.details["network"]) for event in house.audit.events)
 
 
+@pytest.mark.parametrize("index", [-1, 2**31])
+def test_an_index_outside_its_range_names_no_account(index: int) -> None:
+    """An account's index is 0..2^31-1."""
+    with pytest.raises(InvalidRequestError, match="index must be"):
+        Account(uuid4(), "eth", index)
+
+
 async def test_an_address_that_cannot_be_audited_is_not_given(house: House) -> None:
     """With the audit log away a new address is not derived for anybody, nor remembered."""
     wallet = await house.known_wallet()
@@ -361,146 +301,6 @@ async def test_an_address_that_was_never_derived_is_not_found(house: House, text
 
     with pytest.raises(AddressNotFoundError):
         await house.custody.accounts(text)
-
-
-# Signing
-
-
-@pytest.mark.parametrize(("network", "address"), [("sol", FIRST_SOL_ADDRESS), ("ton", FIRST_TON_ADDRESS)])
-async def test_a_signature_is_released_with_its_audit_row(house: House, network: str, address: str) -> None:
-    """The result says whose signature it is and what it does; the row says the same, and who asked."""
-    wallet = await house.known_wallet()
-
-    result = await house.sign(wallet, network, unsigned(network, "transfer"))
-
-    assert (result.address, result.account, result.intent.sender) == (address, Account(wallet.id, network, 0), address)
-    assert result.signed.raw
-    event = house.only_event()
-    assert outcome(event) == (AuditAction.TRANSACTION_SIGN, AuditStatus.OK, wallet.id)
-    assert event.caller == CALLER
-    assert event.details["tx_id"] == result.signed.tx_id
-    assert event.details["address"] == address
-    assert (event.details["network"], event.details["index"]) == (network, 0)
-    intent: Any = event.details["intent"]
-    assert (intent["kind"], intent["sender"]) == ("transfer", address)
-    assert intent["transfers"][0]["amount"] == result.intent.transfers[0].amount
-
-
-@pytest.mark.parametrize(
-    ("network", "payload", "index", "error"),
-    [
-        ("sol", "", 0, MalformedTransactionError),
-        ("sol", "zz", 0, MalformedTransactionError),
-        ("sol", "00", 0, MalformedTransactionError),
-        ("ton", "b5ee9c72", 0, MalformedTransactionError),
-        ("sol", unsigned("sol", "transfer"), 1, PolicyViolationError),
-    ],
-)
-async def test_a_refused_signature_leaves_its_row(house: House, network: str, payload: str, index: int, error: type[WalletError]) -> None:
-    """What is no transaction, or is another account's, is refused, and the row says why."""
-    wallet = await house.known_wallet()
-
-    with pytest.raises(error) as caught:
-        await house.sign(wallet, network, payload, index=index)
-
-    event = house.only_event()
-    assert outcome(event) == (AuditAction.TRANSACTION_SIGN, AuditStatus.REFUSED, wallet.id)
-    assert event.details["reason"] == str(caught.value)
-    assert "tx_id" not in event.details
-
-
-async def test_a_malformed_transaction_reaches_no_key(house: House) -> None:
-    """What does not decode is refused before the database and the key backend are asked."""
-    wallet = await house.known_wallet()
-    house.store.away = True
-
-    with pytest.raises(MalformedTransactionError):
-        await house.sign(wallet, "sol", "00")
-
-    assert house.encryption.decryptions == 0
-
-
-async def test_no_audit_no_signature(house: House) -> None:
-    """With the audit log away nothing is released, and a refusal cannot be told from it."""
-    wallet = await house.known_wallet()
-    house.audit.away = True
-
-    with pytest.raises(AuditUnavailableError):
-        await house.sign(wallet, "sol", unsigned("sol", "transfer"))
-    with pytest.raises(AuditUnavailableError):
-        await house.sign(wallet, "sol", "00")
-
-    assert house.audit.events == ()
-
-
-@pytest.mark.parametrize(("away", "error"), [("store", StoreUnavailableError), ("encryption", KeyEncryptionUnavailableError)])
-async def test_a_failed_signature_leaves_its_row(house: House, away: str, error: type[WalletError]) -> None:
-    """What could be signed but cannot now has failed, which is another thing than refused."""
-    wallet = await house.known_wallet()
-    getattr(house, away).away = True
-
-    with pytest.raises(error) as caught:
-        await house.sign(wallet, "ton", unsigned("ton", "transfer"))
-
-    event = house.only_event()
-    assert outcome(event) == (AuditAction.TRANSACTION_SIGN, AuditStatus.FAILED, wallet.id)
-    assert event.details["reason"] == str(caught.value)
-    intent: Any = event.details["intent"]
-    assert intent["kind"] == "transfer"
-
-
-async def test_a_bug_leaves_a_row_without_its_words(house: House) -> None:
-    """An error that is not ours goes on as it is; the row says only that there was one."""
-
-    class Broken:
-        def check(self, transaction: object, address: str) -> None:
-            """Fail in a way that tells too much."""
-            msg = f"secret of {address}: {transaction}"
-            raise RuntimeError(msg)
-
-    wallet = await house.known_wallet()
-    custody = replace(house.custody, policy=Broken())
-
-    with pytest.raises(RuntimeError, match="secret"):
-        await custody.sign(SigningRequest(Account(wallet.id, "sol", 0), unsigned("sol", "transfer"), CALLER))
-
-    event = house.only_event()
-    assert outcome(event) == (AuditAction.TRANSACTION_SIGN, AuditStatus.FAILED, wallet.id)
-    assert event.details["reason"] == "internal error"
-    assert "secret" not in str(event.details)
-
-
-async def test_without_a_policy_nothing_is_signed(house: House) -> None:
-    """An empty list of policies refuses."""
-    wallet = await house.known_wallet()
-    custody = replace(house.custody, policy=AllOf())
-
-    with pytest.raises(PolicyViolationError, match="no policy"):
-        await custody.sign(SigningRequest(Account(wallet.id, "sol", 0), unsigned("sol", "transfer"), CALLER))
-
-
-async def test_no_row_and_no_answer_holds_a_secret(house: House) -> None:
-    """Neither the rows nor what custody returns contains a word of the phrase or a private key."""
-    wallet = await house.custody.import_wallet("known", parse(PHRASE), DerivationScheme.STANDARD, CALLER)
-    address = await house.custody.address(Account(wallet.id, "sol", 0), CALLER)
-    result = await house.sign(wallet, "sol", unsigned("sol", "transfer"))
-    private_key = json.loads((VECTORS / "solana.json").read_text())["accounts"][0]["private_key"]
-
-    told = repr([house.audit.events, wallet, address, result])
-
-    assert "abandon" not in told
-    assert private_key not in told
-    assert private_key not in result.signed.raw.hex()
-
-
-async def test_many_requests_at_once_leave_a_row_each(house: House) -> None:
-    """Concurrent signatures of one account are all released, each with its own row."""
-    wallet = await house.known_wallet()
-
-    results = await asyncio.gather(*(house.sign(wallet, "ton", unsigned("ton", "transfer")) for _ in range(50)))
-
-    assert len({result.signed.raw for result in results}) == 1
-    assert len(house.audit.events) == 50
 
 
 # Health

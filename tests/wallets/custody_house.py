@@ -1,0 +1,94 @@
+"""A custody with its surroundings in memory, which the custody tests share."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from tests.fakes import (
+    FakeAddressBook,
+    FakeAddressCache,
+    FakeAuditLog,
+    FakeComponent,
+    FakeKeyEncryption,
+    FakeWalletStore,
+    Journal,
+)
+from wallets.custody import LocalCustody
+from wallets.derivation import DerivationScheme
+from wallets.keyring import Keyring
+from wallets.mnemonic import parse
+from wallets.model import (
+    Account,
+    AuditAction,
+    AuditEvent,
+    AuditStatus,
+    Caller,
+    SigningRequest,
+    Wallet,
+)
+from wallets.policy import AllOf, NamesOurAccount
+
+PHRASE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
+CALLER = Caller("request-1", "192.0.2.1", "key-1")
+FIRST_ETH_ADDRESS = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
+FIRST_SOL_ADDRESS = "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk"
+FIRST_TON_ADDRESS = "UQAzWZa6nM5mJev91wGc7VCSfBoIsYRqKJpV78N8Add9-RKY"
+VECTORS = Path(__file__).parents[1] / "vectors"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def unsigned(network: str, name: str) -> str:
+    """Return a payload of a network's vectors, that the known phrase's first account signs."""
+    file = {"sol": "solana", "ton": "ton"}[network]
+    transactions = json.loads((VECTORS / f"{file}.json").read_text())["transactions"]
+    return str(next(each["unsigned_tx"] for each in transactions if each["name"] == name))
+
+
+@dataclass
+class House:
+    """A custody with its surroundings, all in memory."""
+
+    journal: Journal = field(default_factory=Journal)
+    encryption: FakeKeyEncryption = field(default_factory=FakeKeyEncryption)
+    cache: FakeAddressCache = field(default_factory=FakeAddressCache)
+    components: list[FakeComponent] = field(default_factory=list)
+    now: datetime = NOW
+
+    def __post_init__(self) -> None:
+        self.store = FakeWalletStore(self.journal)
+        self.addresses = FakeAddressBook(self.journal)
+        self.audit = FakeAuditLog(self.journal)
+        self.custody = LocalCustody(
+            store=self.store,
+            addresses=self.addresses,
+            cache=self.cache,
+            audit=self.audit,
+            encryption=self.encryption,
+            keyring=Keyring(self.store, self.encryption, max_seeds=0),
+            policy=AllOf(NamesOurAccount()),
+            components=self.components,
+            now=lambda: self.now,
+        )
+
+    async def known_wallet(self, scheme: DerivationScheme = DerivationScheme.STANDARD) -> Wallet:
+        """Import the known phrase, and forget that in the journal."""
+        wallet = await self.custody.import_wallet("known", parse(PHRASE), scheme, CALLER)
+        self.journal.events.clear()
+        return wallet
+
+    async def sign(self, wallet: Wallet, network: str, payload: str, *, index: int = 0) -> Any:
+        """Sign a payload."""
+        return await self.custody.sign(SigningRequest(Account(wallet.id, network, index), payload, CALLER))
+
+    def only_event(self) -> AuditEvent:
+        """Return the one audit row."""
+        (event,) = self.audit.events
+        return event
+
+
+def outcome(event: AuditEvent) -> tuple[AuditAction, AuditStatus, UUID | None]:
+    """Return what was done, how it ended, and to which wallet."""
+    return event.action, event.status, event.wallet_id

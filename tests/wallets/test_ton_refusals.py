@@ -1,0 +1,200 @@
+"""TON: payloads are read to the last bit of every cell; pytoniq-core and PyNaCl agree with what we make of any of them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nacl.signing import VerifyKey
+from pytoniq_core.tlb.block import CurrencyCollection
+
+from tests.wallets.ton_messages import (
+    TON,
+    TRANSACTIONS,
+    VECTORS,
+    InternalMsgInfo,
+    MessageAny,
+    ReferenceAddress,
+    ReferenceBuilder,
+    ReferenceCell,
+    WalletMessage,
+    library,
+    message_with,
+    normalized,
+    our_key,
+    payload,
+    vector,
+)
+from wallets.chains.ton import MAX_UNSIGNED_DEPTH
+from wallets.chains.ton.boc import Builder, Cell, decode, encode
+from wallets.chains.ton.wallet import V4R2_WALLET_ID
+from wallets.errors import MalformedTransactionError
+
+
+def test_a_state_may_be_special_and_refer_to_libraries() -> None:
+    """A state with tick-tock flags, whose code is a library reference as token contracts' often is, is taken."""
+    state = Builder().uint(0b0111110, 7).ref(library()).ref(Builder().cell()).cell()
+
+    intent = TON.decode(encode(payload(message_with(None, state=state, destination=state.hash)))).intent
+
+    assert intent.kind == "contract_creation"
+
+
+@pytest.mark.parametrize("body", [library(), Builder().uint(0, 32).ref(library()).cell()])
+def test_a_library_is_no_text(body: Cell) -> None:
+    """A body that is a library reference is refused; a comment that goes on in one is no comment."""
+    raw = encode(payload(message_with(body)))
+
+    if body.exotic:
+        with pytest.raises(MalformedTransactionError, match="only a reference to a library"):
+            TON.decode(raw)
+    else:
+        assert TON.decode(raw).intent.kind == "contract_call"
+
+
+@pytest.mark.parametrize(
+    ("forward", "comment"),
+    [
+        (Builder(), None),
+        (Builder().uint(7, 32), None),
+        (Builder().uint(0, 32).uint(0xFF, 8), None),
+        (Builder().uint(0, 32).octets(b"a\0\xe2\x80\xae"), "a\ufffd\ufffd"),
+    ],
+)
+def test_the_comment_of_a_jetton_transfer_is_shown_when_it_is_one(forward: Builder, comment: str | None) -> None:
+    """Whatever is forwarded is allowed; it is shown where it is text, with what is not legible replaced."""
+    transfer = Builder().uint(0x0F8A7EA5, 32).uint(0, 64).uint(0, 4).uint(0b100, 3).uint(0, 8 + 256).uint(0, 2 + 1 + 4)
+
+    intent = TON.decode(encode(payload(message_with(transfer.uint(1, 1).ref(forward.cell()).cell())))).intent
+
+    assert intent.kind == "token_transfer"
+    assert comment == intent.details.get("comment")
+
+
+@pytest.mark.parametrize("case", VECTORS["refused"], ids=lambda each: each["name"])
+def test_what_the_wallet_contract_or_the_network_would_not_take_is_refused(case: dict[str, str]) -> None:
+    """Every field that is not as a wallet's message has it is refused, with the reason."""
+    with pytest.raises(MalformedTransactionError, match=case["reason"]):
+        TON.decode(bytes.fromhex(case["unsigned_tx"]))
+
+
+def test_a_payload_is_bounded() -> None:
+    """What would be too large or too deep for a node once it is signed is refused; the deepest allowed is signed."""
+    body = Builder().cell()
+    for _ in range(MAX_UNSIGNED_DEPTH - 2):
+        body = Builder().ref(body).cell()
+    deepest = payload(message_with(body))
+
+    assert decode(TON.decode(encode(deepest)).sign(our_key()).raw).root.depth == 512
+    with pytest.raises(MalformedTransactionError, match="512 cells deep"):
+        TON.decode(encode(payload(message_with(Builder().ref(body).cell()))))
+    with pytest.raises(MalformedTransactionError, match="60001 bytes"):
+        TON.decode(bytes(60_001))
+
+
+def test_the_largest_payload_is_signed_within_what_a_node_takes() -> None:
+    """A payload just below the bound, with as many cells as fit, makes a first message that the bag's reader still takes."""
+    cells = [Builder().uint(number, 1016).cell() for number in range(300)]
+    row = Builder().cell()
+    for start in range(0, 300, 3):
+        row = Builder().ref(row).ref(cells[start]).ref(cells[start + 1]).ref(cells[start + 2]).cell()
+    largest = Builder().uint(V4R2_WALLET_ID, 32).uint(1, 32).uint(0, 32).uint(0, 8).uint(3, 8).ref(message_with(row)).cell()
+    raw = encode(largest)
+
+    signed = TON.decode(raw).sign(our_key())
+
+    assert 39_000 < len(raw) < 60_000
+    assert len(decode(signed.raw).cells) > len(decode(raw).cells)
+
+
+# Differential and property tests
+
+ADDRESSES = st.tuples(st.sampled_from([0, -1]), st.binary(min_size=32, max_size=32)).map(ReferenceAddress)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Any:
+    """Build a wallet's message with pytoniq-core: any destination and amount, with a comment, an unknown body or none."""
+    amount = draw(st.integers(0, 2**120 - 1))
+    info = InternalMsgInfo(
+        ihr_disabled=draw(st.booleans()),
+        bounce=draw(st.booleans()),
+        bounced=False,
+        src=None,
+        dest=draw(ADDRESSES),
+        value=CurrencyCollection(grams=amount),
+        ihr_fee=0,
+        fwd_fee=0,
+        created_lt=0,
+        created_at=0,
+    )
+    text: str = draw(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=300))
+    body = ReferenceBuilder().store_uint(0, 32).store_snake_string(text).end_cell() if text else ReferenceCell.empty()
+    mode: int = draw(st.sampled_from([0, 1, 2, 3, 128, 130, 160]))
+    return amount, text, info, WalletMessage(mode, MessageAny(info=info, init=None, body=body))
+
+
+@given(st.lists(messages(), min_size=1, max_size=4), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.booleans())
+@settings(max_examples=60)
+def test_any_payload_of_pytoniq_is_signed_so_that_pytoniq_and_nacl_agree(
+    built: list[Any], valid_until: int, seqno: int, has_crc: bool
+) -> None:
+    """pytoniq-core reads our message back to the payload it built, and PyNaCl verifies the signature over its hash."""
+    builder = ReferenceBuilder().store_uint(V4R2_WALLET_ID, 32).store_uint(valid_until, 32).store_uint(seqno, 32).store_uint(0, 8)
+    for *_, message in built:
+        builder.store_cell(message.serialize())
+    unsigned = builder.end_cell()
+    key = our_key()
+
+    transaction = TON.decode(unsigned.to_boc(hash_crc32=has_crc))
+    signed = transaction.sign(key)
+
+    theirs = MessageAny.deserialize(ReferenceCell.one_from_boc(signed.raw).begin_parse())
+    body = theirs.body.begin_parse()
+    VerifyKey(key.public_key).verify(unsigned.hash, body.load_bytes(64))
+    assert unsigned == body.to_cell()
+    assert normalized(theirs).hash.hex() == signed.tx_id
+    assert [amount for amount, *_ in built] == [transfer.amount for transfer in transaction.intent.transfers]
+    assert [info.dest.to_str(is_bounceable=info.bounce) for _, _, info, _ in built] == [
+        transfer.recipient for transfer in transaction.intent.transfers
+    ]
+    comments = [f"comment_{number}" if len(built) > 1 else "comment" for number in range(1, len(built) + 1)]
+    assert {name: text for name, (_, text, *_) in zip(comments, built, strict=True) if text} == {
+        name: value for name, value in transaction.intent.details.items() if name.startswith("comment")
+    }
+
+
+@given(st.sampled_from(sorted(TRANSACTIONS)), st.data())
+def test_mutated_payloads_are_refused_or_signed_for_what_they_are(name: str, data: st.DataObject) -> None:
+    """Bits changed in any cell leave a payload of the same encoding, or our refusal, and nothing else."""
+    raw = bytearray.fromhex(TRANSACTIONS[name]["unsigned_tx_without_crc"])
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+
+    try:
+        transaction = TON.decode(bytes(raw))
+    except MalformedTransactionError:
+        return
+    assert transaction.payload.hash == ReferenceCell.one_from_boc(bytes(raw)).hash
+
+
+@given(st.sampled_from(sorted(TRANSACTIONS)), st.data())
+def test_truncated_and_lengthened_payloads_are_refused(name: str, data: st.DataObject) -> None:
+    """Every proper prefix, and anything behind the end, is refused."""
+    raw = vector(name)
+    cut = raw[: data.draw(st.integers(0, len(raw) - 1))]
+    longer = raw + data.draw(st.binary(min_size=1, max_size=4))
+
+    for wrong in (cut, longer):
+        with pytest.raises(MalformedTransactionError):
+            TON.decode(wrong)
+
+
+def test_the_message_is_external_and_names_no_source() -> None:
+    """The message is external, without source and import fee."""
+    signed = TON.decode(vector("transfer")).sign(our_key())
+
+    message = MessageAny.deserialize(ReferenceCell.one_from_boc(signed.raw).begin_parse())
+
+    assert message.is_external
+    assert (message.info.src, message.info.import_fee) == (None, 0)
