@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,15 +28,21 @@ OBJECT_STORE_BYTES = 78_643_200
 
 REPLICA_PORTS = 200
 DRAIN_SECONDS = 18.0
+IDLE_SECONDS = 3.0
+"""How long connections on which nothing is asked may stay open during a drain."""
+
 _RAY_CORE = ("gcs_server", "raylet")
 
 _HAPROXY_WRAPPER = """\
 #!/bin/sh
-# Ray Serve writes HAProxy's statistics and metrics ports into its configuration as bound to all interfaces: this binds them to loopback. It
-# does not have HAProxy tell the client's address, without which any client could choose its own: this does.
+# Ray Serve has HAProxy's statistics and metrics listen on all interfaces: this binds them to loopback. It does
+# not have HAProxy tell the client's address, without which any client could choose its own: this does. And during a drain this has each
+# answer close its connection, which HAProxy leaves to chance.
 set -eu
 [ "$1 $2" = "-db -f" ] || exec {binary} "$@"
-sed -e 's/^\\( *bind \\)\\*\\{{0,1\\}}:/\\1127.0.0.1:/' -e '/^frontend http_frontend/a\\    option forwardfor' "$3" > "$3.ours"
+sed -e 's/^\\( *bind \\)\\*\\{{0,1\\}}:/\\1127.0.0.1:/' -e '/^frontend http_frontend/a\\
+    option forwardfor\\
+    http-after-response set-header Connection close if {{ var(proc.draining) -m bool }}' "$3" > "$3.ours"
 configuration="$3.ours"
 shift 3
 exec {binary} -db -f "$configuration" "$@"
@@ -203,10 +210,7 @@ def _haproxy_binary() -> str:
 def main(temp_dir: str, host: str, port: int) -> int:
     """Run the cluster until SIGTERM or SIGINT; return the exit code."""
     stop = threading.Event()
-    _start(temp_dir, host, port)
-    # After ray.init, which sets a handler of its own: it would end this process without a drain.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    _start(temp_dir, host, port, stop)
     core = {child.pid: child.name() for child in psutil.Process().children() if child.name() in _RAY_CORE}
     while not stop.wait(0.5):
         lost = [name for pid, name in core.items() if not _runs(pid)]
@@ -217,7 +221,8 @@ def main(temp_dir: str, host: str, port: int) -> int:
     return 0
 
 
-def _start(temp_dir: str, host: str, port: int) -> None:
+def _start(temp_dir: str, host: str, port: int, stop: threading.Event) -> None:
+    """Start Ray, then the application; `stop` is set by SIGTERM and SIGINT from before the first request can come."""
     import ray  # noqa: PLC0415  # the supervisor imports this module and must not pay for Ray
     from ray import serve  # noqa: PLC0415
 
@@ -235,19 +240,59 @@ def _start(temp_dir: str, host: str, port: int) -> None:
         _node_ip_address="127.0.0.1",
         _temp_dir=temp_dir,
     )
+    # ray.init sets a handler of its own, which would end this process without a drain.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     serve.start(http_options={"host": host, "port": port})
     serve.run(bind(settings, cores=cores()), name=APPLICATION, route_prefix="/")
 
 
 def _drain() -> None:
-    """Have HAProxy take no more connections, wait until what is in flight is answered, and end Ray."""
+    """Have HAProxy take no more connections, wait until what is in flight is answered, and end Ray.
+
+    First its frontend is shut, and every answer closes its connection. Only then it is told to end, which closes idle connections at once:
+    a client that had just sent a request on one would never hear of it.
+    """
     import ray  # noqa: PLC0415
 
+    deadline = time.monotonic() + DRAIN_SECONDS
+    sockets = list(Path(os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"]).parent.rglob("admin.sock"))
+    for admin in sockets:
+        # In this order: clients that must connect anew find nobody listening, rather than a queue that is thrown away.
+        _ask_haproxy(admin, "shutdown frontend http_frontend")
+        _ask_haproxy(admin, "experimental-mode on; set var proc.draining bool(true)")
+    idle_until = time.monotonic() + IDLE_SECONDS
+    while any(_connections(admin) for admin in sockets) and time.monotonic() < idle_until:
+        time.sleep(0.05)
     proxies = list(_haproxies())
     for proxy in proxies:
         proxy.send_signal(signal.SIGUSR1)
-    psutil.wait_procs(proxies, timeout=DRAIN_SECONDS)
+    psutil.wait_procs(proxies, timeout=max(0.0, deadline - time.monotonic()))
     ray.shutdown()
+
+
+def _connections(admin: Path) -> int:
+    """Count the connections of clients that an HAProxy holds."""
+    for line in _ask_haproxy(admin, "show stat").splitlines():
+        fields = line.split(",")
+        if fields[:2] == ["http_frontend", "FRONTEND"]:
+            return int(fields[4] or 0)
+    return 0
+
+
+def _ask_haproxy(admin: Path, command: str) -> str:
+    """Send a command to an HAProxy's admin socket and return its answer; empty where nobody answers any more."""
+    answer = b""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
+            connection.connect(str(admin))
+            connection.sendall(command.encode() + b"\n")
+            while chunk := connection.recv(65_536):
+                answer += chunk
+    except OSError:
+        return ""
+    return answer.decode(errors="replace")
 
 
 def _haproxies() -> Iterator[psutil.Process]:

@@ -13,7 +13,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import UUID
 
+import asyncpg
 import httpx
 import psutil
 import pytest
@@ -306,11 +308,23 @@ def test_it_ends_in_order_and_leaves_nothing_when_killed() -> None:
         service.start()
         _eventually(service.is_well)
         with service.client() as client:
+            # Nothing was signed for which nobody got the answer.
+            assert asyncio.run(_signatures(service, wallet_id)) == len(answered)
             assert address == _address(client, wallet_id, "eth") == _sign(client, wallet_id, "eth", _UNSIGNED)["from"]
         service.note()
         service.process.kill()
         service.process.wait()
         _eventually(lambda: not service.left(), 30)
+
+
+async def _signatures(service: Service, wallet_id: str) -> int:
+    """Count the wallet's signatures in the audit log."""
+    connection = await asyncpg.connect((service.folder / "database-url").read_text())
+    try:
+        query = "SELECT count(*) FROM audit_logs WHERE wallet_id = $1 AND action = 'transaction:sign' AND status = 'ok'"
+        return int(await connection.fetchval(query, UUID(wallet_id)))
+    finally:
+        await connection.close()
 
 
 async def _stop_under_load(service: Service, wallet_id: str) -> tuple[list[int], float]:
@@ -320,12 +334,17 @@ async def _stop_under_load(service: Service, wallet_id: str) -> tuple[list[int],
 
     async def load() -> None:
         async with httpx.AsyncClient(base_url=service.url, headers=service.headers(), timeout=30) as client:
+            is_connected = False
             while True:
                 try:
                     response = await client.post(f"/api/v1/wallets/{wallet_id}/sign", json=body)
-                except httpx.ConnectError:
-                    return  # not taken, therefore not owed an answer
+                except httpx.TransportError:
+                    # A connection that is not taken any more is owed nothing: refused, or thrown away with the queue of the listener.
+                    if is_connected:
+                        raise
+                    return
                 answered.append(response.status_code)
+                is_connected = response.headers.get("connection") != "close"
 
     tasks = [asyncio.create_task(load()) for _ in range(8)]
     while len(answered) < 20:
