@@ -296,7 +296,8 @@ def _initial_state(units: Sequence[Unit], facts: Mapping[str, str]) -> MachineSt
 def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Call `stop` at each signal to end, but for a hang-up that whoever started us has us ignore (nohup)."""
     loop = asyncio.get_running_loop()
-    numbers = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    numbers = [number for number in _SIGNALS if not (is_nohup and number is signal.SIGHUP)]
     for number in numbers:
         loop.add_signal_handler(number, stop)
     try:

@@ -1,0 +1,134 @@
+"""A replica is composed of what the settings name, starts while it is away, and refuses a schema of another version."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from adapters.migrations import SchemaMismatchError
+from api.edge import Edge
+from api.http import create_http_app
+from deployments import wiring
+from deployments.settings import Settings, load, require_dependencies
+from deployments.wiring import open_edge
+from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
+from tests.servers import RunningServer
+from wallets.custody import LocalCustody
+
+_KEY = "0123456789abcdef"
+
+
+def _settings(database_url: str, vault: EmbeddedVault, **more: str) -> Settings:
+    environ = {
+        "APP__SERVER__API_KEY": _KEY,
+        "APP__DATABASE__URL": database_url,
+        "APP__DATABASE__MIN_CONNECTIONS": "1",
+        "APP__DATABASE__ACQUIRE_TIMEOUT_SECS": "2",
+        "APP__VAULT__ADDRESS": vault.address,
+        "APP__VAULT__TOKEN": vault.token,
+    }
+    return require_dependencies(load(environ | more))
+
+
+@asynccontextmanager
+async def _client(edge: Edge) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(create_http_app(edge))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers={"X-Api-Key": _KEY}) as client:
+        yield client
+
+
+async def test_a_replica_serves_with_everything(
+    database_url: str, vault_server: RunningServer[EmbeddedVault], redis_server: RunningServer[EmbeddedRedis], tmp_path: Path
+) -> None:
+    """With database, Vault and Redis a wallet is created, its address is cached, and the metrics tell of all of them."""
+    redis = {"APP__REDIS__ENABLED": "true", "APP__REDIS__URL": redis_server.server.url}
+    settings = _settings(database_url, vault_server.server, **redis)
+
+    async with open_edge(settings) as edge, _client(edge) as client:
+        wallet = (await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()
+        path = f"/api/v1/wallets/{wallet['id']}/address/sol"
+        addresses = [(await client.get(path)).raise_for_status().json() for _ in range(2)]
+        health = (await client.get("/api/v1/health")).json()
+        metrics = (await client.get("/metrics")).text
+
+    assert addresses[0] == addresses[1]
+    assert (health["status"], health["components"]["redis"]) == ("ok", "ok")
+    assert 'vault_operations_duration_seconds_count{operation="encrypt",status="ok"} 1.0' in metrics
+    assert 'vault_operations_duration_seconds_count{operation="decrypt",status="ok"} 1.0' in metrics
+    assert "address_cache_size 1.0" in metrics
+    assert "address_cache_capacity 1000.0" in metrics
+
+
+async def test_a_replica_needs_no_redis_and_can_do_without_limits(database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
+    """Without Redis and with limits switched off it serves all the same."""
+    settings = _settings(database_url, vault_server.server, APP__SERVER__RATE_LIMIT__ENABLED="false")
+
+    async with open_edge(settings) as edge, _client(edge) as client:
+        answers = await asyncio.gather(*(client.get("/api/v1/wallets") for _ in range(30)))
+
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_the_limit_of_one_replica_holds_without_redis(database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
+    """The burst is allowed, and what is beyond it is refused."""
+    settings = _settings(database_url, vault_server.server, APP__SERVER__RATE_LIMIT__BURST_SIZE="5")
+
+    async with open_edge(settings) as edge, _client(edge) as client:
+        statuses = [(await client.get("/api/v1/wallets")).status_code for _ in range(8)]
+
+    assert statuses[:5] == [200] * 5
+    assert 429 in statuses[5:]
+
+
+async def test_a_replica_without_keys_serves_everybody(database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
+    """Asked to, it takes requests without a key."""
+    environ = {"APP__SERVER__API_KEY": "", "APP__SERVER__ALLOW_UNAUTHENTICATED": "true", "APP__SERVER__TRUSTED_PROXIES": "10.0.0.0/8"}
+    settings = _settings(database_url, vault_server.server, **environ)
+
+    async with open_edge(settings) as edge, _client(edge) as client:
+        answer = await client.get("/api/v1/wallets", headers={"X-Api-Key": ""})
+
+    assert answer.status_code == 200
+
+
+async def test_another_schema_is_refused(empty_database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
+    """A database that was not migrated stops the start."""
+    with pytest.raises(SchemaMismatchError, match="migrate"):
+        async with open_edge(_settings(empty_database_url, vault_server.server)):
+            pass
+
+
+async def test_a_replica_starts_while_the_database_is_away(
+    postgres_server: RunningServer[EmbeddedPostgres], database_url: str, vault_server: RunningServer[EmbeddedVault]
+) -> None:
+    """It is alive and not ready, answers 503 in bounded time, and serves once the database is there."""
+    postgres_server.stop()
+    async with open_edge(_settings(database_url, vault_server.server)) as edge, _client(edge) as client:
+        alive = await client.get("/api/v1/health/live")
+        ready = await client.get("/api/v1/health/ready")
+        refused = await client.get("/api/v1/wallets")
+        postgres_server.start()
+        async with asyncio.timeout(20):
+            while (await client.get("/api/v1/wallets")).status_code != 200:
+                await asyncio.sleep(0.1)
+
+    assert (alive.status_code, ready.status_code, refused.status_code) == (200, 503, 503)
+
+
+async def test_seeds_are_forgotten_on_time_though_nobody_asks(
+    database_url: str, vault_server: RunningServer[EmbeddedVault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unlocked seed goes when its time is over, and every one at the end."""
+    monkeypatch.setattr(wiring, "EXPIRY_PERIOD_SECONDS", 0.05)
+    settings = _settings(database_url, vault_server.server, APP__KEYRING__TTL_SECS="0.3")
+
+    async with open_edge(settings) as edge, _client(edge) as client:
+        assert isinstance(edge.custody, LocalCustody)
+        wallet = (await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()
+        (await client.get(f"/api/v1/wallets/{wallet['id']}/address/eth")).raise_for_status()
+        async with asyncio.timeout(5):
+            while len(edge.custody.keyring):
+                await asyncio.sleep(0.02)
