@@ -45,11 +45,14 @@ class RedisAwayError(Exception):
 class RedisConnections:
     """Connections to one Redis. One that is away is not asked again for a while. Use as an asynchronous context manager."""
 
-    def __init__(self, url: str, *, max_connections: int = 64, breaker: CircuitBreaker | None = None) -> None:
+    def __init__(
+        self, url: str, *, max_connections: int = 64, longest_seconds: float = LONGEST_SECONDS, breaker: CircuitBreaker | None = None
+    ) -> None:
+        self._longest_seconds = longest_seconds
         pool = redis.asyncio.BlockingConnectionPool.from_url(
             url,
             max_connections=max_connections,
-            timeout=LONGEST_SECONDS,
+            timeout=longest_seconds,
             socket_connect_timeout=_HEALTH_SECONDS,
             socket_timeout=_HEALTH_SECONDS,
         )
@@ -103,7 +106,7 @@ class RedisConnections:
     async def _asked(self, command: Callable[[], Awaitable[Any]]) -> Any:
         try:
             with self._breaker.guard(_AWAY):
-                async with asyncio.timeout(LONGEST_SECONDS):
+                async with asyncio.timeout(self._longest_seconds):
                     return await command()
         except CircuitOpenError as error:
             raise RedisAwayError from error

@@ -19,7 +19,7 @@ Limiter = MemoryRateLimiter | RedisRateLimiter
 @pytest.fixture
 async def redis_connections(request: pytest.FixtureRequest) -> AsyncIterator[RedisConnections]:
     """Connections to the real server."""
-    async with RedisConnections(request.getfixturevalue("redis_server").server.url) as connections:
+    async with RedisConnections(request.getfixturevalue("redis_server").server.url, longest_seconds=10) as connections:
         yield connections
 
 
@@ -29,7 +29,7 @@ async def cache(request: pytest.FixtureRequest) -> AsyncIterator[AddressCache]:
     if request.param in {"fake", "lru"}:
         yield FakeAddressCache() if request.param == "fake" else LruAddressCache()
         return
-    async with RedisConnections(request.getfixturevalue("redis_server").server.url) as connections:
+    async with RedisConnections(request.getfixturevalue("redis_server").server.url, longest_seconds=10) as connections:
         shared = RedisAddressCache(connections)
         yield shared if request.param == "redis" else LayeredAddressCache(LruAddressCache(), shared)
 
