@@ -41,7 +41,7 @@ async def limiter(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
         yield MemoryRateLimiter(5, 3)
         return
     url = "redis://127.0.0.1:1/0" if request.param == "redis away" else request.getfixturevalue("redis_server").server.url
-    async with RedisConnections(url) as connections:
+    async with RedisConnections(url, longest_seconds=10) as connections:
         yield RedisRateLimiter(connections, 5, 3)
 
 

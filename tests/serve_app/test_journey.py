@@ -29,7 +29,7 @@ from solders.transaction import Transaction as SolanaTransaction
 from tronpy.keys import Signature as TronSignature
 from tronpy.keys import to_raw_address
 
-from serve_app.cluster import free_ports
+from serve_app.cluster import free_port_range
 from tests.samples import ton_transfer, tron_transfer
 from wallets.chains import CHAINS
 
@@ -49,7 +49,9 @@ class Service:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        port, grpc_port = free_ports(2)
+        # Below the range from which the system gives out ports: it must stay free while a killed HAProxy is away.
+        port = free_port_range(2)
+        grpc_port = port + 1
         self.url = f"http://127.0.0.1:{port}"
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("APP__")} | {
             "APP__DATA_DIR": str(folder),
@@ -154,6 +156,8 @@ def _service() -> Iterator[Service]:
         service.note()
         service.process.kill()
         service.process.wait()
+        # Shown where a test has failed.
+        sys.stdout.write(service.output.read_text() + (folder / "logs" / "ray.log").read_text()[-4000:])
         _eventually(lambda: not service.left(), 30)
         shutil.rmtree(folder)
 
