@@ -56,7 +56,7 @@ class ServerSettings(_Section):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for all")
     port: Port = Field(default=3000, description="HTTP port")
-    grpc_port: Port | None = Field(default=None, description="gRPC port; HTTP port + 1 if not set")
+    grpc_port: Port | None = Field(default=None, description="gRPC port; HTTP port + 1 if not set (kept for it: gRPC is not served yet)")
     api_key: SecretStr | None = Field(default=None, description="The key clients send as `X-Api-Key`; required unless unauthenticated")
     api_key_file: Path | None = Field(default=None, description="File with the key")
     previous_api_key: SecretStr | None = Field(default=None, description="A second key that is taken as well, while keys are exchanged")

@@ -27,6 +27,9 @@ OBJECT_STORE_BYTES = 78_643_200
 """The least that Ray takes: nothing large is ever put into its object store."""
 
 REPLICA_PORTS = 200
+LOG_BYTES = 20_000_000
+"""Size at which the log of a process of Ray's is turned; three older ones are kept."""
+
 DRAIN_SECONDS = 18.0
 IDLE_SECONDS = 3.0
 """How long connections on which nothing is asked may stay open during a drain."""
@@ -53,17 +56,20 @@ exec {binary} -db -f "$configuration" "$@"
 class RayCluster:
     """A one-machine Ray cluster with the Serve application on it.
 
-    `runtime_folder` is short (unix sockets have 107 bytes), ours alone and holds nothing that must last; `folder` is kept.
+    `runtime_folder` is short (unix sockets have 107 bytes), ours alone and holds nothing that must last; `folder` is kept. In `log_folder`
+    the link `ray-processes` leads to the logs of every process that Ray runs, the replicas' among them, and `ray-processes.1` has those of
+    the run before.
     """
 
     folder: Path
     runtime_folder: Path
+    log_folder: Path
     host: str
     port: int
-    grpc_port: int
 
     def prepare(self) -> None:
-        """Make the folders, a new token for the cluster and HAProxy's wrapper; forget the sessions of earlier runs."""
+        """Make the folders, a new token for the cluster and HAProxy's wrapper; of earlier runs only the last one's logs are kept."""
+        self._turn_logs()
         for leftover in ("ray", self._haproxy_folder.name):
             shutil.rmtree(self.runtime_folder / leftover, ignore_errors=True)
         for folder in (self.folder, self.runtime_folder, self._haproxy_folder, self.metrics_folder):
@@ -78,10 +84,15 @@ class RayCluster:
         """The folder through which the replicas share their metrics."""
         return self.folder / "metrics"
 
-    @property
-    def ray_logs(self) -> Path:
-        """Where the logs of Ray's own processes are."""
-        return self.runtime_folder / "ray" / "session_latest" / "logs"
+    def _turn_logs(self) -> None:
+        logs = self.runtime_folder / "ray" / "session_latest" / "logs"
+        link, previous = self.log_folder / "ray-processes", self.log_folder / "ray-processes.1"
+        self.log_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if logs.exists():
+            shutil.rmtree(previous, ignore_errors=True)
+            shutil.copytree(logs, previous, symlinks=True, ignore_dangling_symlinks=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(logs)
 
     @property
     def _haproxy_folder(self) -> Path:
@@ -120,6 +131,8 @@ class RayCluster:
             # The only switch that has Ray's own processes bind to loopback; it is named after the systems whose default that is.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ROTATION_MAX_BYTES": str(LOG_BYTES),
+            "RAY_ROTATION_BACKUP_COUNT": "3",
             # uvicorn would believe any X-Forwarded-For that comes by HAProxy; the edge knows which hop to believe.
             "FORWARDED_ALLOW_IPS": "none",
             "RAY_SERVE_ENABLE_HA_PROXY": "1",

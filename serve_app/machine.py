@@ -96,9 +96,7 @@ class Machine:
         Raises:
             PortError: It cannot; the message says who holds the port.
         """
-        server = self._settings.server
-        for port in (server.port, server.effective_grpc_port):
-            require_free(server.host, port)
+        require_free(self._settings.server.host, self._settings.server.port)
 
     def units(self) -> list[Unit]:
         """Return the children, in the order in which they are started."""
@@ -124,7 +122,7 @@ class Machine:
 
     def _prepare_cluster(self, environ: Mapping[str, str]) -> Child:
         server = self._settings.server
-        cluster = RayCluster(self._folder / "ray", _runtime_folder(self._home), server.host, server.port, server.effective_grpc_port)
+        cluster = RayCluster(self._folder / "ray", _runtime_folder(self._home), self._folder / "logs", server.host, server.port)
         cluster.prepare()
         return cluster.child({**environ, "APP__METRICS_DIR": str(cluster.metrics_folder)})
 

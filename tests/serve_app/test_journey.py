@@ -50,13 +50,11 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         # Below the range from which the system gives out ports: it must stay free while a killed HAProxy is away.
-        port = free_port_range(2)
-        grpc_port = port + 1
+        port = free_port_range(1)
         self.url = f"http://127.0.0.1:{port}"
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("APP__")} | {
             "APP__DATA_DIR": str(folder),
             "APP__SERVER__PORT": str(port),
-            "APP__SERVER__GRPC_PORT": str(grpc_port),
             "APP__SERVER__RATE_LIMIT__REQUESTS_PER_SECOND": "1000",
             "APP__SERVER__RATE_LIMIT__BURST_SIZE": "1000",
             "COLUMNS": "200",
@@ -157,9 +155,10 @@ def _service() -> Iterator[Service]:
         service.process.kill()
         service.process.wait()
         # Shown where a test has failed.
+        shutil.rmtree((folder / "runtime-folder").read_text(), ignore_errors=True)
         sys.stdout.write(service.output.read_text() + (folder / "logs" / "ray.log").read_text()[-4000:])
         _eventually(lambda: not service.left(), 30)
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(name="service", scope="module")
@@ -306,6 +305,7 @@ def test_it_ends_in_order_and_leaves_nothing_when_killed() -> None:
 
         assert service.process.returncode == 0, service.output.read_text()
         assert seconds < 30
+        assert "request_completed" in "".join(log.read_text() for log in (service.folder / "logs/ray-processes").glob("worker-*.out"))
         assert len(answered) > 20
         assert set(answered) == {200}
         assert not service.left()
