@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
@@ -64,6 +64,8 @@ def mapped_errors() -> Iterator[None]:
 class PostgresDatabase:
     """A pool of connections that need not be there when the process starts, and comes back when the database does.
 
+    `verify` is asked of the first connection; while it raises, no connection is lent.
+
     Use as an asynchronous context manager.
     """
 
@@ -77,6 +79,7 @@ class PostgresDatabase:
         idle_timeout_seconds: float = 300,
         acquire_timeout_seconds: float = 5,
         command_timeout_seconds: float = 5,
+        verify: "Callable[[type_connection], Awaitable[object]] | None" = None,
     ) -> None:
         self._url = url
         self._pool_size = pool_size
@@ -85,6 +88,7 @@ class PostgresDatabase:
         self._idle_timeout_seconds = idle_timeout_seconds
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._command_timeout_seconds = command_timeout_seconds
+        self._verify = verify
         self._pool: type_pool | None = None
         self._opening: asyncio.Task[type_pool] | None = None
         self._renewal: asyncio.Task[None] | None = None
@@ -98,7 +102,7 @@ class PostgresDatabase:
         for task in (self._renewal, self._opening):
             if task is not None:
                 task.cancel()
-                with suppress(asyncio.CancelledError, *UNAVAILABLE):
+                with suppress(asyncio.CancelledError, StoreUnavailableError, *UNAVAILABLE):
                     await task
         if self._pool is not None:
             try:
@@ -151,7 +155,7 @@ class PostgresDatabase:
 
     async def _open(self) -> "type_pool":
         async with asyncio.timeout(self._acquire_timeout_seconds):
-            return await asyncpg.create_pool(
+            pool = await asyncpg.create_pool(
                 self._url,
                 min_size=self._min_connections,
                 max_size=self._pool_size,
@@ -161,6 +165,14 @@ class PostgresDatabase:
                 reset=_keep_session,
                 server_settings={"application_name": "crypto-wallets"},
             )
+            try:
+                if self._verify is not None:
+                    async with pool.acquire() as connection:
+                        await self._verify(connection)
+            except BaseException:
+                pool.terminate()
+                raise
+            return pool
 
     async def _renew(self) -> None:
         """Have every connection replaced at its next use, once in their lifetime: a failover or a new password gets to all of them."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from adapters.database import mapped_errors, means_unavailable
+from wallets.errors import StoreUnavailableError
 
 if TYPE_CHECKING:  # generic in the stubs alone
     from asyncpg.pool import PoolConnectionProxy
@@ -37,12 +38,16 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )"""
 
 
+OLDEST_POSTGRES = 14
+"""The oldest major version that its makers still mend."""
+
+
 class MigrationError(Exception):
     """The schema cannot be migrated; the message is for the operator."""
 
 
-class SchemaMismatchError(Exception):
-    """The database's schema is too old, too new or another one; the message tells the operator what to do."""
+class SchemaMismatchError(StoreUnavailableError):
+    """The database's schema is too old, too new or another one, or its server is too old; the message tells the operator what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +91,6 @@ def in_order(files: Mapping[str, str]) -> Sequence[Migration]:
     return tuple(migrations)
 
 
-def expected_version() -> int:
-    """Return the version of the schema that this version of the service needs."""
-    return all_migrations()[-1].version
-
-
 async def migrate(
     url: str,
     *,
@@ -106,6 +106,7 @@ async def migrate(
     """
     migrations = all_migrations() if migrations is None else migrations
     async with _connected(url) as connection, _locked(connection, lock_timeout_seconds, tell):
+        _check_server(connection.get_server_version())
         await connection.execute(_CREATE_TABLE)
         done = await _applied(connection)
         _check_history(done, migrations)
@@ -123,6 +124,7 @@ async def check_schema(connection: "type_connection", migrations: Sequence[Migra
         SchemaMismatchError: It is not; the message says which of the two is older.
     """
     migrations = all_migrations() if migrations is None else migrations
+    _check_server(connection.get_server_version())
     exists = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
     done = await _applied(connection) if exists else {}
     found, needed = max(done, default=0), migrations[-1].version
@@ -137,6 +139,12 @@ async def check_schema(connection: "type_connection", migrations: Sequence[Migra
     except MigrationError as error:
         raise SchemaMismatchError(str(error)) from None
     return found
+
+
+def _check_server(version: asyncpg.types.ServerVersion) -> None:
+    if version.major < OLDEST_POSTGRES:
+        msg = f"the database is a PostgreSQL {version.major}; {OLDEST_POSTGRES} or newer is needed"
+        raise SchemaMismatchError(msg)
 
 
 def _check_history(done: Mapping[int, str], migrations: Sequence[Migration]) -> None:

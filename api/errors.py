@@ -12,7 +12,8 @@
         ├── InvalidParameterError
         ├── UnprocessableError
         ├── UnknownRouteError
-        └── MethodNotAllowedError
+        ├── MethodNotAllowedError
+        └── OverloadedError
 """
 
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ from wallets.errors import (
     UnsupportedNetworkError,
     WalletError,
     WalletNotFoundError,
+    WrongSignerError,
 )
 
 UNAVAILABLE_RETRY_SECONDS = 5
@@ -89,6 +91,10 @@ class MethodNotAllowedError(EdgeError):
         self.allowed = allowed
 
 
+class OverloadedError(EdgeError):
+    """More requests wait than the replica lets wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What an error is to clients: its stable name (`urn:crypto-wallets:problem:<name>`), title, HTTP status and gRPC code."""
@@ -113,6 +119,7 @@ OUTCOMES: Mapping[type[WalletError], Outcome] = MappingProxyType(
         MalformedTransactionError: Outcome("malformed-transaction", "Malformed transaction", 400, "INVALID_ARGUMENT"),
         InvalidMnemonicError: Outcome("invalid-mnemonic", "Invalid mnemonic", 400, "INVALID_ARGUMENT"),
         PolicyViolationError: Outcome("policy-violation", "Refused by policy", 403, "PERMISSION_DENIED"),
+        WrongSignerError: Outcome("wrong-signer", "Another account's transaction", 400, "INVALID_ARGUMENT"),
         NotFoundError: Outcome("not-found", "Not found", 404, "NOT_FOUND"),
         WalletNotFoundError: Outcome("wallet-not-found", "Wallet not found", 404, "NOT_FOUND"),
         AddressNotFoundError: Outcome("address-not-found", "Address not found", 404, "NOT_FOUND"),
@@ -130,6 +137,7 @@ OUTCOMES: Mapping[type[WalletError], Outcome] = MappingProxyType(
         InvalidParameterError: Outcome("invalid-parameter", "Invalid path parameter", 400, "INVALID_ARGUMENT"),
         UnprocessableError: Outcome("unprocessable-request", "Unprocessable request", 422, "INVALID_ARGUMENT"),
         UnknownRouteError: Outcome("unknown-route", "Unknown route", 404, "UNIMPLEMENTED"),
+        OverloadedError: Outcome("overloaded", "Overloaded", 503, "UNAVAILABLE"),
         MethodNotAllowedError: Outcome("method-not-allowed", "Method not allowed", 405, "UNIMPLEMENTED"),
     }
 )

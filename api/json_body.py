@@ -71,6 +71,8 @@ def parse(raw: bytes) -> Any:
     except json.JSONDecodeError as error:
         msg = f"the body is not JSON in UTF-8: {error.msg} at character {error.pos}"
         raise MalformedBodyError(msg) from None
+    except RecursionError:
+        raise MalformedBodyError("the body is nested too deep") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

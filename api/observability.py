@@ -20,8 +20,8 @@ from wallets.errors import InvalidRequestError, NotFoundError
 METRICS_MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 UNKNOWN = "other"
 
-VAULT_OPERATIONS = frozenset({"encrypt", "decrypt", "rewrap", "health", "login"})
-VAULT_STATUSES = frozenset({"ok", "error", "timeout", "refused", "circuit_open"})
+VAULT_OPERATIONS = frozenset({"encrypt", "decrypt"})
+VAULT_STATUSES = frozenset({"ok", "refused", "error"})
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -14,9 +14,9 @@ from api.errors import UnprocessableError
 from api.health import HealthMonitor
 from api.json_body import read_json
 from api.schemas import AddressText, CreateWallet, ImportWallet, Index, Network, PageNumber, PageSize, SignTransaction
-from wallets import mnemonic as bip39
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, Caller, SigningRequest
+from wallets.secret import Phrase
 
 WalletId = Annotated[UUID, Path(description="The wallet's id")]
 
@@ -73,8 +73,8 @@ class WalletRoutes:
 
     async def import_wallet(self, request: Request, body: ImportWallet) -> Response:
         """Take over a wallet whose mnemonic exists."""
-        mnemonic = bip39.parse(body.mnemonic.get_secret_value(), body.passphrase.get_secret_value())
-        wallet = await self._custody.import_wallet(body.label, mnemonic, DerivationScheme(body.scheme), _caller(request))
+        phrase = Phrase.of(body.mnemonic.get_secret_value(), body.passphrase.get_secret_value())
+        wallet = await self._custody.import_wallet(body.label, phrase, DerivationScheme(body.scheme), _caller(request))
         self._metrics.wallet_imported()
         return render.json_response(render.wallet(wallet))
 

@@ -1,8 +1,9 @@
 """Say what the bodies of the HTTP contract are. Requests refuse unknown fields and other types than the stated ones."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from wallets.chains import CHAINS
 from wallets.derivation import MAX_INDEX, DerivationScheme
@@ -12,6 +13,7 @@ from wallets.model import MAX_LABEL_LENGTH
 MAX_PAGE = 2**31 - 1
 MAX_PER_PAGE = 100
 
+_DIGITS = re.compile(r"-?(0|[1-9][0-9]{0,20})")
 _EXAMPLE_ID = "0b5a4fd3-3c5e-4e6b-9b41-3f3c9ac9f3ad"
 _EXAMPLE_TIME = "2026-11-23T12:00:00.000000Z"
 _EXAMPLE_TX = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"  # EIP-155's own
@@ -22,6 +24,14 @@ def _printable(text: str) -> str:
         msg = "must have printable characters only"
         raise ValueError(msg)
     return text
+
+
+def _plain_digits(value: object) -> object:
+    """Refuse other spellings of a number in a path or query (`1_0`, `+1`, `1.0`): one that is misread is another account."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value) is None:
+        msg = "must be a whole number in plain digits"
+        raise ValueError(msg)
+    return value
 
 
 def _networks(schema: dict[str, Any]) -> None:
@@ -43,7 +53,11 @@ Network = Annotated[
     Field(min_length=1, max_length=32, description="The network's name", json_schema_extra=_networks),
     AfterValidator(_printable),
 ]
-Index = Annotated[int, Field(ge=0, le=MAX_INDEX, description="The account's index", examples=[0])]
+Index = Annotated[
+    int,
+    Field(ge=0, le=MAX_INDEX, description="The account's index", examples=[0]),
+    BeforeValidator(_plain_digits, json_schema_input_type=int),
+]
 AddressText = Annotated[str, Field(min_length=1, max_length=128, description="An address, in any of its forms"), AfterValidator(_printable)]
 PageNumber = Annotated[int, Field(ge=1, le=MAX_PAGE, description="From 1")]
 PageSize = Annotated[int, Field(ge=1, le=MAX_PER_PAGE, description="Wallets a page")]

@@ -3,11 +3,14 @@
 Call them in the deployment's constructor: Serve opens the replica's ports after it.
 """
 
+from http import HTTPStatus
 from types import ModuleType
 
 from ray.serve._private import http_util, replica
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import problems
+from api.errors import OverloadedError
 from api.middleware import request_id_of
 
 
@@ -23,19 +26,20 @@ def close_handle_port() -> None:
     _replace(replica, "add_port_to_grpc_server", _no_port)
 
 
-def own_request_ids() -> None:
-    """Have each request carry exactly one well-formed `X-Request-ID` before Serve reads it.
+def own_requests() -> None:
+    """Have each request carry exactly one well-formed `X-Request-ID` before Serve reads it, and what Serve refuses be a problem document.
 
     Serve's own middleware takes over whatever the client sent, answers it a second time beside ours, and fails on bytes that are no UTF-8.
+    When too many requests wait, Serve refuses in plain text before the edge hears of the request.
 
     Raises:
         RuntimeError: This version of Ray does it in another way.
     """
-    _replace(http_util, "RequestIdMiddleware", OneRequestId)
+    _replace(http_util, "RequestIdMiddleware", OwnRequests)
 
 
-class OneRequestId:
-    """Put the request's id, taken over or new, in the place of every `X-Request-ID` it came with."""
+class OwnRequests:
+    """Put the request's id, taken over or new, in the place of every `X-Request-ID` it came with; refuse as the edge does."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,10 +47,35 @@ class OneRequestId:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http":
-            request_id = request_id_of(scope).encode()
+            request_id = request_id_of(scope)
             others = [(name, value) for name, value in scope["headers"] if name != b"x-request-id"]
-            scope["headers"] = [*others, (b"x-request-id", request_id)]
+            scope["headers"] = [*others, (b"x-request-id", request_id.encode())]
+            send = _Refusals(scope, receive, send, request_id).send
         await self._app(scope, receive, send)
+
+
+class _Refusals:
+    """Answer in Serve's place where it refuses a request: those answers lack the header that every one of the edge's has."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id
+        self._is_replaced = False
+
+    async def send(self, message: Message) -> None:
+        is_start = message["type"] == "http.response.start"
+        if is_start and message["status"] == HTTPStatus.SERVICE_UNAVAILABLE and not _is_of_the_edge(message):
+            self._is_replaced = True
+            error = OverloadedError("the service has more requests than it can answer; try again shortly")
+            await problems.response(error, self._request_id)(self._scope, self._receive, self._send)
+        elif not self._is_replaced:
+            await self._send(message)
+
+
+def _is_of_the_edge(start: Message) -> bool:
+    return any(name == b"x-request-id" for name, _ in start.get("headers", ()))
 
 
 def _no_port(_server: object, _address: str) -> int:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_core import PydanticUndefined
+from pydantic_core import ErrorDetails, PydanticUndefined
 
 PREFIX = "APP__"
 MIN_API_KEY_LENGTH = 16
@@ -34,13 +35,37 @@ class Environment(StrEnum):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 def _networks(text: str) -> str:
-    for network in filter(None, (part.strip() for part in text.split(","))):
-        ipaddress.ip_network(network)
+    try:
+        for network in filter(None, (part.strip() for part in text.split(","))):
+            ipaddress.ip_network(network)
+    except ValueError:
+        msg = "is no comma-separated list of networks such as 10.0.0.0/8"
+        raise ValueError(msg) from None
     return text
+
+
+def _url(*schemes: str) -> AfterValidator:
+    """Check the scheme of a URL, and that something follows it, without ever quoting it: a password may be in it."""
+
+    def check(url: SecretStr) -> SecretStr:
+        scheme, separator, rest = url.get_secret_value().partition("://")
+        if scheme not in schemes or not separator or not rest:
+            msg = f"is no URL that starts with {' or '.join(f'{each}://' for each in schemes)}"
+            raise ValueError(msg)
+        return url
+
+    return AfterValidator(check)
+
+
+def _readable(path: Path) -> Path:
+    if not os.access(path, os.R_OK):
+        msg = "is no file that can be read"
+        raise ValueError(msg)
+    return path
 
 
 class RateLimitSettings(_Section):
@@ -67,16 +92,13 @@ class ServerSettings(_Section):
     )
     rate_limit: RateLimitSettings = RateLimitSettings()
 
-    @property
-    def effective_grpc_port(self) -> int:
-        """The gRPC port: `grpc_port`, or the HTTP port + 1."""
-        return self.grpc_port or self.port + 1
-
 
 class DatabaseSettings(_Section):
     """PostgreSQL."""
 
-    url: SecretStr | None = Field(default=None, description="`postgresql://user:password@host:port/database`; `up` starts one if not set")
+    url: Annotated[SecretStr, _url("postgresql", "postgres")] | None = Field(
+        default=None, description="`postgresql://user:password@host:port/database`; `up` starts one if not set"
+    )
     url_file: Path | None = Field(default=None, description="File with the URL")
     pool_size: int = Field(default=20, ge=1, le=1000, description="Connections at most, a replica")
     min_connections: int = Field(default=5, ge=0, le=1000, description="Connections kept open, a replica")
@@ -100,7 +122,7 @@ class VaultSettings(_Section):
     token_file: Path | None = Field(default=None, description="File with the token")
     key_id: str = Field(default="wallet-master-key", pattern=r"^[A-Za-z0-9._-]{1,128}$", description="Name of the Transit key")
     mount: str = Field(default="transit", pattern=r"^[A-Za-z0-9._/-]{1,128}$", description="Mount point of the Transit engine")
-    ca_file: Path | None = Field(default=None, description="CA certificates to trust for `https`")
+    ca_file: Annotated[Path, AfterValidator(_readable)] | None = Field(default=None, description="CA certificates to trust for `https`")
     deadline_secs: float = Field(default=10, gt=0, le=60, description="Seconds after which a call with all its retries ends in 503")
 
 
@@ -108,7 +130,9 @@ class RedisSettings(_Section):
     """Redis: shared limits and addresses. Without it each replica keeps its own."""
 
     enabled: bool = Field(default=False, description="Use Redis; `up` turns it on")
-    url: SecretStr | None = Field(default=None, description="`redis://:password@host:port/0`; `up` starts one if not set")
+    url: Annotated[SecretStr, _url("redis", "rediss", "unix")] | None = Field(
+        default=None, description="`redis://:password@host:port/0`; `up` starts one if not set"
+    )
     url_file: Path | None = Field(default=None, description="File with the URL")
     ttl_secs: int = Field(default=3600, ge=1, description="Seconds an address stays in Redis")
 
@@ -126,7 +150,8 @@ class ReplicaSettings(_Section):
     min: int = Field(default=2, ge=1, le=1000, description="Replicas at least")
     max: int = Field(default=10, ge=1, le=1000, description="Replicas at most; on one machine never more than its cores, or `MIN`")
     target_ongoing_requests: float = Field(default=16, gt=0, description="Requests in flight a replica at which more replicas are started")
-    max_ongoing_requests: int = Field(default=64, ge=1, description="Requests in flight a replica at most; beyond it 503")
+    max_ongoing_requests: int = Field(default=64, ge=1, description="Requests that a replica works on at once; more wait")
+    max_queued_requests: int = Field(default=128, ge=1, description="Requests that wait in a replica at most; beyond it 503")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -187,7 +212,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     try:
         settings = Settings.model_validate(_with_files(_nested(environ)))
     except ValidationError as error:
-        problems += [f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False, include_url=False)]
+        problems += [_problem(item) for item in error.errors(include_input=False, include_url=False)]
         raise ConfigurationError("\n".join(problems)) from None
     problems += _unsafe(settings)
     if problems:
@@ -256,6 +281,11 @@ def _read_secret(path: Path, variable: str) -> str:
     return text
 
 
+def _problem(item: ErrorDetails) -> str:
+    """Say what is wrong with which variable; pydantic puts words of its own before ours."""
+    return f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+
+
 def _variable(location: tuple[int | str, ...]) -> str:
     return PREFIX + "__".join(str(step) for step in location).upper()
 
@@ -281,5 +311,9 @@ def _unsafe(settings: Settings) -> Iterator[str]:
 
 
 def _is_loopback(url: str) -> bool:
-    host = url.split("://", 1)[1].split("/", 1)[0].rsplit(":", 1)[0].strip("[]")
-    return host == "localhost" or host.startswith("127.") or host == "::1"
+    """Tell whether a URL leads to this machine; one with a user in it, which may look like the host, never does."""
+    try:
+        parts = urlsplit(url)
+        return "@" not in parts.netloc and (parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback)
+    except ValueError:
+        return False

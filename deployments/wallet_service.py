@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from fastapi import FastAPI
 
 from api.http import create_http_app
-from deployments.serve_corrections import close_handle_port, own_request_ids
+from deployments.serve_corrections import close_handle_port, own_requests
 from deployments.settings import load, require_dependencies
 from deployments.wiring import open_edge
 
@@ -21,7 +21,7 @@ class WalletService:
             SchemaMismatchError: The database's schema is too old or too new for this version.
         """
         close_handle_port()
-        own_request_ids()
+        own_requests()
         settings = require_dependencies(load())
         self._resources = AsyncExitStack()
         edge = await self._resources.enter_async_context(open_edge(settings))

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from adapters.database import PostgresDatabase
 from adapters.memory import LayeredAddressCache, LruAddressCache, MemoryRateLimiter
-from adapters.migrations import check_schema
+from adapters.migrations import SchemaMismatchError, check_schema
 from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresHealth, PostgresWalletStore
 from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth, RedisRateLimiter
 from adapters.vault import VaultHealth, VaultTransit
@@ -106,10 +106,12 @@ def _expiring(keyring: Keyring) -> Iterator[None]:
 
 
 async def _refuse_another_schema(database: PostgresDatabase) -> None:
-    """Raise `SchemaMismatchError` where the database can say so; readiness tells of it where it cannot yet."""
+    """Raise `SchemaMismatchError` where the database can say so now; if it can only later, requests are refused until it is mended."""
     try:
-        async with database.connection() as connection:
-            await check_schema(connection)
+        async with database.connection():
+            pass
+    except SchemaMismatchError:
+        raise
     except StoreUnavailableError:
         structlog.get_logger(__name__).warning("database_away_at_start")
 
@@ -122,6 +124,7 @@ def _database(settings: DatabaseSettings) -> PostgresDatabase:
         max_lifetime_seconds=settings.max_lifetime_secs,
         idle_timeout_seconds=settings.idle_timeout_secs,
         acquire_timeout_seconds=settings.acquire_timeout_secs,
+        verify=check_schema,
     )
 
 

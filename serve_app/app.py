@@ -31,6 +31,7 @@ def bind(settings: Settings, *, cores: int | None = None) -> serve.Application:
         name=WalletService.__name__,
         autoscaling_config=autoscaling(settings.replicas, cores),
         max_ongoing_requests=settings.replicas.max_ongoing_requests,
+        max_queued_requests=settings.replicas.max_queued_requests,
         ray_actor_options={"num_cpus": 1},
         health_check_period_s=10,
         health_check_timeout_s=30,
@@ -43,7 +44,7 @@ def bind(settings: Settings, *, cores: int | None = None) -> serve.Application:
 
 
 def autoscaling(replicas: ReplicaSettings, cores: int | None = None) -> AutoscalingConfig:
-    """Scale up at once and down slowly: held for 300 s, then at most half of the replicas a minute."""
+    """Scale up within seconds, and down by half of what is too many once that has been so for 300 s."""
     most = replicas.max if cores is None else max(replicas.min, min(replicas.max, cores))
     return AutoscalingConfig(
         min_replicas=replicas.min,

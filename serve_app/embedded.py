@@ -4,7 +4,6 @@ Nothing listens but unix sockets in closed folders and, for OpenBao, one port of
 start and stand in files of mode 0600, never on a command line.
 """
 
-import os
 import pwd
 import shutil
 import signal
@@ -214,11 +213,7 @@ class EmbeddedRedis:
         """
         self._home.create()
         self._home.open_sockets()
-        with told(self._home.folder):
-            data = self._home.folder / "data"
-            data.mkdir(mode=0o700, exist_ok=True)
-            if self._home.uid is not None:
-                os.chown(data, self._home.uid, -1)
+        data = self._home.make_folder("data")
         configuration = _VALKEY_CONFIGURATION.format(socket=self._socket, password=self._home.secret("password"), folder=data)
         self._home.write("valkey.conf", configuration)
 

@@ -4,14 +4,13 @@ import hashlib
 import http.client
 import json
 import secrets
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from serve_app.child import Child
-from serve_app.cluster import free_port_range
-from serve_app.server_home import ServerHome
+from serve_app.ports import free_port_range, is_free, who_holds
+from serve_app.server_home import EmbeddedServerError, ServerHome
 
 TRANSIT_KEY = "wallet-master-key"
 TRANSIT_MOUNT = "transit"
@@ -59,6 +58,7 @@ class EmbeddedVault:
     def __init__(self, folder: Path, postgres: Storage) -> None:
         self._home = ServerHome(folder)
         self._postgres = postgres
+        self._is_placed = False
 
     def prepare(self) -> None:
         """Choose the port, make keys and tokens at the first start, and write the configuration.
@@ -71,10 +71,22 @@ class EmbeddedVault:
             self._home.write("table", f"openbao_{secrets.token_hex(4)}")
             for name in ("seal-key", "service-token", "operator-token"):
                 self._home.write(name, secrets.token_hex(32))
-        remembered = self._home.read("port")
-        if remembered is None or not _is_free(int(remembered)):
-            self._home.write("port", str(free_port_range(1)))
+        self._choose_port()
         self._home.write("openbao.json", json.dumps(self._configuration(), indent=1))
+
+    def _choose_port(self) -> None:
+        """Take the remembered port, or another where that is taken; once chosen it stays, because the service has been told.
+
+        Raises:
+            EmbeddedServerError: Somebody has taken it since.
+        """
+        remembered = self._home.read("port")
+        if remembered is None or not is_free(int(remembered)):
+            if self._is_placed:
+                holder = who_holds("127.0.0.1", int(remembered or 0)) or "a process that cannot be seen from here"
+                raise EmbeddedServerError(f"OpenBao's port {remembered}, which the service was told, is taken by {holder}")
+            self._home.write("port", str(free_port_range(1)))
+        self._is_placed = True
 
     @property
     def address(self) -> str:
@@ -173,13 +185,3 @@ class EmbeddedVault:
             token("operator-token", "wallet-operator"),
             token("service-token", "wallet-service"),
         ]
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

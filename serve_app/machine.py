@@ -124,7 +124,7 @@ class Machine:
         server = self._settings.server
         cluster = RayCluster(self._folder / "ray", _runtime_folder(self._home), self._folder / "logs", server.host, server.port)
         cluster.prepare()
-        return cluster.child({**environ, "APP__METRICS_DIR": str(cluster.metrics_folder)})
+        return cluster.child({**environ, "APP__METRICS_DIR": str(cluster.metrics_folder)}, self.url)
 
     def _replica_environ(self) -> dict[str, str]:
         """Return the replicas' environment. What we made ourselves is named by files, so that no secret stands in it."""

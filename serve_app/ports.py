@@ -1,7 +1,8 @@
-"""Tell who holds a TCP port."""
+"""Find free TCP ports, and tell who holds one that is not."""
 
 import errno
 import ipaddress
+import secrets
 import socket
 
 import psutil
@@ -60,3 +61,40 @@ def _meet(wanted: str, held: str) -> bool:
     except ValueError:
         return True
     return one == other or one.is_unspecified or other.is_unspecified
+
+
+def free_ports(count: int) -> list[int]:
+    """Return TCP ports of loopback that are free now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def free_port_range(count: int) -> int:
+    """Return the first of `count` ports in a row, all free now, below the range from which the system gives out ports.
+
+    Raises:
+        RuntimeError: There is no such range.
+    """
+    for _ in range(200):
+        first = 12_000 + secrets.randbelow(19_000 - count)
+        if all(is_free(port) for port in range(first, first + count)):
+            return first
+    msg = f"no {count} free ports in a row between 12000 and 31000"
+    raise RuntimeError(msg)
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a TCP port of loopback can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a past connection's remains hold nothing
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

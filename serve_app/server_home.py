@@ -118,9 +118,9 @@ class ServerHome:
         """Return the secret kept in a file, made at the first call: 32 random bytes in hex."""
         path = self.folder / name
         with told(self.folder):
-            if not path.exists():
+            if not os.path.lexists(path):
                 self.write(name, secrets.token_hex(32))
-            return path.read_text().strip()
+            return self._read_own(path)
 
     def write(self, name: str, text: str) -> Path:
         """Replace a file of the folder, durably and whole: mode 0600, owned by whom the server runs as."""
@@ -141,7 +141,36 @@ class ServerHome:
         """Return what `write` kept under this name."""
         path = self.folder / name
         with told(self.folder):
-            return path.read_text().strip() if path.exists() else None
+            return self._read_own(path) if os.path.lexists(path) else None
+
+    def make_folder(self, name: str) -> Path:
+        """Return a folder in this one, made at the first call, owned by whom the server runs as.
+
+        Raises:
+            EmbeddedServerError: Something else stands in its place.
+        """
+        path = self.folder / name
+        with told(self.folder):
+            path.mkdir(mode=_PRIVATE_TO_OWNER, exist_ok=True)
+            if self.uid is not None:
+                # The server, which owns the folder around it, may have put a link here to have another folder given to it.
+                os.chown(path, self.uid, -1, follow_symlinks=False)
+            if not stat.S_ISDIR(path.lstat().st_mode):
+                raise EmbeddedServerError(f"{path} is not a folder of ours; remove it")
+        return path
+
+    def _read_own(self, path: Path) -> str:
+        """Read a file that we have written; never through a link, by which the server could have us read what it may not."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise EmbeddedServerError(f"{path} is a link, which nothing of ours is; remove it") from None
+            raise
+        with os.fdopen(descriptor) as file:
+            if os.fstat(file.fileno()).st_nlink > 1:
+                raise EmbeddedServerError(f"{path} has several names, which nothing of ours has; remove it")
+            return file.read().strip()
 
     @property
     def sockets(self) -> Path:

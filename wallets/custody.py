@@ -33,7 +33,7 @@ from wallets.model import (
 )
 from wallets.policy import Policy
 from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, WalletStore
-from wallets.secret import Mnemonic
+from wallets.secret import Mnemonic, Phrase
 
 HEALTH_CHECK_SECONDS = 2.0
 """What a component has to say how it is."""
@@ -50,11 +50,11 @@ class Custody(Protocol):
         """
         ...
 
-    async def import_wallet(self, label: str, mnemonic: Mnemonic, scheme: DerivationScheme, caller: Caller) -> Wallet:
-        """Make a wallet of a mnemonic that exists. The mnemonic is closed when this returns or raises.
+    async def import_wallet(self, label: str, phrase: Phrase, scheme: DerivationScheme, caller: Caller) -> Wallet:
+        """Make a wallet of a phrase that exists. The phrase is closed when this returns or raises.
 
         Raises:
-            InvalidRequestError: The label cannot be.
+            InvalidRequestError: The label cannot be, or the phrase is no mnemonic.
         """
         ...
 
@@ -123,10 +123,10 @@ class LocalCustody:
                 await self._keep(wallet, mnemonic, AuditAction.WALLET_CREATE, caller)
         return wallet
 
-    async def import_wallet(self, label: str, mnemonic: Mnemonic, scheme: DerivationScheme, caller: Caller) -> Wallet:
+    async def import_wallet(self, label: str, phrase: Phrase, scheme: DerivationScheme, caller: Caller) -> Wallet:
         """See `Custody.import_wallet`."""
         async with self._audited(AuditAction.WALLET_IMPORT, None, caller, {"label": _brief(label), "scheme": scheme.value}):
-            with mnemonic:
+            with phrase, bip39.parse(*phrase.parts()) as mnemonic:
                 wallet = self._new_wallet(label, scheme)
                 await self._keep(wallet, mnemonic, AuditAction.WALLET_IMPORT, caller)
         return wallet

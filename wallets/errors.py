@@ -8,6 +8,7 @@
     │   ├── MalformedTransactionError
     │   ├── InvalidMnemonicError
     │   └── PolicyViolationError
+    │       └── WrongSignerError
     ├── NotFoundError
     │   ├── WalletNotFoundError
     │   └── AddressNotFoundError
@@ -44,6 +45,10 @@ class InvalidMnemonicError(InvalidRequestError):
 
 class PolicyViolationError(InvalidRequestError):
     """The transaction decodes, but the policy does not let this account sign it."""
+
+
+class WrongSignerError(PolicyViolationError):
+    """The transaction names other signers than the account that shall sign it."""
 
 
 class NotFoundError(WalletError):

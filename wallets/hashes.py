@@ -2,7 +2,7 @@
 
 import hashlib
 
-from Crypto.Hash import RIPEMD160, keccak
+from Crypto.Hash import keccak
 
 
 def keccak256(data: bytes) -> bytes:
@@ -18,8 +18,3 @@ def sha256(data: bytes) -> bytes:
 def double_sha256(data: bytes) -> bytes:
     """Return SHA-256 of SHA-256, as Bitcoin and base58check use it."""
     return sha256(sha256(data))
-
-
-def hash160(data: bytes) -> bytes:
-    """Return RIPEMD-160 of SHA-256, 20 bytes: Bitcoin's key and script hash."""
-    return RIPEMD160.new(sha256(data)).digest()

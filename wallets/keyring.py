@@ -9,7 +9,7 @@ from uuid import UUID
 
 from wallets.chains.base import Chain
 from wallets.curves import Curve
-from wallets.derivation import DerivationPath, derive
+from wallets.derivation import DerivationPath, DerivationScheme, derive
 from wallets.mnemonic import to_seed
 from wallets.model import Wallet
 from wallets.ports import KeyEncryption
@@ -24,6 +24,14 @@ class EncryptedMnemonics(Protocol):
     async def encrypted_mnemonic(self, wallet_id: UUID) -> str:
         """See `wallets.ports.WalletStore.encrypted_mnemonic`."""
         ...
+
+
+_Place = tuple[UUID, DerivationScheme]
+"""What a ciphertext is bound to, and so what a seed is unlocked for."""
+
+
+def _place(wallet: Wallet) -> _Place:
+    return wallet.id, wallet.scheme
 
 
 def associated_data(wallet: Wallet) -> bytes:
@@ -114,11 +122,11 @@ class Keyring:
         self._max_seeds = max_seeds
         self._ttl_seconds = ttl_seconds
         self._clock = clock
-        self._unlocked: OrderedDict[UUID, _Unlocked] = OrderedDict()
+        self._unlocked: OrderedDict[_Place, _Unlocked] = OrderedDict()
         """By last use, the longest ago first."""
-        self._expiring: OrderedDict[UUID, None] = OrderedDict()
+        self._expiring: OrderedDict[_Place, None] = OrderedDict()
         """The same wallets by the time they were unlocked, which is the order they expire in."""
-        self._opening: dict[UUID, _Unlocked] = {}
+        self._opening: dict[_Place, _Unlocked] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -135,11 +143,12 @@ class Keyring:
             WalletNotFoundError: There is no such wallet.
         """
         self.expire()
-        unlocked = self._unlocked.get(wallet.id)
+        place = _place(wallet)
+        unlocked = self._unlocked.get(place)
         if unlocked is not None:
-            self._unlocked.move_to_end(wallet.id)
+            self._unlocked.move_to_end(place)
             return unlocked.key(wallet, chain, index)
-        unlocked = self._opening.get(wallet.id) or self._open(wallet)
+        unlocked = self._opening.get(place) or self._open(wallet)
         try:
             await unlocked.wait()
             return unlocked.key(wallet, chain, index)
@@ -158,14 +167,14 @@ class Keyring:
     def lock(self) -> int:
         """Forget every unlocked seed and return how many there were. One being decrypted now serves who waits for it, and no one else."""
         count = len(self._unlocked)
-        for wallet_id in list(self._unlocked):
-            self._drop(wallet_id)
+        for place in list(self._unlocked):
+            self._drop(place)
         while self._opening:
             self._opening.popitem()[1].drop()
         return count
 
     def _open(self, wallet: Wallet) -> _Unlocked:
-        unlocked = self._opening[wallet.id] = _Unlocked()
+        unlocked = self._opening[_place(wallet)] = _Unlocked()
         unlocked.opening = asyncio.create_task(self._decrypt(wallet, unlocked))
         # The event loop keeps only weak references to tasks.
         self._tasks.add(unlocked.opening)
@@ -180,23 +189,24 @@ class Keyring:
             unlocked.fill(seed, self._clock() + self._ttl_seconds)
         finally:
             # Locked meanwhile, it is not among these any more, and perhaps another decryption of the same wallet is.
-            is_wanted = self._opening.get(wallet.id) is unlocked
+            place = _place(wallet)
+            is_wanted = self._opening.get(place) is unlocked
             if is_wanted:
-                del self._opening[wallet.id]
+                del self._opening[place]
         if is_wanted and self._max_seeds > 0 and self._ttl_seconds > 0:
-            self._keep(wallet.id, unlocked)
+            self._keep(place, unlocked)
         else:
             unlocked.drop()
 
-    def _keep(self, wallet_id: UUID, unlocked: _Unlocked) -> None:
-        self._unlocked[wallet_id] = unlocked
-        self._expiring[wallet_id] = None
+    def _keep(self, place: _Place, unlocked: _Unlocked) -> None:
+        self._unlocked[place] = unlocked
+        self._expiring[place] = None
         if len(self._unlocked) > self._max_seeds:
             self._drop(next(iter(self._unlocked)))
 
-    def _drop(self, wallet_id: UUID) -> None:
-        del self._expiring[wallet_id]
-        self._unlocked.pop(wallet_id).drop()
+    def _drop(self, place: _Place) -> None:
+        del self._expiring[place]
+        self._unlocked.pop(place).drop()
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from wallets.chains.base import UnsignedTransaction
-from wallets.errors import PolicyViolationError
+from wallets.errors import PolicyViolationError, WrongSignerError
 
 
 class Policy(Protocol):
@@ -13,7 +13,7 @@ class Policy(Protocol):
         """Return if `address` may sign it.
 
         Raises:
-            PolicyViolationError: It may not; the message says why.
+            PolicyViolationError: It may not; the message says why. A `WrongSignerError` where the transaction is another account's.
         """
         ...
 
@@ -41,4 +41,4 @@ class NamesOurAccount:
         signers = transaction.signers
         if signers and address not in signers:
             msg = f"this account, {address}, is not among the transaction's signers: {', '.join(sorted(signers))}"
-            raise PolicyViolationError(msg)
+            raise WrongSignerError(msg)

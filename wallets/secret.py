@@ -68,6 +68,23 @@ class Secret:
 
 
 @final
+class Phrase(Secret):
+    """A phrase and its passphrase as somebody gave them, not checked yet."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, words: str, passphrase: str) -> Self:
+        """Hold both. Whatever the text, `parts` gives it back."""
+        return cls(f"{len(words)}:{words}{passphrase}".encode(errors="surrogatepass"))
+
+    def parts(self) -> tuple[str, str]:
+        """Return the words and the passphrase."""
+        length, _, text = self.reveal().decode(errors="surrogatepass").partition(":")
+        return text[: int(length)], text[int(length) :]
+
+
+@final
 class Mnemonic(Secret):
     """A BIP-39 phrase, and its passphrase if it has one, as UTF-8: the phrase alone, or phrase, newline, passphrase.
 

@@ -11,9 +11,9 @@ from adapters.migrations import (
     Migration,
     MigrationError,
     SchemaMismatchError,
+    _check_server,
     all_migrations,
     check_schema,
-    expected_version,
     in_order,
     migrate,
 )
@@ -121,7 +121,7 @@ async def test_the_schema_that_is_needed_passes(database_url: str) -> None:
 
     version = await check_schema(connection)
 
-    assert version == expected_version()
+    assert version == all_migrations()[-1].version
     await connection.close()
 
 
@@ -132,3 +132,11 @@ def test_wrong_numbers_are_refused(names: list[str]) -> None:
     """Files are numbered from 1 without a gap."""
     with pytest.raises(MigrationError, match="comes here"):
         in_order(dict.fromkeys(names, "SELECT 1"))
+
+
+def test_a_server_that_is_too_old_is_refused() -> None:
+    """The message names both versions."""
+    old = asyncpg.types.ServerVersion(13, 14, 0, "final", 0)
+
+    with pytest.raises(SchemaMismatchError, match="PostgreSQL 13; 14 or newer"):
+        _check_server(old)

@@ -17,8 +17,6 @@ from wallets.model import Account, Address, AuditAction, AuditStatus, Intent, Pa
 
 PHRASE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
 
-needs_eth = pytest.mark.skipif("eth" not in CHAINS, reason="the chain is not in the table")
-
 
 async def test_create_answers_the_wallet(client: httpx.AsyncClient, world: World) -> None:
     """A new wallet has an id, its label and its time; its creation is audited with who asked."""
@@ -78,7 +76,6 @@ async def test_one_wallet_is_found_by_its_id(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/address/eth"])
-@needs_eth
 async def test_an_unknown_wallet_is_not_found(client: httpx.AsyncClient, path: str) -> None:
     """A wallet that was never made is 404, and named as such."""
     answer = await client.get(f"/api/v1/wallets/{uuid.uuid4()}{path}")
@@ -97,7 +94,6 @@ async def test_import_names_the_scheme(client: httpx.AsyncClient, world: World) 
     assert "abandon" not in repr(event)
 
 
-@needs_eth
 async def test_import_finds_the_addresses_of_the_phrase(client: httpx.AsyncClient) -> None:
     """A phrase, and a phrase with a passphrase, give the addresses that eth-account finds for them."""
     plain = (await client.post("/api/v1/wallets/import", json={"label": "a", "mnemonic": PHRASE})).json()["id"]
@@ -135,7 +131,6 @@ async def test_an_address_that_was_never_derived_is_not_found(client: httpx.Asyn
         assert (answer.status_code, answer.json()["type"]) == (404, "urn:crypto-wallets:problem:address-not-found")
 
 
-@needs_eth
 async def test_a_refused_transaction_says_why_and_is_audited(client: httpx.AsyncClient, world: World) -> None:
     """Bytes that are no transaction are 400 with a reason, counted as refused, and written down."""
     wallet_id = (await client.post("/api/v1/wallets", json={"label": "a"})).json()["id"]
@@ -176,7 +171,6 @@ async def test_what_is_away_is_503(client: httpx.AsyncClient, world: World, away
     assert len(world.store) == 0
 
 
-@needs_eth
 async def test_a_ciphertext_that_was_tampered_with_is_500_without_its_cause(client: httpx.AsyncClient, world: World) -> None:
     """A row changed behind our back is our fault to the client, and nothing of it is told."""
     wallet_id = (await client.post("/api/v1/wallets", json={"label": "a"})).json()["id"]

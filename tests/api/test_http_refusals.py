@@ -153,7 +153,7 @@ async def test_the_key_is_checked_before_the_body_is_read(app: FastAPI) -> None:
     assert read == 0
 
 
-@pytest.mark.parametrize("index", ["-1", "2147483648", "1.5", "0x1", "", "99999999999999999999999999", "one"])
+@pytest.mark.parametrize("index", ["-1", "2147483648", "1.5", "1.0", "1_0", "+1", " 1", "0x1", "", "99999999999999999999999999", "one"])
 async def test_indexes_out_of_range(client: httpx.AsyncClient, index: str) -> None:
     """An account's index is 0 to 2^31-1, in the query and in the body."""
     wallet_id = uuid.uuid4()
@@ -414,3 +414,13 @@ async def call(
 
     await app(scope_of(method, path, [(b"x-api-key", key), *headers]), receive, send)
     return sent, read
+
+
+@pytest.mark.parametrize("depth", [40, 500, 900, 960, 990, 1000, 1020, 1030, 100_000])
+async def test_nested_bodies_are_refused(client: httpx.AsyncClient, depth: int) -> None:
+    """However deep a body is nested, it is a bad request."""
+    body = '{"label":' * depth + '"x"' + "}" * depth
+
+    answer = await client.post("/api/v1/wallets", content=body, headers=JSON)
+
+    assert answer.status_code in {400, 422}

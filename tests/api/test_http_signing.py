@@ -8,10 +8,7 @@ from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 
 from tests.api.conftest import World
-from wallets.chains import CHAINS
 from wallets.model import AuditAction, AuditStatus
-
-pytestmark = pytest.mark.skipif("eth" not in CHAINS, reason="the chain is not in the table")
 
 RECIPIENT = bytes.fromhex("3535353535353535353535353535353535353535")
 

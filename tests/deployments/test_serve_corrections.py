@@ -4,7 +4,7 @@ import pytest
 from ray.serve._private import http_util, replica
 from starlette.types import Message, Receive, Scope, Send
 
-from deployments.serve_corrections import OneRequestId, close_handle_port, own_request_ids
+from deployments.serve_corrections import OwnRequests, close_handle_port, own_requests
 
 
 async def _headers_of(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -19,7 +19,7 @@ async def _headers_of(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, b
     async def send(message: Message) -> None:
         raise AssertionError(message)
 
-    await OneRequestId(app)({"type": "http", "headers": headers}, receive, send)
+    await OwnRequests(app)({"type": "http", "headers": headers}, receive, send)
     return seen
 
 
@@ -45,15 +45,15 @@ def test_serve_is_given_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_util, "RequestIdMiddleware", http_util.RequestIdMiddleware)
 
     close_handle_port()
-    own_request_ids()
+    own_requests()
 
     assert vars(replica)["add_port_to_grpc_server"](None, "[::]:0") == 0
-    assert vars(http_util)["RequestIdMiddleware"] is OneRequestId
+    assert vars(http_util)["RequestIdMiddleware"] is OwnRequests
 
 
 @pytest.mark.parametrize(
     ("module", "name", "correct"),
-    [(replica, "add_port_to_grpc_server", close_handle_port), (http_util, "RequestIdMiddleware", own_request_ids)],
+    [(replica, "add_port_to_grpc_server", close_handle_port), (http_util, "RequestIdMiddleware", own_requests)],
 )
 def test_an_unknown_version_of_ray_is_refused(monkeypatch: pytest.MonkeyPatch, module: object, name: str, correct: object) -> None:
     """Where Serve no longer has what is corrected, the replica does not start with the port open."""
@@ -62,3 +62,26 @@ def test_an_unknown_version_of_ray_is_refused(monkeypatch: pytest.MonkeyPatch, m
 
     with pytest.raises(RuntimeError, match="locked version"):
         correct()
+
+
+@pytest.mark.parametrize(("from_edge", "expected"), [(False, b"urn:crypto-wallets:problem:overloaded"), (True, b"as it was")])
+async def test_what_serve_refuses_becomes_a_problem_document(*, from_edge: bool, expected: bytes) -> None:
+    """A 503 that the edge has not made is answered in its way; the edge's own goes through."""
+    sent: list[Message] = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"x-request-id", b"mine")] if from_edge else []
+        await send({"type": "http.response.start", "status": 503, "headers": headers})
+        await send({"type": "http.response.body", "body": b"as it was"})
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await OwnRequests(app)({"type": "http", "headers": []}, receive, send)
+
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[0]["status"] == 503
+    assert expected in sent[1]["body"]

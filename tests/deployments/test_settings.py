@@ -15,8 +15,19 @@ from deployments.settings import ConfigurationError, load, require_dependencies
         ({"APP__SERVER__API_KEY": "s3cr3t"}, "at least 16"),
         ({"APP__ENV": "production", "APP__SERVER__ALLOW_UNAUTHENTICATED": "true"}, "refused"),
         ({"APP__ENV": "production", "APP__VAULT__ADDRESS": "http://vault.internal:8200"}, "https"),
+        ({"APP__ENV": "production", "APP__VAULT__ADDRESS": "http://127.0.0.1.evil.example:8200"}, "https"),
+        ({"APP__ENV": "production", "APP__VAULT__ADDRESS": "http://localhost:x@evil.example"}, "https"),
+        ({"APP__ENV": "production", "APP__VAULT__ADDRESS": "http://[::1"}, "https"),
         ({"APP__REPLICAS__MIN": "3", "APP__REPLICAS__MAX": "2"}, "MIN must not exceed MAX"),
         ({"APP__VAULT__TOKEN_FILE": "/nonexistent"}, "cannot be read"),
+        ({"APP__VAULT__CA_FILE": "/nonexistent"}, "APP__VAULT__CA_FILE: is no file that can be read"),
+        ({"APP__VAULT__ADDRESS": "vault.internal"}, "APP__VAULT__ADDRESS"),
+        ({"APP__DATABASE__URL": "mysql://s3cr3t@host/db"}, "APP__DATABASE__URL: is no URL that starts with postgresql://"),
+        ({"APP__DATABASE__URL": "s3cr3t"}, "APP__DATABASE__URL"),
+        ({"APP__DATABASE__MIN_CONNECTIONS": "30"}, "MIN_CONNECTIONS must not exceed POOL_SIZE"),
+        ({"APP__REDIS__URL": "s3cr3t"}, "APP__REDIS__URL: is no URL"),
+        ({"APP__KEYRING__TTL_SECS": "inf"}, "APP__KEYRING__TTL_SECS"),
+        ({"APP__SERVER__TRUSTED_PROXIES": "10.0.0.0/8,s3cr3t"}, "APP__SERVER__TRUSTED_PROXIES: is no comma-separated list"),
     ],
 )
 def test_what_cannot_be_right_is_refused(environ: dict[str, str], reason: str) -> None:
@@ -25,6 +36,12 @@ def test_what_cannot_be_right_is_refused(environ: dict[str, str], reason: str) -
         load(environ)
 
     assert "s3cr3t" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8200", "http://[::1]:8200", "http://localhost:8200/", "https://vault.internal"])
+def test_vault_on_this_machine_needs_no_tls(address: str) -> None:
+    """In production plain HTTP is taken on loopback alone."""
+    assert load({"APP__ENV": "production", "APP__VAULT__ADDRESS": address}).vault.address == address
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
@@ -101,6 +102,37 @@ async def test_another_schema_is_refused(empty_database_url: str, vault_server: 
             pass
 
 
+async def test_a_newer_schema_is_refused(database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
+    """A database that a newer version has migrated stops the start."""
+    await _make_newer(database_url)
+
+    with pytest.raises(SchemaMismatchError, match="too new"):
+        async with open_edge(_settings(database_url, vault_server.server)):
+            pass
+
+
+async def test_a_wrong_schema_that_shows_late_lets_no_request_through(
+    postgres_server: RunningServer[EmbeddedPostgres], database_url: str, vault_server: RunningServer[EmbeddedVault]
+) -> None:
+    """A replica that was started while the database was away answers 503 as long as the schema is another."""
+    await _make_newer(database_url)
+    postgres_server.stop()
+    async with open_edge(_settings(database_url, vault_server.server)) as edge, _client(edge) as client:
+        postgres_server.start()
+        answer = await client.get("/api/v1/wallets")
+        while "too new" not in answer.json()["detail"]:
+            await asyncio.sleep(0.1)
+            answer = await client.get("/api/v1/wallets")
+
+    assert answer.status_code == 503
+
+
+async def _make_newer(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'future', 'x')")
+    await connection.close()
+
+
 async def test_a_replica_starts_while_the_database_is_away(
     postgres_server: RunningServer[EmbeddedPostgres], database_url: str, vault_server: RunningServer[EmbeddedVault]
 ) -> None:
@@ -123,12 +155,17 @@ async def test_seeds_are_forgotten_on_time_though_nobody_asks(
 ) -> None:
     """An unlocked seed goes when its time is over, and every one at the end."""
     monkeypatch.setattr(wiring, "EXPIRY_PERIOD_SECONDS", 0.05)
-    settings = _settings(database_url, vault_server.server, APP__KEYRING__TTL_SECS="0.3")
+    settings = _settings(database_url, vault_server.server, APP__KEYRING__TTL_SECS="0.5")
 
     async with open_edge(settings) as edge, _client(edge) as client:
         assert isinstance(edge.custody, LocalCustody)
         wallet = (await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()
         (await client.get(f"/api/v1/wallets/{wallet['id']}/address/eth")).raise_for_status()
+        assert len(edge.custody.keyring) == 1
         async with asyncio.timeout(5):
             while len(edge.custody.keyring):
                 await asyncio.sleep(0.02)
+        (await client.get(f"/api/v1/wallets/{wallet['id']}/address/sol")).raise_for_status()
+        assert len(edge.custody.keyring) == 1
+
+    assert len(edge.custody.keyring) == 0

@@ -20,9 +20,9 @@ from typer.testing import CliRunner, Result
 from deployments.settings import ConfigurationError, load, variables
 from serve_app.banner import banner
 from serve_app.cli import app
-from serve_app.cluster import free_ports
 from serve_app.folder_lock import folder_lock
 from serve_app.machine import Machine
+from serve_app.ports import free_ports
 from serve_app.progress import Progress
 from serve_app.samples import sample
 from serve_app.server_home import default_data_folder
@@ -112,7 +112,7 @@ def test_up_says_who_has_the_port(run: Run, tmp_path: Path) -> None:
         holder.listen()
         port = holder.getsockname()[1]
 
-        result = run("up", APP__SERVER__PORT=str(port), APP__SERVER__GRPC_PORT=str(free_ports(1)[0]))
+        result = run("up", APP__SERVER__PORT=str(port))
 
     assert result.exit_code == 1
     assert result.stderr.startswith(f"port {port} on 127.0.0.1 is taken by ")
@@ -225,7 +225,7 @@ def test_migrate_brings_the_schema_up_to_date(run: Run, empty_database_url: str)
     ("settings", "message"),
     [
         ({}, "APP__DATABASE__URL: is not set"),
-        ({"APP__DATABASE__URL": "mysql://me:hush-hush@127.0.0.1/wallets"}, "APP__DATABASE__URL: is not a URL as in"),
+        ({"APP__DATABASE__URL": "mysql://me:hush-hush@127.0.0.1/wallets"}, "APP__DATABASE__URL: is no URL that starts with postgresql://"),
         ({"APP__DATABASE__URL": "postgresql://me:hush-hush@127.0.0.1:1/wallets"}, "cannot be reached, or refuses us"),
     ],
 )

@@ -189,18 +189,55 @@ def test_data_of_another_version_is_refused(folder: Path) -> None:
 
 
 def test_a_port_that_was_taken_is_replaced(folder: Path) -> None:
-    """By one that is free; otherwise it stays."""
+    """By one that is free when the service is started the next time; otherwise it stays."""
+    first, second, third = (EmbeddedVault(folder / "vault", EmbeddedPostgres(folder / "postgres")) for _ in range(3))
+    ServerHome(folder / "postgres").create()
+    first.prepare()
+    port = _port(first)
+    second.prepare()
+
+    assert _port(second) == port
+    with socket.create_server(("127.0.0.1", port)):
+        third.prepare()
+    assert _port(third) != port
+
+
+def test_a_port_that_the_service_was_told_is_kept(folder: Path) -> None:
+    """Taken by somebody while OpenBao was down, it is waited for: the replicas would go on sending their token there."""
     vault = EmbeddedVault(folder / "vault", EmbeddedPostgres(folder / "postgres"))
     ServerHome(folder / "postgres").create()
     vault.prepare()
-    first = _port(vault)
-    vault.prepare()
-    second = _port(vault)
-    with socket.create_server(("127.0.0.1", first)):
-        vault.prepare()
 
-    assert first == second
-    assert _port(vault) != first
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", _port(vault)))
+        squatter.listen()
+        with pytest.raises(EmbeddedServerError, match=r"which the service was told, is taken by .*pid"):
+            vault.prepare()
+    vault.prepare()
+
+
+def test_links_are_not_followed(folder: Path) -> None:
+    """A server that puts links into its own folder has nothing read or given to it through them."""
+    (folder / "theirs").mkdir()
+    (folder / "secret").write_text("not for the server")
+    redis = EmbeddedRedis(folder / "redis")
+    redis.prepare()
+    (folder / "redis/data").rmdir()
+    (folder / "redis/data").symlink_to(folder / "theirs")
+
+    with pytest.raises(EmbeddedServerError, match="not a folder of ours"):
+        redis.prepare()
+    (folder / "redis/data").unlink()
+    (folder / "redis/password").unlink()
+    (folder / "redis/password").symlink_to(folder / "secret")
+    with pytest.raises(EmbeddedServerError, match="is a link"):
+        redis.prepare()
+    (folder / "redis/password").unlink()
+    (folder / "redis/password").hardlink_to(folder / "secret")
+    with pytest.raises(EmbeddedServerError, match="several names"):
+        redis.prepare()
+
+    assert (folder / "theirs").stat().st_uid == os.geteuid()
 
 
 def test_a_socket_folder_that_is_gone_is_replaced(folder: Path) -> None:

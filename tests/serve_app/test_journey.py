@@ -19,8 +19,10 @@ import asyncpg
 import httpx
 import psutil
 import pytest
+import rlp
 from eth_account import Account
-from pytoniq_core import Cell
+from nacl.signing import VerifyKey
+from pytoniq_core import Cell, MessageAny, begin_cell
 from solders.hash import Hash
 from solders.message import Message
 from solders.pubkey import Pubkey
@@ -29,17 +31,23 @@ from solders.transaction import Transaction as SolanaTransaction
 from tronpy.keys import Signature as TronSignature
 from tronpy.keys import to_raw_address
 
-from serve_app.cluster import free_port_range
+from serve_app.ports import free_port_range
 from tests.samples import ton_transfer, tron_transfer
 from wallets.chains import CHAINS
+from wallets.chains.evm import Evm
+from wallets.curves import Curve
+from wallets.derivation import DerivationPath, DerivationScheme, derive
+from wallets.mnemonic import parse, to_seed
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 _UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+_CHAIN_IDS = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114}
 _KNOWN = {
     "eth": "0x9858EfFD232B4033E47d90003D41EC34EcaEda94",
     "tron": "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH",
     "sol": "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk",
+    "ton": "UQAzWZa6nM5mJev91wGc7VCSfBoIsYRqKJpV78N8Add9-RKY",
 }
 """The first accounts of "abandon … about", as wallets in use show them."""
 
@@ -182,18 +190,20 @@ def _sign(client: httpx.Client, wallet_id: str, network: str, unsigned_tx: str) 
     return signed
 
 
-def test_a_created_wallet_gives_an_address_and_signs(service: Service) -> None:
-    """What is signed on Ethereum recovers to the wallet's address with another library, and is counted."""
+@pytest.mark.parametrize("network", [each.network for each in CHAINS.values() if isinstance(each, Evm)])
+def test_a_created_wallet_gives_an_address_and_signs(service: Service, network: str) -> None:
+    """What is signed on an EVM network recovers to the wallet's address with another library, and is counted."""
     with service.client() as client:
         wallet_id = client.post("/api/v1/wallets", json={"label": "first"}).raise_for_status().json()["id"]
 
-        address = _address(client, wallet_id, "eth")
-        signed = _sign(client, wallet_id, "eth", _UNSIGNED)
+        address = _address(client, wallet_id, network)
+        unsigned = b"\x02" + rlp.encode([_CHAIN_IDS[network], 1, 2, 3, 21_000, b"\x22" * 20, 5, b"", []])
+        signed = _sign(client, wallet_id, network, unsigned.hex())
 
         assert Account.recover_transaction(signed["signed_tx"]) == address == signed["from"]
         found = client.get(f"/api/v1/addresses/{address.lower()}").raise_for_status().json()
-        assert found["accounts"] == [{"wallet_id": wallet_id, "network": "eth", "index": 0}]
-        assert 'sign_operations_total{network="eth",status="ok"}' in client.get("/metrics").text
+        assert found["accounts"] == [{"wallet_id": wallet_id, "network": network, "index": 0}]
+        assert f'sign_operations_total{{network="{network}",status="ok"}}' in client.get("/metrics").text
         assert "swagger" in client.get("/swagger-ui").text
 
 
@@ -223,7 +233,35 @@ def test_signatures_of_other_families_verify_with_their_own_libraries(service: S
     assert _KNOWN["tron"] == signer.to_base58check_address()
     SolanaTransaction.from_bytes(bytes.fromhex(solana)).verify()
     assert ton["from"] == ton_address["address"] == ton_address["forms"]["non_bounceable"]
-    assert Cell.one_from_boc(ton["signed_tx"]).begin_parse().load_uint(2) == 0b10
+    _verify_ton(ton["signed_tx"], ton["from"])
+
+
+def _verify_ton(signed_tx: str, sender: str) -> None:
+    """Read the external message, derive the wallet's address from its public key, and verify the signature over the rest of its body."""
+    message = MessageAny.deserialize(Cell.one_from_boc(signed_tx).begin_parse())
+    assert message.init is None
+    assert message.info.dest.to_str(is_bounceable=False) == sender
+    body = message.body.begin_parse()
+    signature, payload = body.load_bytes(64), begin_cell().store_slice(body).end_cell()
+    seed = to_seed(parse("abandon " * 11 + "about"))
+    path = DerivationPath.parse(CHAINS["ton"].paths[DerivationScheme.STANDARD].format(index=0))
+    public_key = derive(seed, path, Curve.ED25519, DerivationScheme.STANDARD).public_key
+    VerifyKey(public_key).verify(payload.hash, signature)
+
+
+def test_another_accounts_transaction_is_refused(service: Service) -> None:
+    """A transaction that names another sender is a bad request, on each network that names one."""
+    payer = Pubkey.from_string(_KNOWN["sol"])
+    instruction = transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.from_bytes(b"\x22" * 32), lamports=5))
+    message = bytes(Message.new_with_blockhash([instruction], payer, Hash.default()))
+    raw_data = tron_transfer(to_raw_address(_KNOWN["tron"]), b"\x41" + b"\x22" * 20, 5)
+    with service.client() as client:
+        wallet_id = client.post("/api/v1/wallets", json={"label": "another"}).raise_for_status().json()["id"]
+        for network, unsigned in (("sol", message), ("tron", raw_data)):
+            body = {"network": network, "index": 0, "unsigned_tx": unsigned.hex()}
+            answer = client.post(f"/api/v1/wallets/{wallet_id}/sign", json=body)
+
+            assert (answer.status_code, answer.json()["type"]) == (400, "urn:crypto-wallets:problem:wrong-signer")
 
 
 def test_bad_requests_get_a_problem_document(service: Service) -> None:

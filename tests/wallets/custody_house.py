@@ -19,7 +19,6 @@ from tests.fakes import (
 from wallets.custody import LocalCustody
 from wallets.derivation import DerivationScheme
 from wallets.keyring import Keyring
-from wallets.mnemonic import parse
 from wallets.model import (
     Account,
     AuditAction,
@@ -30,6 +29,7 @@ from wallets.model import (
     Wallet,
 )
 from wallets.policy import AllOf, NamesOurAccount
+from wallets.secret import Phrase
 
 PHRASE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
 CALLER = Caller("request-1", "192.0.2.1", "key-1")
@@ -75,7 +75,7 @@ class House:
 
     async def known_wallet(self, scheme: DerivationScheme = DerivationScheme.STANDARD) -> Wallet:
         """Import the known phrase, and forget that in the journal."""
-        wallet = await self.custody.import_wallet("known", parse(PHRASE), scheme, CALLER)
+        wallet = await self.custody.import_wallet("known", Phrase.of(PHRASE, ""), scheme, CALLER)
         self.journal.events.clear()
         return wallet
 

@@ -22,7 +22,6 @@ from tests.wallets.custody_house import (
     outcome,
     unsigned,
 )
-from wallets.custody import Custody
 from wallets.derivation import DerivationScheme
 from wallets.errors import (
     AddressNotFoundError,
@@ -36,7 +35,6 @@ from wallets.errors import (
     WalletError,
     WalletNotFoundError,
 )
-from wallets.mnemonic import parse
 from wallets.model import (
     Account,
     AuditAction,
@@ -45,19 +43,13 @@ from wallets.model import (
     HealthStatus,
     SigningRequest,
 )
+from wallets.secret import Phrase
 
 
 @pytest.fixture
 def house() -> House:
     """A custody with its surroundings."""
     return House()
-
-
-def test_the_local_custody_is_a_custody(house: House) -> None:
-    """The class has the whole interface, as far as types can tell."""
-    custody: Custody = house.custody
-
-    assert custody is house.custody
 
 
 # How wallets come about
@@ -114,7 +106,7 @@ async def test_a_refused_creation_leaves_its_row_and_nothing_else(
 
 async def test_an_imported_wallet_has_its_known_addresses(house: House) -> None:
     """The known phrase gives the known addresses, and its row says which scheme."""
-    wallet = await house.custody.import_wallet("known", parse(PHRASE), DerivationScheme.STANDARD, CALLER)
+    wallet = await house.custody.import_wallet("known", Phrase.of(PHRASE, ""), DerivationScheme.STANDARD, CALLER)
 
     event = house.only_event()
     assert outcome(event) == (AuditAction.WALLET_IMPORT, AuditStatus.OK, wallet.id)
@@ -126,14 +118,14 @@ async def test_an_imported_wallet_has_its_known_addresses(house: House) -> None:
 @pytest.mark.parametrize(("label", "away"), [("fine", False), ("", False), ("fine", True)])
 async def test_an_imported_mnemonic_is_closed_in_any_case(house: House, label: str, away: bool) -> None:
     """Whether the import succeeds, is refused or fails, the phrase is closed afterwards."""
-    mnemonic = parse(PHRASE)
+    phrase = Phrase.of(PHRASE, "")
     house.encryption.away = away
 
-    results = await asyncio.gather(house.custody.import_wallet(label, mnemonic, DerivationScheme.STANDARD, CALLER), return_exceptions=True)
+    results = await asyncio.gather(house.custody.import_wallet(label, phrase, DerivationScheme.STANDARD, CALLER), return_exceptions=True)
 
     assert isinstance(results[0], Exception) == (away or not label)
     with pytest.raises(ValueError, match="closed"):
-        mnemonic.reveal()
+        phrase.reveal()
 
 
 @pytest.mark.parametrize("away", ["store", "audit", "encryption"])
@@ -340,3 +332,17 @@ async def test_a_component_that_raises_or_hangs_is_in_error(house: House, monkey
         "hangs": HealthStatus.ERROR,
         "fine": HealthStatus.OK,
     }
+
+
+@pytest.mark.parametrize("words", ["", "abandon " * 12, "zoo", "\ud800", "1:2:3"])
+async def test_a_phrase_that_is_no_mnemonic_is_refused_and_audited(house: House, words: str) -> None:
+    """The row says why, without a word of the phrase, and the phrase is closed."""
+    phrase = Phrase.of(words, "")
+
+    with pytest.raises(InvalidMnemonicError):
+        await house.custody.import_wallet("known", phrase, DerivationScheme.STANDARD, CALLER)
+
+    assert outcome(house.only_event()) == (AuditAction.WALLET_IMPORT, AuditStatus.REFUSED, None)
+    assert "abandon" not in json.dumps(house.only_event().details)
+    with pytest.raises(ValueError, match="closed"):
+        phrase.reveal()

@@ -17,7 +17,6 @@ from wallets.errors import (
     StoreUnavailableError,
     WalletError,
 )
-from wallets.mnemonic import parse
 from wallets.model import (
     Account,
     AuditAction,
@@ -25,6 +24,7 @@ from wallets.model import (
     SigningRequest,
 )
 from wallets.policy import AllOf
+from wallets.secret import Phrase
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ async def test_without_a_policy_nothing_is_signed(house: House) -> None:
 
 async def test_no_row_and_no_answer_holds_a_secret(house: House) -> None:
     """Neither the rows nor what custody returns contains a word of the phrase or a private key."""
-    wallet = await house.custody.import_wallet("known", parse(PHRASE), DerivationScheme.STANDARD, CALLER)
+    wallet = await house.custody.import_wallet("known", Phrase.of(PHRASE, ""), DerivationScheme.STANDARD, CALLER)
     address = await house.custody.address(Account(wallet.id, "sol", 0), CALLER)
     result = await house.sign(wallet, "sol", unsigned("sol", "transfer"))
     private_key = json.loads((VECTORS / "solana.json").read_text())["accounts"][0]["private_key"]

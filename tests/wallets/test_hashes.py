@@ -5,7 +5,7 @@ from eth_hash.auto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallets.hashes import double_sha256, hash160, keccak256, sha256
+from wallets.hashes import double_sha256, keccak256, sha256
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,3 @@ def test_sha256_of_fips_180() -> None:
 def test_double_sha256_of_hello() -> None:
     """The example of Bitcoin's protocol documentation."""
     assert double_sha256(b"hello").hex() == "9595c9df90075148eb06860365df33584b75bff782a510c6cd4883a419833d50"
-
-
-def test_hash160_of_hello() -> None:
-    """The example of Bitcoin's protocol documentation."""
-    assert hash160(b"hello").hex() == "b6a9c8c230722b7c748331a8b450f05566dc7d0f"

