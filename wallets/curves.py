@@ -7,12 +7,18 @@ a fault in the computation must not leak a key.
 from enum import StrEnum
 
 import coincurve
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+# libsecp256k1 itself: coincurve's PrivateKey computes its public key anew each time, which costs more than the signature does.
+from coincurve._libsecp256k1 import ffi, lib
+from nacl import bindings as sodium
+from nacl.exceptions import BadSignatureError
 
 from wallets.secret import PrivateKey
 
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+
+
+_CONTEXT = coincurve.context.GLOBAL_CONTEXT.ctx
 
 
 class Curve(StrEnum):
@@ -37,7 +43,7 @@ def private_key(curve: Curve, secret: bytes) -> PrivateKey:
         raise ValueError(msg)
     if curve is Curve.SECP256K1:
         return PrivateKey(secret, coincurve.PrivateKey(secret).public_key.format(compressed=True))
-    return PrivateKey(secret, Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw())
+    return PrivateKey(secret, sodium.crypto_sign_seed_keypair(secret)[0])
 
 
 def uncompressed(public_key: bytes) -> bytes:
@@ -64,12 +70,17 @@ def sign_secp256k1(key: PrivateKey, digest: bytes) -> bytes:
 
     Raises:
         SignatureFaultError: The signature does not recover to the key's own public key.
+        ValueError: The digest does not have 32 bytes.
     """
-    signature = coincurve.PrivateKey(key.reveal()).sign_recoverable(digest, hasher=None)
-    if recover_secp256k1(signature, digest) != key.public_key:
+    signature = ffi.new("secp256k1_ecdsa_recoverable_signature *")
+    # Without a nonce function of ours, libsecp256k1 takes RFC 6979's.
+    is_signed = lib.secp256k1_ecdsa_sign_recoverable(_CONTEXT, signature, _digest(digest), key.reveal(), ffi.NULL, ffi.NULL)
+    if not is_signed or _recovered(signature, digest) != key.public_key:
         msg = "a fresh secp256k1 signature did not verify"
         raise SignatureFaultError(msg)
-    return signature
+    compact, recovery_id = ffi.new("unsigned char[64]"), ffi.new("int *")
+    lib.secp256k1_ecdsa_recoverable_signature_serialize_compact(_CONTEXT, compact, recovery_id, signature)
+    return bytes(ffi.buffer(compact)) + bytes((recovery_id[0],))
 
 
 def recover_secp256k1(signature: bytes, digest: bytes) -> bytes:
@@ -78,11 +89,17 @@ def recover_secp256k1(signature: bytes, digest: bytes) -> bytes:
     Raises:
         ValueError: There is none.
     """
-    try:
-        return coincurve.PublicKey.from_signature_and_message(signature, digest, hasher=None).format(compressed=True)
-    except Exception as error:  # coincurve raises bare Exception for an unrecoverable signature
+    parsed = ffi.new("secp256k1_ecdsa_recoverable_signature *")
+    is_signature = (
+        len(signature) == 65
+        and signature[64] < 4
+        and lib.secp256k1_ecdsa_recoverable_signature_parse_compact(_CONTEXT, parsed, signature[:64], signature[64])
+    )
+    public_key = _recovered(parsed, _digest(digest)) if is_signature else None
+    if public_key is None:
         msg = "the signature does not recover to a public key"
-        raise ValueError(msg) from error
+        raise ValueError(msg)
+    return public_key
 
 
 def sign_ed25519(key: PrivateKey, message: bytes) -> bytes:
@@ -91,7 +108,8 @@ def sign_ed25519(key: PrivateKey, message: bytes) -> bytes:
     Raises:
         SignatureFaultError: The signature does not verify with the key's own public key.
     """
-    signature = Ed25519PrivateKey.from_private_bytes(key.reveal()).sign(message)
+    # libsodium's secret key is the seed and the public key. Were that another key's, the signature would tell the scalar: it is verified first.
+    signature = sodium.crypto_sign(message, key.reveal() + key.public_key)[:64]
     if not verify_ed25519(key.public_key, signature, message):
         msg = "a fresh ed25519 signature did not verify"
         raise SignatureFaultError(msg)
@@ -100,8 +118,27 @@ def sign_ed25519(key: PrivateKey, message: bytes) -> bytes:
 
 def verify_ed25519(public_key: bytes, signature: bytes, message: bytes) -> bool:
     """Tell whether a 64-byte signature is the key's on the message."""
+    if len(signature) != 64:
+        return False
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-    except InvalidSignature:
+        sodium.crypto_sign_open(signature + message, public_key)
+    except BadSignatureError:
         return False
     return True
+
+
+def _digest(digest: bytes) -> bytes:
+    """Return the digest if libsecp256k1, which does not know its length, may read 32 bytes there."""
+    if len(digest) != 32:
+        msg = "a digest has 32 bytes"
+        raise ValueError(msg)
+    return digest
+
+
+def _recovered(signature: "ffi.CData", digest: bytes) -> bytes | None:
+    public_key = ffi.new("secp256k1_pubkey *")
+    if not lib.secp256k1_ecdsa_recover(_CONTEXT, public_key, signature, digest):
+        return None
+    compressed, length = ffi.new("unsigned char[33]"), ffi.new("size_t *", 33)
+    lib.secp256k1_ec_pubkey_serialize(_CONTEXT, compressed, length, public_key, lib.SECP256K1_EC_COMPRESSED)
+    return bytes(ffi.buffer(compressed))

@@ -20,8 +20,8 @@ import httpx
 import psutil
 import pytest
 import rlp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from eth_account import Account
-from nacl.signing import VerifyKey
 from pytoniq_core import Cell, MessageAny, begin_cell
 from solders.hash import Hash
 from solders.message import Message
@@ -246,7 +246,7 @@ def _verify_ton(signed_tx: str, sender: str) -> None:
     seed = to_seed(parse("abandon " * 11 + "about"))
     path = DerivationPath.parse(CHAINS["ton"].paths[DerivationScheme.STANDARD].format(index=0))
     public_key = derive(seed, path, Curve.ED25519, DerivationScheme.STANDARD).public_key
-    VerifyKey(public_key).verify(payload.hash, signature)
+    Ed25519PublicKey.from_public_bytes(public_key).verify(signature, payload.hash)
 
 
 def test_another_accounts_transaction_is_refused(service: Service) -> None:

@@ -1,10 +1,10 @@
 """Curves: keys and signatures are those of other libraries, and a fault never leaves as a signature."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eth_keys.datatypes import PrivateKey as EthPrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nacl.signing import SigningKey
 
 from tests.strategies import ed25519_secrets, secp256k1_secrets
 from wallets.curves import (
@@ -38,9 +38,9 @@ def test_secp256k1_public_keys_are_those_of_eth_keys(secret: bytes) -> None:
 
 @given(ed25519_secrets())
 @settings(deadline=None, max_examples=50)
-def test_ed25519_public_keys_are_those_of_libsodium(secret: bytes) -> None:
-    """The public key is what PyNaCl computes."""
-    expected = SigningKey(secret).verify_key.encode()
+def test_ed25519_public_keys_are_those_of_openssl(secret: bytes) -> None:
+    """The public key is what pyca/cryptography computes."""
+    expected = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
     assert expected == private_key(Curve.ED25519, secret).public_key
 
@@ -60,13 +60,13 @@ def test_secp256k1_signatures_are_those_of_eth_keys(secret: bytes, digest: bytes
 
 @given(ed25519_secrets(), st.binary(max_size=200))
 @settings(deadline=None, max_examples=50)
-def test_ed25519_signatures_are_those_of_libsodium(secret: bytes, message: bytes) -> None:
-    """The signature is bit for bit the one PyNaCl makes, and verifies for this message only."""
+def test_ed25519_signatures_are_those_of_openssl(secret: bytes, message: bytes) -> None:
+    """The signature is bit for bit the one pyca/cryptography makes, and verifies for this message only."""
     key = private_key(Curve.ED25519, secret)
 
     signature = sign_ed25519(key, message)
 
-    assert SigningKey(secret).sign(message).signature == signature
+    assert Ed25519PrivateKey.from_private_bytes(secret).sign(message) == signature
     assert verify_ed25519(key.public_key, signature, message)
     assert not verify_ed25519(key.public_key, signature, message + b"!")
 
@@ -124,3 +124,22 @@ def test_what_no_key_signed_recovers_to_none(signature: bytes) -> None:
     """Bytes that are no signature raise ValueError, whatever the library raises."""
     with pytest.raises(ValueError, match="does not recover"):
         recover_secp256k1(signature, bytes(32))
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_digest_has_32_bytes(length: int) -> None:
+    """Another length is refused before libsecp256k1, which cannot know it, reads beyond its end."""
+    key = private_key(Curve.SECP256K1, bytes(31) + b"\1")
+
+    with pytest.raises(ValueError, match="32 bytes"):
+        sign_secp256k1(key, bytes(length))
+    with pytest.raises(ValueError, match="32 bytes"):
+        recover_secp256k1(sign_secp256k1(key, bytes(32)), bytes(length))
+
+
+def test_a_short_signature_does_not_verify() -> None:
+    """An ed25519 signature has 64 bytes; what has fewer is none, also when the message makes up for it."""
+    key = private_key(Curve.ED25519, bytes(32))
+    signature = sign_ed25519(key, b"message")
+
+    assert not verify_ed25519(key.public_key, signature[:63], signature[63:] + b"message")

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eth_account.hdaccount import key_from_seed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nacl.signing import SigningKey
 from solders.keypair import Keypair
 
 from tests.strategies import seeds
@@ -50,7 +50,7 @@ def test_slip0010_test_vectors(seed: str, chain: dict[str, str]) -> None:
     key = derive(Seed(bytes.fromhex(seed)), DerivationPath.parse(chain["path"]), Curve.ED25519, DerivationScheme.STANDARD)
 
     assert bytes.fromhex(chain["private"]) == key.reveal()
-    assert SigningKey(key.reveal()).verify_key.encode() == key.public_key
+    assert Ed25519PrivateKey.from_private_bytes(key.reveal()).public_key().public_bytes_raw() == key.public_key
 
 
 @pytest.mark.parametrize("vector", _vectors("bip39.json")["vectors"])
