@@ -1,11 +1,12 @@
-"""Remember in this process: layer one of the address cache, and the limiter that stands in for Redis."""
+"""Remember in this process: wallets, layer one of the address cache, and the limiter that stands in for Redis."""
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from uuid import UUID
 
-from wallets.model import Account
-from wallets.ports import AddressCache
+from wallets.model import Account, AuditEvent, Page, Wallet
+from wallets.ports import AddressCache, WalletStore
 
 
 class LruAddressCache:
@@ -53,6 +54,47 @@ class LayeredAddressCache:
         """See `AddressCache.put`."""
         await self._first.put(account, address)
         await self._second.put(account, address)
+
+
+class CachedWalletStore:
+    """Remember the wallets asked for last for `ttl_seconds`: they do not change. See `wallets.ports.WalletStore`."""
+
+    def __init__(
+        self, store: WalletStore, *, capacity: int = 10_000, ttl_seconds: float = 30, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._capacity = capacity
+        self._ttl_seconds = ttl_seconds
+        self._clock = clock
+        self._wallets: OrderedDict[UUID, tuple[Wallet, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._wallets)
+
+    async def add(self, wallet: Wallet, encrypted_mnemonic: str, event: AuditEvent) -> None:
+        """See `WalletStore.add`."""
+        await self._store.add(wallet, encrypted_mnemonic, event)
+
+    async def get(self, wallet_id: UUID) -> Wallet:
+        """See `WalletStore.get`."""
+        known = self._wallets.get(wallet_id)
+        if known is not None and known[1] > self._clock():
+            self._wallets.move_to_end(wallet_id)
+            return known[0]
+        wallet = await self._store.get(wallet_id)
+        self._wallets[wallet_id] = (wallet, self._clock() + self._ttl_seconds)
+        self._wallets.move_to_end(wallet_id)
+        if len(self._wallets) > self._capacity:
+            self._wallets.popitem(last=False)
+        return wallet
+
+    async def encrypted_mnemonic(self, wallet_id: UUID) -> str:
+        """See `WalletStore.encrypted_mnemonic`."""
+        return await self._store.encrypted_mnemonic(wallet_id)
+
+    async def page(self, number: int, size: int) -> Page:
+        """See `WalletStore.page`."""
+        return await self._store.page(number, size)
 
 
 class MemoryRateLimiter:

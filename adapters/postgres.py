@@ -31,7 +31,9 @@ FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text
 AS event (action, status, wallet_id, request_id, ip_address, api_key_id, details, created_at)"""
 
 _HEALTH_SECONDS = 2.0
+_NUL = "\\u0000"
 
+_encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 _log = structlog.get_logger(__name__)
 
 
@@ -211,8 +213,15 @@ async def _insert_events(connection: "type_connection", rows: Sequence[Row]) -> 
 def _row(event: AuditEvent) -> Row:
     caller = event.caller
     who = (_text(caller.request_id), _text(caller.ip_address), _text(caller.api_key_id))
-    details = json.dumps(_storable(event.details), allow_nan=False, ensure_ascii=False)
-    return (event.action.value, event.status.value, event.wallet_id, *who, details, event.at)
+    return (event.action.value, event.status.value, event.wallet_id, *who, _json(event.details), event.at)
+
+
+def _json(details: Mapping[str, object]) -> str:
+    """Write details as JSON, at once if PostgreSQL can keep all of it as it is, which is nearly always."""
+    text = _encoder.encode(details)
+    if _NUL in text or not text.isascii():
+        return _encoder.encode(_storable(details))
+    return text
 
 
 def _storable(value: object) -> object:

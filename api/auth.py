@@ -95,7 +95,7 @@ class ClientAddresses:
     anybody else, so that a client cannot choose its address.
     """
 
-    __slots__ = ("_ingress", "_trusted")
+    __slots__ = ("_ingress", "_remembered", "_trusted")
 
     def __init__(self, trusted: Iterable[str] = (), ingress: Iterable[str] = ()) -> None:
         """Take networks as CIDR texts.
@@ -105,13 +105,19 @@ class ClientAddresses:
         """
         self._trusted = tuple(ipaddress.ip_network(network) for network in trusted)
         self._ingress = tuple(ipaddress.ip_network(network) for network in ingress)
+        self._remembered = lru_cache(_REMEMBERED)(self._walk)
 
     def resolve(self, peer: str | None, forwarded_for: Sequence[str]) -> str:
         """Return the address of the client, of which `peer` is the address that connected to us.
 
         `forwarded_for` are the `X-Forwarded-For` fields in order of arrival. What is no address ends the walk at the proxy that said it.
         """
-        address = _address(peer or "")
+        entries = ",".join(forwarded_for)
+        # Nothing longer than one honest proxy writes is remembered.
+        return (self._remembered if len(entries) <= _MAX_ADDRESS_LENGTH else self._walk)(peer or "", entries)
+
+    def _walk(self, peer: str, forwarded_for: str) -> str:
+        address = _address(peer)
         if address is None:
             return UNKNOWN_ADDRESS
         entries = _right_to_left(forwarded_for)
@@ -134,8 +140,8 @@ def limit_key(api_key: str, address: str) -> str:
     return f"{api_key}:{address}"
 
 
-def _right_to_left(fields: Sequence[str]) -> Iterator[IpAddress | None]:
-    entries = ",".join(fields).rsplit(",", MAX_HOPS)[-MAX_HOPS:]
+def _right_to_left(fields: str) -> Iterator[IpAddress | None]:
+    entries = fields.rsplit(",", MAX_HOPS)[-MAX_HOPS:]
     return map(_address, reversed(entries))
 
 

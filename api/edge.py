@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
-from starlette.requests import Request
+from starlette.types import Scope
 
+from api.access_log import AccessLog
 from api.auth import Authenticator, ClientAddresses, limit_key
 from api.errors import RateLimitedError
 from api.limits import RateLimiter
@@ -26,22 +26,24 @@ class Edge:
     limiter: RateLimiter
     metrics: Metrics
     clients: ClientAddresses = field(default_factory=ClientAddresses)
+    access_log: AccessLog = field(default_factory=AccessLog)
     version: str = "2.0.0"
 
 
-async def admit(edge: Edge, request: Request) -> Caller:
-    """Return who asks, if they may.
+async def admit(edge: Edge, scope: Scope) -> Caller:
+    """Return who asks, if they may. A request that was let in is not asked again.
 
     Raises:
         AuthenticationError: The API key is missing or not valid.
         RateLimitedError: They ask too often.
     """
-    scope: Any = request.scope
+    if "caller" in scope:
+        admitted: Caller = scope["caller"]
+        return admitted
     peer = scope["client"][0] if scope.get("client") else None
-    headers = request.headers
-    address = edge.clients.resolve(peer, headers.getlist("x-forwarded-for"))
+    address = edge.clients.resolve(peer, header_values(scope, b"x-forwarded-for"))
     scope["client_address"] = address
-    key_id = edge.authenticator.authenticate(headers.getlist("x-api-key"))
+    key_id = edge.authenticator.authenticate(header_values(scope, b"x-api-key"))
     wait = await edge.limiter.acquire(limit_key(key_id, address))
     if wait is not None:
         seconds = max(1, math.ceil(wait))
@@ -50,3 +52,8 @@ async def admit(edge: Edge, request: Request) -> Caller:
     caller = Caller(scope["request_id"], address, key_id)
     scope["caller"] = caller
     return caller
+
+
+def header_values(scope: Scope, name: bytes) -> list[str]:
+    """Return the values of a header in the order they came, as text of ISO 8859-1."""
+    return [str(value, "latin-1") for other, value in scope["headers"] if other == name]

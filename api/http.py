@@ -8,12 +8,16 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import docs, openapi, problems, schemas
+from api.direct import DirectRoutes
 from api.edge import Edge
 from api.health import HealthMonitor
 from api.middleware import EdgeMiddleware
@@ -31,7 +35,7 @@ _WITH_BODY = (400, 413, 415, 422)
 
 def create_http_app(edge: Edge) -> FastAPI:
     """Make the application that serves `edge`."""
-    app = FastAPI(
+    app = _Application(
         title="Crypto Wallets Service",
         version=edge.version,
         openapi_url=None,
@@ -46,15 +50,33 @@ def create_http_app(edge: Edge) -> FastAPI:
             HTTPException: problems.on_http_error,
         },
     )
-    app.add_middleware(EdgeMiddleware, metrics=edge.metrics)
-    _add_wallet_routes(app, edge)
+    routes = WalletRoutes(edge)
+    _add_wallet_routes(app, edge, routes)
     _add_operations(app, edge)
     _add_docs(app)
+    app.enter_by(edge, routes)
     return app
 
 
-def _add_wallet_routes(app: FastAPI, edge: Edge) -> None:
-    routes = WalletRoutes(edge)
+class _Application(FastAPI):
+    """FastAPI with the edge's middleware around it, and the direct routes before it."""
+
+    def enter_by(self, edge: Edge, routes: WalletRoutes) -> None:
+        """Build the way of a request. Call it when every route is there."""
+        by_name = {route.name: route for route in self.router.routes if isinstance(route, APIRoute)}
+        direct = DirectRoutes(super().__call__, edge, routes, sign_route=by_name["sign"], address_route=by_name["get_address"])
+        self._entrance = EdgeMiddleware(direct, edge.metrics, edge.access_log)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Leave out the layer that answers a bug in plain text: the edge's middleware does that."""
+        return ExceptionMiddleware(AsyncExitStackMiddleware(self.router), handlers=self.exception_handlers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan of the server."""
+        await self._entrance(scope, receive, send)
+
+
+def _add_wallet_routes(app: FastAPI, edge: Edge, routes: WalletRoutes) -> None:
     route_class = guarded(edge)
 
     def add(method: str, path: str, endpoint: Endpoint, model: type[BaseModel], tag: str, *statuses: int) -> None:

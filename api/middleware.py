@@ -10,7 +10,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
-from api.observability import Metrics, describe_exception
+from api.access_log import AccessLog
+from api.observability import HTTP_METHODS, Metrics, describe_exception
 
 CLIENT_CLOSED_REQUEST = 499
 """What is logged and counted when the client went away before the answer (nginx's number for it)."""
@@ -26,9 +27,10 @@ _QUIET = frozenset({"/metrics", "/api/v1/health", "/api/v1/health/live", "/api/v
 class EdgeMiddleware:
     """The only middleware: plain ASGI, since each layer costs every request."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog) -> None:
         self._app = app
         self._metrics = metrics
+        self._access_log = access_log
         self._log = structlog.get_logger("api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,20 +52,20 @@ class EdgeMiddleware:
                     raise
                 await problems.response(error, request_id)(scope, receive, answer.send)
             finally:
-                self._record(scope, answer.status or CLIENT_CLOSED_REQUEST, time.perf_counter() - started)
+                self._record(scope, request_id, answer.status or CLIENT_CLOSED_REQUEST, time.perf_counter() - started)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNMATCHED)
         self._metrics.request_ended(scope["method"], route, status, seconds)
-        log = self._log.debug if route in _QUIET else self._log.info
-        log(
-            "request_completed",
-            method=scope["method"] if len(scope["method"]) < 16 else UNMATCHED,
-            route=route,
-            status=status,
-            duration_ms=round(seconds * 1000, 3),
+        fields = {
+            "request_id": request_id,
+            "method": scope["method"] if scope["method"] in HTTP_METHODS else UNMATCHED,
+            "route": route,
+            "status": status,
+            "duration_ms": round(seconds * 1000, 3),
             **_optional_fields(scope),
-        )
+        }
+        self._access_log.record("debug" if route in _QUIET else "info", fields)
 
 
 class _Answer:

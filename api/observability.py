@@ -4,6 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ from api.redaction import redact
 from wallets.chains import CHAINS
 from wallets.errors import InvalidRequestError, NotFoundError
 
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 METRICS_MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 UNKNOWN = "other"
 
@@ -25,7 +27,6 @@ VAULT_STATUSES = frozenset({"ok", "refused", "error"})
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def configure_logging(level: str = "info", stream: BinaryIO | None = None) -> None:
@@ -38,7 +39,7 @@ def configure_logging(level: str = "info", stream: BinaryIO | None = None) -> No
             redact,
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.BytesLoggerFactory(stream or sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
@@ -91,6 +92,9 @@ class Metrics:
         self._cache_capacity = self._gauge("address_cache_capacity", "Addresses that these caches hold at most")
         self._requests = self._counter("http_requests_total", "HTTP requests answered", "method", "route", "status")
         self._durations = self._histogram("http_request_duration_seconds", "Time to answer HTTP requests", "method", "route")
+        # Looking a series up by its labels takes as long as counting in it.
+        self._request_series = lru_cache(1024)(self._find_request_series)
+        self._sign_series = lru_cache(1024)(self._signs.labels)
 
     def wallet_created(self) -> None:
         """Count a wallet that was created."""
@@ -103,7 +107,7 @@ class Metrics:
     def sign_ended(self, network: str, error: BaseException | None = None) -> None:
         """Count a signing request: `ok`, `refused` (the client's doing) or `failed` (ours, or of what we need)."""
         status = "ok" if error is None else "refused" if isinstance(error, InvalidRequestError | NotFoundError) else "failed"
-        self._signs.labels(network if network in CHAINS else UNKNOWN, status).inc()
+        self._sign_series(network if network in CHAINS else UNKNOWN, status).inc()
 
     def observe_vault(self, operation: str, status: str, seconds: float) -> None:
         """Take the duration of a call of Vault."""
@@ -116,9 +120,9 @@ class Metrics:
 
     def request_ended(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an HTTP request. `route` is the template, such as `/api/v1/wallets/{wallet_id}`."""
-        method = _one_of(HTTP_METHODS, method)
-        self._requests.labels(method, route, str(status)).inc()
-        self._durations.labels(method, route).observe(seconds)
+        count, duration = self._request_series(method, route, status)
+        count.inc()
+        duration.observe(seconds)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format: of every process of the node where they are shared, else of this one."""
@@ -128,6 +132,10 @@ class Metrics:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call]  # published without types
         return prometheus_client.generate_latest(registry)
+
+    def _find_request_series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        method = _one_of(HTTP_METHODS, method)
+        return self._requests.labels(method, route, str(status)), self._durations.labels(method, route)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self._registry)

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from api import errors
 from api.errors import (
@@ -69,6 +69,12 @@ async def on_error(request: Request, error: Exception) -> Response:
     """Answer an error of ours."""
     request.scope["problem"] = errors.outcome(error).name
     return response(error, request.scope["request_id"])
+
+
+async def send(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer an error of ours where there is no framework to do so."""
+    scope["problem"] = errors.outcome(error).name
+    await response(error, scope["request_id"])(scope, receive, send)
 
 
 async def on_invalid(request: Request, error: Exception) -> Response:

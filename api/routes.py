@@ -34,7 +34,7 @@ def guarded(edge: Edge) -> type[APIRoute]:
             known = frozenset(field.alias for field in self.dependant.query_params)
 
             async def admitted(request: Request) -> Response:
-                await admit(edge, request)
+                await admit(edge, request.scope)
                 if request.scope["query_string"]:
                     check_query([name for name, _ in request.query_params.multi_items()], known)
                 return await handle(await read_json(request) if has_body else request)
@@ -90,23 +90,29 @@ class WalletRoutes:
         self, request: Request, wallet_id: WalletId, network: Annotated[Network, Path()], index: Annotated[Index, Query()] = 0
     ) -> Response:
         """Return the address of an account, deriving it the first time."""
-        address = await self._custody.address(Account(wallet_id, network, index), _caller(request))
-        return render.json_response(render.address(address))
+        return render.json_response(await self.address(Account(wallet_id, network, index), _caller(request)))
 
     async def sign(self, request: Request, wallet_id: WalletId, body: SignTransaction) -> Response:
         """Decode a transaction, check it, sign it, and write it down; then return what a node accepts."""
-        account = Account(wallet_id, body.network, body.index)
-        try:
-            result = await self._custody.sign(SigningRequest(account, body.unsigned_tx, _caller(request)))
-        except Exception as error:
-            self._metrics.sign_ended(body.network, error)
-            raise
-        self._metrics.sign_ended(body.network)
-        return render.json_response(render.signing_result(result))
+        return render.json_response(await self.signed(Account(wallet_id, body.network, body.index), body.unsigned_tx, _caller(request)))
 
     async def find_address(self, address: Annotated[AddressText, Path()]) -> Response:
         """Return the accounts that have an address, if it was derived here before."""
         return render.json_response(render.accounts(address, await self._custody.accounts(address)))
+
+    async def address(self, account: Account, caller: Caller) -> dict[str, Any]:
+        """Return the answer of `get_address`."""
+        return render.address(await self._custody.address(account, caller))
+
+    async def signed(self, account: Account, unsigned_tx: str, caller: Caller) -> dict[str, Any]:
+        """Return the answer of `sign`, and count how it ended."""
+        try:
+            result = await self._custody.sign(SigningRequest(account, unsigned_tx, caller))
+        except Exception as error:
+            self._metrics.sign_ended(account.network, error)
+            raise
+        self._metrics.sign_ended(account.network)
+        return render.signing_result(result)
 
 
 class HealthRoutes:

@@ -1,6 +1,7 @@
 """Compose a replica: open what the settings name and hand it to the constructors."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
@@ -9,11 +10,12 @@ import structlog
 from pydantic import SecretStr
 
 from adapters.database import PostgresDatabase
-from adapters.memory import LayeredAddressCache, LruAddressCache, MemoryRateLimiter
+from adapters.memory import CachedWalletStore, LayeredAddressCache, LruAddressCache, MemoryRateLimiter
 from adapters.migrations import SchemaMismatchError, check_schema
 from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresHealth, PostgresWalletStore
 from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth, RedisRateLimiter
 from adapters.vault import VaultHealth, VaultTransit
+from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, Authenticator, ClientAddresses, Everybody
 from api.edge import Edge
 from api.limits import RateLimiter, Unlimited
@@ -43,9 +45,17 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         if settings.redis.enabled:
             redis = await stack.enter_async_context(RedisConnections(_required(settings.redis.url)))
         custody = await stack.enter_async_context(open_custody(settings, metrics, redis))
-        clients = ClientAddresses(_trusted(settings.server), ingress=LOOPBACK)
-        limiter = _limiter(settings.server.rate_limit, redis)
-        yield Edge(custody, _authenticator(settings.server), limiter, metrics, clients, version("crypto-wallets-service"))
+        access_log = AccessLog(settings.log.level, sys.stdout.buffer)
+        stack.callback(access_log.flush)
+        yield Edge(
+            custody,
+            _authenticator(settings.server),
+            _limiter(settings.server.rate_limit, redis),
+            metrics,
+            ClientAddresses(_trusted(settings.server), ingress=LOOPBACK),
+            access_log,
+            version("crypto-wallets-service"),
+        )
 
 
 @asynccontextmanager
@@ -68,7 +78,7 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
         await stack.enter_async_context(transit)
         health = await stack.enter_async_context(VaultHealth(vault.address, token, transit, ca_file=vault.ca_file))
         encryption = MeasuredKeyEncryption(transit, metrics)
-        store = PostgresWalletStore(database)
+        store = CachedWalletStore(PostgresWalletStore(database))
         components: list[Component] = [PostgresHealth(database), health]
         cache: AddressCache = MeasuredAddressCache(LruAddressCache(), metrics)
         if redis is not None:

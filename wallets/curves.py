@@ -108,7 +108,7 @@ def sign_ed25519(key: PrivateKey, message: bytes) -> bytes:
     Raises:
         SignatureFaultError: The signature does not verify with the key's own public key.
     """
-    # libsodium's secret key is the seed and the public key. Were that another key's, the signature would tell the scalar: it is verified first.
+    # libsodium's secret key is the seed and the public key. With another's, the signature would tell the scalar: it is verified first.
     signature = sodium.crypto_sign(message, key.reveal() + key.public_key)[:64]
     if not verify_ed25519(key.public_key, signature, message):
         msg = "a fresh ed25519 signature did not verify"

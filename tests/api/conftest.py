@@ -10,6 +10,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 
+from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, ClientAddresses
 from api.http import Edge, create_http_app
 from api.observability import Metrics
@@ -72,6 +73,7 @@ class World:
     database: FakeComponent = field(default_factory=lambda: FakeComponent("database"))
     vault: FakeComponent = field(default_factory=lambda: FakeComponent("vault"))
     redis: FakeComponent = field(default_factory=lambda: FakeComponent("redis"))
+    access_log: AccessLog = field(default_factory=AccessLog)
 
     def __post_init__(self) -> None:
         self.store = FakeWalletStore(self.journal)
@@ -90,7 +92,8 @@ class World:
 
     def edge(self) -> Edge:
         """The edge in front of it, behind a proxy on loopback."""
-        return Edge(self.custody, ApiKeys([API_KEY, OLD_KEY]), self.limiter, self.metrics, ClientAddresses(["10.0.0.0/8"], LOOPBACK))
+        clients = ClientAddresses(["10.0.0.0/8"], LOOPBACK)
+        return Edge(self.custody, ApiKeys([API_KEY, OLD_KEY]), self.limiter, self.metrics, clients, self.access_log)
 
 
 def client_of(app: FastAPI, *, key: str | None = API_KEY) -> httpx.AsyncClient:

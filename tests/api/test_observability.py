@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.access_log import AccessLog
 from api.http import create_http_app
 from api.middleware import UNMATCHED
 from api.observability import Metrics, configure_logging, describe_exception
@@ -141,6 +142,7 @@ def test_a_cause_that_was_suppressed_is_not_described() -> None:
 
 async def test_one_line_a_request(world: World, log: io.BytesIO) -> None:
     """A request is one JSON line with its template, its wallet and who asked, and without its path."""
+    world.access_log = AccessLog("debug", log, flush_seconds=0)
     async with client_of(create_http_app(world.edge())) as client:
         wallet_id = (await client.post("/api/v1/wallets", json={"label": "treasury"})).json()["id"]
         await client.get(f"/api/v1/wallets/{wallet_id}?page=1", headers={"X-Request-ID": "req-7"})
@@ -156,6 +158,7 @@ async def test_one_line_a_request(world: World, log: io.BytesIO) -> None:
 
 async def test_probes_are_quiet(world: World, log: io.BytesIO) -> None:
     """What machines ask every few seconds is logged at DEBUG only."""
+    world.access_log = AccessLog("debug", log, flush_seconds=0)
     async with client_of(create_http_app(world.edge())) as client:
         await client.get("/api/v1/health/live")
         await client.get("/metrics")
@@ -165,6 +168,7 @@ async def test_probes_are_quiet(world: World, log: io.BytesIO) -> None:
 
 async def test_nothing_that_was_sent_is_logged(world: World, log: io.BytesIO) -> None:
     """Keys, phrases and paths do not reach the log, whether the request succeeds or not."""
+    world.access_log = AccessLog("debug", log, flush_seconds=0)
     async with client_of(create_http_app(world.edge())) as client:
         await client.post("/api/v1/wallets/import", json={"label": "a", "mnemonic": PHRASE, "passphrase": "hunter2"})
         await client.post("/api/v1/wallets/import", json={"label": "a", "mnemonic": PHRASE + " winner"})
@@ -183,6 +187,7 @@ async def test_a_bug_is_logged_where_it_is(log: io.BytesIO) -> None:
     """The log of an internal error names the type and the place under the request's id."""
     world = World(encryption=BrokenEncryption())
 
+    world.access_log = AccessLog("debug", log, flush_seconds=0)
     async with client_of(create_http_app(world.edge())) as client:
         answer = await client.post("/api/v1/wallets", json={"label": "a"})
 
