@@ -117,14 +117,14 @@ class MemoryRateLimiter:
     def __len__(self) -> int:
         return len(self._whole_at)
 
-    async def acquire(self, key: str) -> float | None:
-        """Take one request of `key`. Return None if it is allowed, else the seconds until one will be."""
+    async def acquire(self, key: str, cost: int = 1) -> float | None:
+        """See `api.limits.RateLimiter.acquire`."""
         now = round(self._clock() * 1e9)
-        whole_at = max(self._whole_at.get(key, now), now) + self._interval_ns
-        wait = whole_at - self._tolerance_ns - now
+        whole_at = max(self._whole_at.get(key, now), now)
+        wait = whole_at + min(cost * self._interval_ns, self._tolerance_ns) - self._tolerance_ns - now
         if wait > 0:
             return wait / 1e9
-        self._whole_at[key] = whole_at
+        self._whole_at[key] = whole_at + cost * self._interval_ns
         self._whole_at.move_to_end(key)
         self._forget(now)
         return None

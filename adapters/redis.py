@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self, TypeVar
 
 import redis.asyncio
@@ -16,24 +16,35 @@ from wallets.model import Account, ComponentHealth, HealthStatus
 
 T = TypeVar("T")
 
+_Asked = tuple[int, "asyncio.Future[float | None]"]
+"""What a request costs, and where its answer goes."""
+
 LONGEST_SECONDS = 0.05
 """What an answer of Redis may cost at most: it is asked to save time."""
 
 _AWAY = (RedisError, OSError, TimeoutError)
 _HEALTH_SECONDS = 1.0
 
-_TAKE_ONE = """\
+_TAKE = """\
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
-local whole_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + interval
-local wait = whole_at - tolerance - now
-if wait >= 1 then return math.ceil(wait) end
-redis.call('SET', KEYS[1], string.format('%.0f', whole_at), 'PX', math.ceil((whole_at - now) / 1000))
-return 0
+local whole_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+local waits, is_taken = {}, false
+for i = 3, #ARGV do
+  local cost = tonumber(ARGV[i]) * interval
+  local wait = whole_at + math.min(cost, tolerance) - tolerance - now
+  if wait >= 1 then
+    waits[i - 2] = math.ceil(wait)
+  else
+    waits[i - 2], whole_at, is_taken = 0, whole_at + cost, true
+  end
+end
+if is_taken then redis.call('SET', KEYS[1], string.format('%.0f', whole_at), 'PX', math.ceil((whole_at - now) / 1000)) end
+return waits
 """
-"""The algorithm of `MemoryRateLimiter`, in microseconds of Redis' clock, which is one for all replicas. Lua's numbers are doubles: at
-today's date they err by a quarter of a microsecond, so that a wait of less than one is none."""
+"""The algorithm of `MemoryRateLimiter` for several requests of one client, in microseconds of Redis' clock, which is one for all replicas.
+Lua's numbers are doubles: at today's date they err by a quarter of a microsecond, so that a wait of less than one is none."""
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +68,7 @@ class RedisConnections:
             socket_timeout=_HEALTH_SECONDS,
         )
         self._client = redis.asyncio.Redis.from_pool(pool)
-        self._take_one = self._client.register_script(_TAKE_ONE)
+        self._take = self._client.register_script(_TAKE)
         self._breaker = breaker or CircuitBreaker(failures_to_open=5, open_seconds=2, successes_to_close=1)
 
     async def __aenter__(self) -> Self:
@@ -83,13 +94,14 @@ class RedisConnections:
         """
         await self._asked(lambda: self._client.set(key, value, ex=ttl_seconds))
 
-    async def take_one(self, key: str, interval_us: float, tolerance_us: float) -> int:
-        """Take one request of a key; return 0, or the microseconds until one will be allowed.
+    async def take(self, key: str, costs: Sequence[int], interval_us: float, tolerance_us: float) -> list[int]:
+        """Take requests of a key in one step; return for each 0, or the microseconds until it will be allowed.
 
         Raises:
             RedisAwayError: Redis is away.
         """
-        return int(await self._asked(lambda: self._take_one(keys=[key], args=[f"{interval_us:.3f}", f"{tolerance_us:.3f}"])))
+        args: list[str | int] = [f"{interval_us:.3f}", f"{tolerance_us:.3f}", *costs]
+        return [int(wait) for wait in await self._asked(lambda: self._take(keys=[key], args=args))]
 
     async def ping(self) -> None:
         """See that Redis answers, whether or not the others ask it at present.
@@ -138,23 +150,55 @@ class RedisAddressCache:
 
 
 class RedisRateLimiter:
-    """Limit a key over all replicas together; while Redis is away, in each replica alone."""
+    """Limit a key over all replicas together; while Redis is away, in each replica alone.
+
+    A request alone asks at once. Those of the same key that come while Redis is being asked are asked for together in the next step: under
+    load a step costs as much for one as for all of them.
+    """
 
     def __init__(self, connections: RedisConnections, requests_per_second: float, burst_size: int) -> None:
         self._connections = connections
         self._interval_us = 1e6 / requests_per_second
         self._tolerance_us = burst_size * self._interval_us
         self._alone = MemoryRateLimiter(requests_per_second, burst_size)
+        self._waiting: dict[str, list[_Asked]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def acquire(self, key: str) -> float | None:
-        """Take one request of `key`. Return None if it is allowed, else the seconds until one will be. Never raises."""
+    async def acquire(self, key: str, cost: int = 1) -> float | None:
+        """See `api.limits.RateLimiter.acquire`."""
+        allowed_in: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
+        asked = (cost, allowed_in)
+        if key in self._waiting:
+            self._waiting[key].append(asked)
+        else:
+            self._waiting[key] = [asked]
+            task = asyncio.create_task(self._ask(key))
+            # The event loop keeps only weak references to tasks.
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await allowed_in
+
+    async def _ask(self, key: str) -> None:
         # Hashed: what a client sends must not become the name of a key of any length.
         name = f"wallets:limit:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+        asked: list[_Asked] = []
         try:
-            wait_us = await self._connections.take_one(name, self._interval_us, self._tolerance_us)
+            while asked := self._waiting[key]:
+                self._waiting[key] = []
+                for (_, allowed_in), wait in zip(asked, await self._waits(key, name, [cost for cost, _ in asked]), strict=True):
+                    if not allowed_in.done():  # whoever asked may have gone away
+                        allowed_in.set_result(wait)
+        finally:
+            # Should this end otherwise, nobody may wait for ever.
+            for _, allowed_in in (*asked, *self._waiting.pop(key)):
+                allowed_in.cancel()
+
+    async def _waits(self, key: str, name: str, costs: Sequence[int]) -> list[float | None]:
+        try:
+            waits_us = await self._connections.take(name, costs, self._interval_us, self._tolerance_us)
         except RedisAwayError:
-            return await self._alone.acquire(key)
-        return wait_us / 1e6 if wait_us else None
+            return [await self._alone.acquire(key, cost) for cost in costs]
+        return [wait / 1e6 if wait else None for wait in waits_us]
 
 
 class RedisHealth:

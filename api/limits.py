@@ -13,15 +13,18 @@ MAX_DISCARDED_BYTES = 2 * 1_048_576
 class RateLimiter(Protocol):
     """Count the requests of clients, told apart by `key`."""
 
-    async def acquire(self, key: str) -> float | None:
-        """Take one request. Return None if it is allowed, else the seconds until one will be. Never raises."""
+    async def acquire(self, key: str, cost: int = 1) -> float | None:
+        """Take what a request costs. Return None if it is allowed, else the seconds until it will be. Never raises.
+
+        What costs more than a burst is allowed when the burst is whole, and paid in full: the client waits the longer afterwards.
+        """
         ...
 
 
 class Unlimited:
     """Allow every request: what stands in when limits are switched off."""
 
-    async def acquire(self, key: str) -> float | None:  # noqa: ARG002  # the protocol's name
+    async def acquire(self, key: str, cost: int = 1) -> float | None:  # noqa: ARG002  # the protocol's name
         """See `RateLimiter.acquire`."""
         return None
 

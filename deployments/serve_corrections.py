@@ -13,6 +13,13 @@ from api import problems
 from api.errors import OverloadedError
 from api.middleware import request_id_of
 
+_SERVES_OWN = frozenset({b"x-request-id", b"x-request-disconnect-disabled", b"x-request-timeout-seconds"})
+"""Headers by which Serve lets clients say how it treats their requests."""
+
+_UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
+"""Has Serve spare the two tasks a request by which it would cancel one whose client goes away. Ours are short, and a signature that is
+audited is better finished than cut off."""
+
 
 def close_handle_port() -> None:
     """Have this replica open no port for calls from other deployments.
@@ -48,8 +55,8 @@ class OwnRequests:
         """Serve one request."""
         if scope["type"] == "http":
             request_id = request_id_of(scope)
-            others = [(name, value) for name, value in scope["headers"] if name != b"x-request-id"]
-            scope["headers"] = [*others, (b"x-request-id", request_id.encode())]
+            others = [field for field in scope["headers"] if field[0] not in _SERVES_OWN]
+            scope["headers"] = [*others, (b"x-request-id", request_id.encode()), _UNWATCHED]
             send = _Refusals(scope, receive, send, request_id).send
         await self._app(scope, receive, send)
 

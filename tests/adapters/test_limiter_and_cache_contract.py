@@ -78,6 +78,37 @@ async def test_a_burst_is_allowed_and_no_more(limiter: Limiter) -> None:
     assert 0 < answers[3] <= 0.2
 
 
+async def test_requests_at_the_same_time_get_a_burst_and_no_more(limiter: Limiter) -> None:
+    """Also when they are asked for together: three are allowed, whichever, and the others told to wait."""
+    key = str(uuid4())
+
+    answers = await asyncio.gather(*(limiter.acquire(key) for _ in range(20)))
+
+    assert answers.count(None) == 3
+
+
+async def test_a_request_may_cost_more_than_one(limiter: Limiter) -> None:
+    """Two of a burst of three leave one."""
+    key = str(uuid4())
+
+    answers = [await limiter.acquire(key, 2), await limiter.acquire(key, 2), await limiter.acquire(key)]
+
+    assert answers[0] is None
+    assert answers[1] is not None
+    assert answers[2] is None
+
+
+async def test_what_costs_more_than_a_burst_is_allowed_once_and_paid_for(limiter: Limiter) -> None:
+    """Ten at five a second: a whole burst lets it pass, and the next request waits for what is owed."""
+    key = str(uuid4())
+
+    first, second = await limiter.acquire(key, 10), await limiter.acquire(key)
+
+    assert first is None
+    assert second is not None
+    assert 1.4 < second <= 1.6
+
+
 async def test_keys_are_limited_apart(limiter: Limiter) -> None:
     """One client's requests cost another nothing."""
     one, other = str(uuid4()), str(uuid4())

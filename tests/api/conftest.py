@@ -33,10 +33,10 @@ class CountingLimiter:
         self.wait_seconds = 2.3
         self.keys: list[str] = []
 
-    async def acquire(self, key: str) -> float | None:
+    async def acquire(self, key: str, cost: int = 1) -> float | None:
         """See `api.limits.RateLimiter.acquire`."""
         self.keys.append(key)
-        self.left -= 1
+        self.left -= cost
         return None if self.left >= 0 else self.wait_seconds
 
 

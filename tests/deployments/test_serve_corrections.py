@@ -6,6 +6,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from deployments.serve_corrections import OwnRequests, close_handle_port, own_requests
 
+UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
+
 
 async def _headers_of(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     seen: list[tuple[bytes, bytes]] = []
@@ -25,7 +27,20 @@ async def _headers_of(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, b
 
 async def test_a_well_formed_request_id_is_kept() -> None:
     """The client's id goes through, and so do its other headers."""
-    assert await _headers_of([(b"a", b"b"), (b"x-request-id", b"mine-1")]) == [(b"a", b"b"), (b"x-request-id", b"mine-1")]
+    headers = await _headers_of([(b"a", b"b"), (b"x-request-id", b"mine-1")])
+
+    assert headers == [(b"a", b"b"), (b"x-request-id", b"mine-1"), UNWATCHED]
+
+
+async def test_clients_do_not_choose_how_serve_treats_them() -> None:
+    """Whatever they send, their requests are finished though they go away, and not cut off after a time of their choice."""
+    headers = await _headers_of(
+        [(b"x-request-disconnect-disabled", b"?0"), (b"x-request-timeout-seconds", b"0.001"), (b"x-request-id", b"a")]
+    )
+
+    assert headers == [(b"x-request-id", b"a"), UNWATCHED]
+    assert http_util.parse_disconnect_disabled_header(dict(headers))
+    assert http_util.parse_request_timeout_header(dict(headers), None) is None
 
 
 @pytest.mark.parametrize("given", [[], [b"\xff\xfe"], [b"two words"], [b"one", b"two"], [b"x" * 129]])
@@ -33,7 +48,7 @@ async def test_any_other_is_replaced(given: list[bytes]) -> None:
     """None, several, or one that is no id becomes exactly one new id."""
     headers = await _headers_of([(b"x-request-id", value) for value in given])
 
-    assert len(headers) == 1
+    assert len(headers) == 2
     assert headers[0][0] == b"x-request-id"
     assert headers[0][1] not in given
     assert headers[0][1].isascii()

@@ -394,9 +394,9 @@ def test_progress_is_plain_lines_where_there_is_no_terminal() -> None:
 class RefusesOne(CountingLimiter):
     """Refuses the third call, and no other."""
 
-    async def acquire(self, key: str) -> float | None:
+    async def acquire(self, key: str, cost: int = 1) -> float | None:
         """See `api.limits.RateLimiter.acquire`."""
-        await super().acquire(key)
+        await super().acquire(key, cost)
         return 0.1 if len(self.keys) == 3 else None
 
 
