@@ -134,8 +134,10 @@ def _has_plain_body(scope: Scope) -> bool:
         return False
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
-        if name.startswith((b"content-", b"transfer-")) and found.setdefault(name, value) is not value:
-            return False
+        if name.startswith((b"content-", b"transfer-")):
+            if name in found:
+                return False
+            found[name] = value
     is_json = found.pop(b"content-type", None) == b"application/json"
     length = found.pop(b"content-length", b"")
     return is_json and _LENGTH.fullmatch(length) is not None and int(length) <= LONGEST_BODY and not found

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.memory import LayeredAddressCache, LruAddressCache, MemoryRateLimiter
-from tests.fakes import FakeAddressCache
-from wallets.model import Account
+from adapters.memory import CachedWalletStore, LayeredAddressCache, LruAddressCache, MemoryRateLimiter
+from tests.adapters.conftest import new_event, new_wallet
+from tests.fakes import FakeAddressCache, FakeWalletStore
+from wallets.errors import WalletNotFoundError
+from wallets.model import Account, Wallet
 
 
 def account(index: int) -> Account:
@@ -114,3 +116,70 @@ async def test_the_number_of_keys_is_bounded() -> None:
         await limiter.acquire(f"client {number}")
 
     assert len(limiter) == 10
+
+
+class CountingStore(FakeWalletStore):
+    """A store that counts how often it is asked for a wallet."""
+
+    asked = 0
+
+    async def get(self, wallet_id: UUID) -> Wallet:
+        """See `WalletStore.get`."""
+        self.asked += 1
+        return await super().get(wallet_id)
+
+
+async def test_a_wallet_is_remembered_for_a_while() -> None:
+    """The store is asked once, and again when the time is over."""
+    store, now = CountingStore(), [0.0]
+    cached = CachedWalletStore(store, ttl_seconds=30, clock=lambda: now[0])
+    wallet = new_wallet()
+    await cached.add(wallet, "fake:v1:x", new_event(wallet.id))
+
+    first = [await cached.get(wallet.id) for _ in range(3)]
+    now[0] = 30.0
+    later = await cached.get(wallet.id)
+
+    assert [*first, later] == [wallet] * 4
+    assert store.asked == 2
+
+
+async def test_an_unknown_wallet_is_not_remembered() -> None:
+    """It may be created in the next moment."""
+    store = CountingStore()
+    cached = CachedWalletStore(store)
+    wallet = new_wallet()
+
+    with pytest.raises(WalletNotFoundError):
+        await cached.get(wallet.id)
+    await cached.add(wallet, "fake:v1:x", new_event(wallet.id))
+
+    assert await cached.get(wallet.id) == wallet
+
+
+async def test_the_wallets_used_last_are_remembered() -> None:
+    """Beyond the capacity the one unused for longest goes."""
+    store = CountingStore()
+    cached = CachedWalletStore(store, capacity=2)
+    first, second, third = wallets = [new_wallet() for _ in range(3)]
+    for wallet in wallets:
+        await cached.add(wallet, "fake:v1:x", new_event(wallet.id))
+
+    for wallet in (first, second, first, third, first):
+        await cached.get(wallet.id)
+
+    assert (len(cached), store.asked) == (2, 3)
+    await cached.get(second.id)
+    assert store.asked == 4
+
+
+async def test_everything_else_is_the_stores() -> None:
+    """Pages and ciphertexts are never remembered."""
+    store = FakeWalletStore()
+    cached = CachedWalletStore(store)
+    wallet = new_wallet()
+    await cached.add(wallet, "fake:v1:x", new_event(wallet.id))
+    store.replace_ciphertext(wallet.id, "fake:v1:y")
+
+    assert await cached.encrypted_mnemonic(wallet.id) == "fake:v1:y"
+    assert (await cached.page(1, 10)).wallets == (wallet,)
