@@ -111,7 +111,7 @@ class RayCluster:
     def _ray_environment(self) -> dict[str, str]:
         first = free_port_range(REPLICA_PORTS)
         middle, last = first + REPLICA_PORTS // 2, first + REPLICA_PORTS - 1
-        metrics, stats, fallback_http, fallback_grpc = free_ports(4)
+        fallback_http, fallback_grpc = free_ports(2)
         folder = self._haproxy_folder
         return {
             "RAY_AUTH_MODE": "token",
@@ -135,8 +135,6 @@ class RayCluster:
             # One thread serves far more than the replicas of one machine can, and our own metrics count what Serve's would once more.
             "RAY_SERVE_HAPROXY_NBTHREAD": "1",
             "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-            "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
-            "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_http),
             "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(fallback_grpc),
             "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),

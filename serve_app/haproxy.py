@@ -2,7 +2,7 @@
 
 Serve starts HAProxy through a wrapper of ours, which has `sed` mend the configuration first:
 
-- The statistics and metrics ports listen on loopback, not on all interfaces.
+- The statistics and metrics are on sockets that we alone may use, not on ports of all interfaces.
 - The service's own port listens where the settings say. Serve itself is told loopback, so that the replicas' ports stay there.
 - HAProxy tells the replica the address of the client, without which any client could choose its own.
 - What HAProxy answers itself (no replica, one that died, one that hangs) are problem documents (RFC 9457) with the right status.
@@ -36,7 +36,7 @@ exec {binary} -db -f "$configuration" "$@"
 
 _SCRIPT = """\
 /^ *log [0-9.]*:514 /d
-s/^\\( *bind \\)\\*\\{{0,1\\}}:/\\1127.0.0.1:/
+s|^\\( *bind \\)\\*\\{{0,1\\}}:\\([0-9]*\\)|\\1unix@{folder}/\\2.sock mode 600|
 s|^\\( *errorfile \\)\\(50[234]\\) .*|\\1\\2 {folder}/\\2.http|
 /^ *http-request return status 404 .*not found/c\\
     http-request return status 503 content-type application/problem+json hdr Retry-After 1 file {folder}/503.json
@@ -55,7 +55,7 @@ _TITLES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout
 
 
 def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int) -> None:
-    """Write the wrapper, and what it needs into `folder`, whose path has no character that `sed` or HAProxy would read more into."""
+    """Write the wrapper, and what it needs into `folder`, a short path without characters that `sed` or HAProxy reads more into."""
     for status in _REFUSALS:
         body = _problem(status)
         write_private(folder / f"{status}.json", body)
