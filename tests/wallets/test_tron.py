@@ -137,7 +137,7 @@ _REFUSALS: list[tuple[bytes, str]] = [
     (b"\x0a", "ends too early"),
     (b"\x0a\x00", "empty must be left out"),
     (b"\x0a\x02\x01\x02", "ref_block_hash is missing"),
-    (_TWO_CONTRACTS, "exactly one, not 2"),
+    (_TWO_CONTRACTS, "contract at byte 126: fields must stand in the order of their numbers, each once"),
     (_changed(lambda raw: raw.ClearField("contract")), "contract is missing"),
     (_changed(lambda raw: raw.ClearField("expiration")), "expiration is missing"),
     (_changed(lambda raw: setattr(raw, "expiration", -1)), "expiration at byte .*: it must not be negative"),
