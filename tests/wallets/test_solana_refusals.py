@@ -29,7 +29,7 @@ from tests.wallets.solana_messages import (
     v0,
     vector,
 )
-from wallets.chains.solana import programs
+from wallets.chains.solana import programs, token_programs
 from wallets.chains.solana.message import Reader
 from wallets.errors import MalformedTransactionError
 
@@ -37,6 +37,7 @@ from wallets.errors import MalformedTransactionError
 def test_the_crafted_message_is_taken_when_nothing_is_wrong_with_it() -> None:
     """The base of the following cases decodes, in both versions, so that each is refused for what it changes."""
     assert SOL.decode(message()).message.version == "legacy"
+    assert len(SOL.decode(message(instructions=[bytes([1, 0, 0])] * 64)).message.instructions) == 64
     assert SOL.decode(v0([lookup(50, b"\0\1", b"\2")], indexes=bytes([0, 4]))).message.version == "0"
 
 
@@ -58,6 +59,8 @@ def test_the_crafted_message_is_taken_when_nothing_is_wrong_with_it() -> None:
         (message(instructions=[bytes([2, 0, 0])]), "not among the message's own keys"),
         (message(instructions=[bytes([1, 1, 2, 0])]), "names an account that does not exist"),
         (message(instructions=[bytes([1, 0, 200, 1])]), "a list of 200 does not fit"),
+        (message(instructions=[bytes([1, 0, 0])] * 65), "65 instructions are more than 64"),
+        (bytes(1233), "would have 1233 bytes or more; a node takes 1232"),
         (bytes([1, 0, 1, 0x82, 0]) + message()[4:], "more bytes than it needs"),
         (bytes([1, 0, 1, 0x82, 0x80, 0]) + message()[4:], "more bytes than it needs"),
         (bytes([1, 0, 1, 0x82, 0x80, 0x80, 0]) + message()[4:], "more than three bytes"),
@@ -96,10 +99,12 @@ def test_bytes_with_two_meanings_are_refused() -> None:
         (SYSTEM, bytes([2, 0, 0, 0]) + bytes(7), 4, "8 more bytes expected"),
         (SYSTEM, bytes([2, 0, 0, 0]) + bytes(8), 1, "2 accounts expected, 1 are there"),
         (SYSTEM, bytes([3, 0, 0, 0]) + bytes(32) + b"\xff" * 8, 4, "more bytes expected"),
-        (programs.TOKEN, bytes([3]) + bytes(9), 4, "1 bytes too many"),
-        (programs.TOKEN, bytes([6, 2, 1]) + bytes(31), 4, "32 more bytes expected"),
-        (programs.TOKEN_2022, bytes([26, 1]) + bytes(18), 4, "1 bytes too many"),
-        (programs.ASSOCIATED_TOKEN, bytes([1, 0]), 4, "1 bytes too many"),
+        (token_programs.TOKEN, bytes([3]) + bytes(9), 4, "1 bytes too many"),
+        (token_programs.TOKEN, bytes([6, 2, 1]) + bytes(31), 4, "32 more bytes expected"),
+        (token_programs.TOKEN, bytes([6, 2, 2]) + bytes(32), 4, r"an authority is there \(1\) or not \(0\)"),
+        (token_programs.TOKEN, bytes([6, 2, 0]) + bytes(32), 4, "32 bytes too many"),
+        (token_programs.TOKEN_2022, bytes([26, 1]) + bytes(18), 4, "1 bytes too many"),
+        (token_programs.ASSOCIATED_TOKEN, bytes([1, 0]), 4, "1 bytes too many"),
         (programs.COMPUTE_BUDGET, bytes([2]) + bytes(5), 4, "1 bytes too many"),
         (programs.MEMO, b"\xff", 4, "not UTF-8"),
     ],
@@ -115,12 +120,12 @@ def test_a_known_instruction_out_of_its_layout_is_refused(program: str, data: by
     [
         (SYSTEM, b""),
         (SYSTEM, b"\xff\0\0\0"),
-        (programs.TOKEN, b""),
-        (programs.TOKEN, b"\xff"),
-        (programs.TOKEN_2022, b""),
-        (programs.TOKEN_2022, b"\x1a"),
-        (programs.TOKEN_2022, b"\x1a\xff"),
-        (programs.ASSOCIATED_TOKEN, b"\2"),
+        (token_programs.TOKEN, b""),
+        (token_programs.TOKEN, b"\xff"),
+        (token_programs.TOKEN_2022, b""),
+        (token_programs.TOKEN_2022, b"\x1a"),
+        (token_programs.TOKEN_2022, b"\x1a\xff"),
+        (token_programs.ASSOCIATED_TOKEN, b"\2"),
         (programs.COMPUTE_BUDGET, b"\0"),
     ],
 )
