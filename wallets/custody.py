@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -165,13 +165,11 @@ class LocalCustody:
         async with self._audited(AuditAction.TRANSACTION_SIGN, account.wallet_id, request.caller, details):
             chain = chain_for(account.network)
             transaction = chain.decode(unhex(request.unsigned_tx))
-            intent = transaction.intent
-            details["intent"] = asdict(intent)
+            details["intent"] = asdict(transaction.intent)
             wallet = await self.store.get(account.wallet_id)
             with await self.keyring.key(wallet, chain, account.index) as key:
                 address = chain.address(key.public_key, wallet.scheme)
-                if intent.sender is None:
-                    intent = replace(intent, sender=address)
+                intent = transaction.intent_for(address)
                 details.update(address=address, intent=asdict(intent))
                 self.policy.check(transaction, address)
                 signed = transaction.sign(key)

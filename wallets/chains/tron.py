@@ -135,6 +135,10 @@ class TronTransaction:
         assert self.intent.sender is not None
         return frozenset({self.intent.sender})
 
+    def intent_for(self, address: str) -> Intent:  # noqa: ARG002  # the owner is the sender, whoever signs
+        """See `UnsignedTransaction.intent_for`."""
+        return self.intent
+
     def sign(self, key: PrivateKey) -> SignedTransaction:
         """Sign; `raw` is a Transaction with raw_data as it came, `signature` r||s||27 or 28, `tx_id` the SHA-256 of raw_data.
 
