@@ -13,6 +13,7 @@ from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import TransactionMetadata
 
 from tests.wallets.solana_messages import OTHER, SOL, TRANSACTIONS, US, VECTORS, key_of, numbered, our_key, vector
+from wallets.chains.solana.message import MAX_INSTRUCTIONS
 from wallets.chains.solana.token_programs import TOKEN
 from wallets.derivation import DerivationPath, DerivationScheme, derive
 from wallets.encoding import base58
@@ -145,6 +146,20 @@ def test_the_runtime_executes_what_we_sign(version: str) -> None:
     assert isinstance(result, TransactionMetadata)
     assert runtime.get_balance(target) == 10**7
     assert 10**9 - 10**7 - (transaction.intent.max_fee or 0) == runtime.get_balance(payer)
+
+
+def test_the_runtime_executes_as_many_instructions_as_we_take() -> None:
+    """LiteSVM executes 64 instructions and fails the 65th: we refuse what could only cost its fee."""
+    runtime, payer, target = LiteSVM(), Keypair.from_seed(bytes(32)), Pubkey.from_string(numbered(1))
+    runtime.airdrop(payer.pubkey(), 10**9)
+    instruction = transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=target, lamports=10**6))
+
+    results = []
+    for count in (MAX_INSTRUCTIONS, MAX_INSTRUCTIONS + 1):
+        message = Message.new_with_blockhash([instruction] * count, payer.pubkey(), runtime.latest_blockhash())
+        results.append(isinstance(runtime.send_transaction(VersionedTransaction(message, [payer])), TransactionMetadata))
+
+    assert results == [True, False]
 
 
 # Intent

@@ -56,11 +56,10 @@ class Cell:
 
     def __post_init__(self) -> None:
         # Children are complete when their parent is made, so nothing here recurses.
-        depth = 1 + max((ref.depth for ref in self.refs), default=-1)
-        depths = b"".join(ref.depth.to_bytes(2) for ref in self.refs)
-        hashes = b"".join(ref.hash for ref in self.refs)
-        object.__setattr__(self, "depth", depth)
-        object.__setattr__(self, "hash", sha256(self.descriptors + self.data + depths + hashes))
+        depths = [ref.depth for ref in self.refs]
+        hashed = [self.descriptors, self.data, *[depth.to_bytes(2) for depth in depths], *[ref.hash for ref in self.refs]]
+        object.__setattr__(self, "depth", max(depths, default=-1) + 1)
+        object.__setattr__(self, "hash", sha256(b"".join(hashed)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cell) and self.hash == other.hash
@@ -331,8 +330,9 @@ class _BagReader:
             bit_length -= (data[-1] & -data[-1]).bit_length()
         if exotic and (ref_count or bit_length != _LIBRARY_BITS or data[0] != _LIBRARY):
             self.fail("an exotic cell is not a library reference")
-        refs = tuple(int.from_bytes(self.take(size)) for _ in range(ref_count))
-        if not all(index < ref < cell_count for ref in refs):
+        numbers = self.take(size * ref_count)
+        refs = tuple([int.from_bytes(numbers[start : start + size]) for start in range(0, len(numbers), size)])
+        if refs and not index < min(refs) <= max(refs) < cell_count:
             self.fail("a cell refers to one that does not come after it")
         return _Part(data, bit_length, exotic, refs)
 
@@ -345,7 +345,7 @@ def _linked(reader: _BagReader, parts: Sequence[_Part]) -> tuple[Cell, ...]:
     cells: dict[int, Cell] = {}
     for index in range(len(parts) - 1, -1, -1):
         part = parts[index]
-        cell = Cell(part.data, part.bit_length, tuple(cells[ref] for ref in part.refs), part.exotic)
+        cell = Cell(part.data, part.bit_length, tuple([cells[ref] for ref in part.refs]), part.exotic)
         if cell.depth > MAX_DEPTH:
             reader.fail(f"it is deeper than {MAX_DEPTH} cells")
         cells[index] = cell
