@@ -1,7 +1,9 @@
 """Decoders: whatever is sent, the work is bounded. Work is counted in calls of and from our code, so that no clock decides."""
 
+import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from types import FrameType
 
 import pytest
@@ -21,6 +23,8 @@ from wallets.errors import MalformedTransactionError
 MIB = 1 << 20
 MOST_CALLS = 300_000
 """What the addresses of 1,660 permission keys take, and more than the largest bag of cells does: some 20 to 35 milliseconds of one core."""
+
+MOST_SHOWN_BYTES = 64 * 1024
 
 TRON_BYTES = 511_000
 EVM_BYTES = 130_000
@@ -109,6 +113,7 @@ TRON = {
     "contracts": (HEAD + filled(encode_bytes(11, encode_bytes(2, OWNER + encode_bytes(2, b"\1"))), TRON_BYTES), "each once"),
     "signatures": (encode_bytes(1, TRANSFER) + filled(encode_bytes(2, b"\1"), TRON_BYTES), "signed already"),
     "results": (encode_bytes(1, TRANSFER) + filled(encode_bytes(5, b"\1"), TRON_BYTES), "has been executed"),
+    "a long name": (tron(10, b"AccountUpdateContract", encode_bytes(1, b"n" * (TRON_BYTES - 50)) + encode_bytes(2, ADDRESS)), "accepted"),
     "a long memo": (HEAD + encode_bytes(10, b"m" * TRON_BYTES) + TRANSFER[len(HEAD) :], "accepted"),
     "the first field again and again": (filled(b"\x0a", TRON_BYTES), "each once"),
     "too many bytes": (votes(MIB), "nodes take at most"),
@@ -230,6 +235,14 @@ def test_the_work_of_a_decoder_is_bounded(network: str, raw: bytes, reason: str)
 
     assert reason in outcome
     assert calls <= MOST_CALLS, calls
+
+
+@pytest.mark.parametrize(("network", "raw", "reason"), [case for case in CASES if case.values[2] == "accepted"])
+def test_an_intent_is_small_enough_to_be_audited(network: str, raw: bytes, reason: str) -> None:
+    """However much a transaction holds, what is shown and kept of it is bounded."""
+    intent = CHAINS[network].decode(raw).intent
+
+    assert len(json.dumps(asdict(intent))) <= MOST_SHOWN_BYTES
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,10 @@ _REFUSALS: list[tuple[bytes, str]] = [
     (_with_contract("TransferContract", lambda fields: setattr(fields, "to_address", b"\x41" * 20)), "21 bytes, 0x41 first"),
     (_with_contract("TransferContract", lambda fields: setattr(fields, "to_address", b"\xa0" * 21)), "21 bytes, 0x41 first"),
     (
+        _with_contract("TransferAssetContract", lambda fields: setattr(fields, "asset_name", b"9" * 33), "trc10_transfer"),
+        "asset_name at byte .*: the name of a token has at most 32 bytes",
+    ),
+    (
         _with_contract("AccountCreateContract", lambda fields: setattr(fields, "type", 3), "create_account"),
         "account_type at byte .*: it must be one of Normal, AssetIssue, Contract",
     ),
