@@ -1,7 +1,5 @@
 """Solana: one encoding is accepted, that of the runtime and of solders; anything else is refused as malformed."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +15,6 @@ from solders.transaction import VersionedTransaction
 from tests.wallets.solana_messages import (
     SOL,
     SYSTEM,
-    TRANSACTIONS,
     VECTORS,
     call,
     compact,
@@ -27,7 +24,6 @@ from tests.wallets.solana_messages import (
     message,
     our_key,
     v0,
-    vector,
 )
 from wallets.chains.solana import programs, token_programs
 from wallets.chains.solana.message import Reader
@@ -247,56 +243,6 @@ def test_what_is_decoded_is_what_solders_built(built: Message | MessageV0) -> No
     assert [(bytes(each.account_key), bytes(each.writable_indexes), bytes(each.readonly_indexes)) for each in lookups] == [
         (each.table, each.writable, each.readonly) for each in decoded.lookups
     ]
-
-
-def accepted(raw: bytes) -> bool:
-    """Tell whether it decodes; any other exception than ours fails the test."""
-    try:
-        transaction = SOL.decode(raw)
-    except MalformedTransactionError:
-        return False
-    # What is accepted is one encoding: another implementation reads it and writes the same bytes.
-    count = transaction.message.signer_count
-    body = transaction.message.raw
-    again = MessageV0.from_bytes(body[1:]) if body[0] & 0x80 else Message.from_bytes(body)
-    assert (body[:1] if body[0] & 0x80 else b"") + bytes(again) == body
-    assert raw in {body, bytes([count]) + b"".join(transaction.slots) + body}
-    return True
-
-
-@given(st.binary(max_size=300) | st.binary(max_size=120).map(lambda tail: message()[:70] + tail))
-def test_arbitrary_bytes_are_refused_as_malformed(raw: bytes) -> None:
-    """Nothing but our error escapes, and what is accepted is canonical."""
-    accepted(raw)
-
-
-@given(st.sampled_from(sorted(TRANSACTIONS)), st.sampled_from(["unsigned_tx", "message"]), st.data())
-def test_mutated_transactions_are_refused_or_canonical(name: str, field: str, data: st.DataObject) -> None:
-    """A byte changed, inserted or removed leaves a canonical transaction or a refusal."""
-    raw = bytearray(vector(name, field))
-    place = data.draw(st.integers(0, len(raw) - 1))
-    change: Callable[[], object] = data.draw(
-        st.sampled_from(
-            [
-                lambda: raw.__setitem__(place, raw[place] ^ data.draw(st.integers(1, 255))),
-                lambda: raw.insert(place, data.draw(st.integers(0, 255))),
-                lambda: raw.pop(place),
-            ]
-        )
-    )
-    change()
-
-    accepted(bytes(raw))
-
-
-@given(st.sampled_from(sorted(TRANSACTIONS)), st.data())
-def test_truncated_and_lengthened_transactions_are_refused(name: str, data: st.DataObject) -> None:
-    """Every proper prefix, and anything behind the end, is refused."""
-    raw = vector(name)
-    cut = data.draw(st.integers(0, len(raw) - 1))
-
-    assert not accepted(raw[:cut])
-    assert not accepted(raw + data.draw(st.binary(min_size=1, max_size=4)))
 
 
 @given(st.integers(0, 0xFFFF))

@@ -10,7 +10,6 @@ from pytoniq_core.tlb.block import CurrencyCollection
 
 from tests.wallets.ton_messages import (
     TON,
-    TRANSACTIONS,
     VECTORS,
     InternalMsgInfo,
     MessageAny,
@@ -191,32 +190,6 @@ def test_any_payload_of_pytoniq_is_signed_so_that_pytoniq_and_nacl_agree(
     assert {name: text for name, (_, text, *_) in zip(comments, built, strict=True) if text} == {
         name: value for name, value in transaction.intent.details.items() if name.startswith("comment")
     }
-
-
-@given(st.sampled_from(sorted(TRANSACTIONS)), st.data())
-def test_mutated_payloads_are_refused_or_signed_for_what_they_are(name: str, data: st.DataObject) -> None:
-    """Bits changed in any cell leave a payload of the same encoding, or our refusal, and nothing else."""
-    raw = bytearray.fromhex(TRANSACTIONS[name]["unsigned_tx_without_crc"])
-    for _ in range(data.draw(st.integers(1, 3))):
-        raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
-
-    try:
-        transaction = TON.decode(bytes(raw))
-    except MalformedTransactionError:
-        return
-    assert transaction.payload.hash == ReferenceCell.one_from_boc(bytes(raw)).hash
-
-
-@given(st.sampled_from(sorted(TRANSACTIONS)), st.data())
-def test_truncated_and_lengthened_payloads_are_refused(name: str, data: st.DataObject) -> None:
-    """Every proper prefix, and anything behind the end, is refused."""
-    raw = vector(name)
-    cut = raw[: data.draw(st.integers(0, len(raw) - 1))]
-    longer = raw + data.draw(st.binary(min_size=1, max_size=4))
-
-    for wrong in (cut, longer):
-        with pytest.raises(MalformedTransactionError):
-            TON.decode(wrong)
 
 
 def test_the_message_is_external_and_names_no_source() -> None:
