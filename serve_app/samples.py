@@ -6,6 +6,7 @@ from collections.abc import Callable
 from wallets.chains.base import Chain
 from wallets.chains.evm import Evm
 from wallets.chains.protobuf import encode_bytes as protobuf_bytes
+from wallets.chains.protobuf import encode_uint as protobuf_uint
 from wallets.chains.rlp import encode_bytes, encode_list, encode_uint
 from wallets.chains.solana import Solana
 from wallets.chains.ton import Ton
@@ -55,15 +56,15 @@ def _evm(chain_id: int, recipient: str) -> bytes:
 
 def _tron(sender: str, recipient: str, now_milliseconds: int) -> bytes:
     """A `raw_data` with one TransferContract (1)."""
-    transfer = protobuf_bytes(1, unbase58check(sender)) + protobuf_bytes(2, unbase58check(recipient)) + _protobuf_uint(3, 1)
+    transfer = protobuf_bytes(1, unbase58check(sender)) + protobuf_bytes(2, unbase58check(recipient)) + protobuf_uint(3, 1)
     parameter = protobuf_bytes(1, b"type.googleapis.com/protocol.TransferContract") + protobuf_bytes(2, transfer)
-    contract = _protobuf_uint(1, 1) + protobuf_bytes(2, parameter)
+    contract = protobuf_uint(1, 1) + protobuf_bytes(2, parameter)
     return (
         protobuf_bytes(1, bytes.fromhex("8a1f"))
         + protobuf_bytes(4, bytes.fromhex("5e4b0c1d2f3a4968"))
-        + _protobuf_uint(8, now_milliseconds + LIFETIME_SECONDS * 1000)
+        + protobuf_uint(8, now_milliseconds + LIFETIME_SECONDS * 1000)
         + protobuf_bytes(11, contract)
-        + _protobuf_uint(14, now_milliseconds)
+        + protobuf_uint(14, now_milliseconds)
     )
 
 
@@ -85,16 +86,3 @@ def _ton(recipient: str, now: int) -> bytes:
     message.uint(0, 1 + 4 + 4 + 64 + 32 + 1 + 1)  # no other currencies, fees, times, state; an empty body
     order = Builder().uint(V4R2_WALLET_ID, 32).uint(now + LIFETIME_SECONDS, 32).uint(0, 32).uint(0, 8)
     return encode(order.uint(_PAY_FEES_SEPARATELY, 8).ref(message.cell()).cell())
-
-
-def _protobuf_uint(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
-
-
-def _varint(value: int) -> bytes:
-    """Seven bits a byte, the low ones first."""
-    digits = bytearray()
-    while value > 0x7F:
-        digits.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*digits, value])

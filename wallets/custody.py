@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -165,15 +165,12 @@ class LocalCustody:
         async with self._audited(AuditAction.TRANSACTION_SIGN, account.wallet_id, request.caller, details):
             chain = chain_for(account.network)
             transaction = chain.decode(unhex(request.unsigned_tx))
-            intent = transaction.intent
-            details["intent"] = intent.as_details()
+            details["intent"] = transaction.intent.as_details()
             wallet = await self.store.get(account.wallet_id)
             with await self.keyring.key(wallet, chain, account.index) as key:
                 address = chain.address(key.public_key, wallet.scheme)
-                details["address"] = address
-                if intent.sender is None:
-                    intent = replace(intent, sender=address)
-                    details["intent"] = intent.as_details()
+                intent = transaction.intent_for(address)
+                details.update(address=address, intent=intent.as_details())
                 self.policy.check(transaction, address)
                 signed = transaction.sign(key)
             details["tx_id"] = signed.tx_id

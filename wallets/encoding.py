@@ -1,11 +1,10 @@
 """Read and write the text forms of bytes, each in exactly one way."""
 
-import re
+import binascii
 
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.hashes import double_sha256
 
-_HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2})+)")
 _BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE58_VALUES = {character: value for value, character in enumerate(_BASE58_ALPHABET)}
 
@@ -16,11 +15,15 @@ def unhex(text: str) -> bytes:
     Raises:
         MalformedTransactionError: Empty, an odd number of digits, or another character.
     """
-    match = _HEX.fullmatch(text)
-    if match is None:
+    try:
+        # Unlike bytes.fromhex, it takes no white space; unlike a regular expression, it reads a megabyte in a millisecond.
+        data = binascii.unhexlify(text.removeprefix("0x"))
+    except ValueError:
+        data = b""
+    if not data:
         msg = "unsigned_tx is not hex: an even number of digits 0-9 a-f, 0x optional"
         raise MalformedTransactionError(msg)
-    return bytes.fromhex(match[1])
+    return data
 
 
 def base58(data: bytes) -> str:

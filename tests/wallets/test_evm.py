@@ -11,7 +11,7 @@ from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.strategies import damaged, evm_addresses, evm_transactions, secp256k1_secrets
+from tests.strategies import evm_addresses, evm_transactions, secp256k1_secrets
 from wallets.chains import CHAINS
 from wallets.chains.evm import Evm, checksummed
 from wallets.chains.evm_payload import MAX_BYTES
@@ -95,25 +95,6 @@ def test_transactions_are_signed_as_eth_account_does(chain: Evm, data: st.DataOb
     assert bytes(expected.raw_transaction) == signed.raw
     assert "0x" + bytes(expected.hash).hex() == signed.tx_id
     assert Account.recover_transaction(signed.raw) == chain.address(key.public_key, DerivationScheme.STANDARD)
-
-
-@given(
-    st.one_of(
-        st.binary(max_size=80),
-        st.tuples(st.integers(0, 5), st.binary(max_size=80)).map(lambda parts: bytes([parts[0]]) + parts[1]),
-        damaged(st.sampled_from(EVM["transactions"]).map(lambda vector: bytes.fromhex(vector["unsigned_tx"]))),
-    )
-)
-@settings(deadline=None, max_examples=300)
-def test_any_bytes_are_refused_or_canonical(data: bytes) -> None:
-    """What is accepted is what the rlp package writes for the same items; everything else raises ours and no other error."""
-    try:
-        ETH.decode(data)
-    except MalformedTransactionError:
-        return
-
-    head = b"" if data[0] >= 0xC0 else data[:1]
-    assert head + rlp.encode(rlp.decode(data[len(head) :])) == data
 
 
 @every_network

@@ -1,6 +1,6 @@
 """Policies: what names another account is refused, and a forgotten list of policies opens no door."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -16,6 +16,10 @@ class Transaction:
 
     signers: frozenset[str] = frozenset()
     intent: Intent = field(default_factory=lambda: Intent("eth", "transfer"))
+
+    def intent_for(self, address: str) -> Intent:
+        """See `UnsignedTransaction.intent_for`."""
+        return replace(self.intent, sender=address)
 
     def sign(self, key: PrivateKey) -> SignedTransaction:
         """Refuse: a policy must not sign."""

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import damaged
+from tests.wallets.google_messages import google_class
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.errors import MalformedTransactionError
 
@@ -23,35 +23,8 @@ SAMPLE = message(
     Field(6, "inners", Kind.MESSAGE, repeated=True, message=INNER),
     Field(7, "blobs", Kind.BYTES, repeated=True),
 )
-_TYPES = {
-    Kind.INT64: descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
-    Kind.INT32: descriptor_pb2.FieldDescriptorProto.TYPE_INT32,
-    Kind.BOOL: descriptor_pb2.FieldDescriptorProto.TYPE_BOOL,
-    Kind.BYTES: descriptor_pb2.FieldDescriptorProto.TYPE_BYTES,
-    Kind.STRING: descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
-    Kind.MESSAGE: descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE,
-}
 
-
-def _google_class() -> Any:
-    """Make the class of SAMPLE in Google's library."""
-    file = descriptor_pb2.FileDescriptorProto(name="sample.proto", package="sample", syntax="proto3")
-    for kind in (INNER, SAMPLE):
-        described = file.message_type.add(name=kind.name)
-        for item in kind.fields.values():
-            described.field.add(
-                name=item.name,
-                number=item.number,
-                type=_TYPES[item.kind],
-                label=3 if item.repeated else 1,
-                type_name=".sample.Inner" if item.message else None,
-            )
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("sample.Sample"))
-
-
-GOOGLE = _google_class()
+GOOGLE = google_class(SAMPLE)
 NUMBERS = st.integers(0, 63).flatmap(lambda bits: st.integers(0, 2**bits - 1))
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 INNERS = st.fixed_dictionaries({"number": NUMBERS, "text": TEXTS})

@@ -121,10 +121,12 @@ def test_a_field_of_another_kind_is_refused(data: str, read: Callable[[RlpReader
 
 
 def test_items_are_counted_without_being_read() -> None:
-    """Counting leaves the reader where it was, and refuses items that are not canonical."""
+    """Counting leaves the reader where it was, and refuses items that are not canonical or too many."""
     reader = RlpReader(bytes.fromhex("c482aabbc0")).list("items")
 
-    assert reader.count("items") == 2
+    assert reader.count("items", 2) == 2
+    with pytest.raises(MalformedTransactionError, match="items at byte 4: it has more than 1 items"):
+        reader.count("items", 1)
     assert reader.string("first") == b"\xaa\xbb"
     with pytest.raises(MalformedTransactionError, match="at byte 2: a single byte"):
-        RlpReader(bytes.fromhex("c3808101")).list("items").count("items")
+        RlpReader(bytes.fromhex("c3808101")).list("items").count("items", 2)

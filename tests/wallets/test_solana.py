@@ -13,6 +13,8 @@ from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import TransactionMetadata
 
 from tests.wallets.solana_messages import OTHER, SOL, TRANSACTIONS, US, VECTORS, key_of, numbered, our_key, vector
+from wallets.chains.solana.message import MAX_INSTRUCTIONS
+from wallets.chains.solana.token_programs import TOKEN
 from wallets.derivation import DerivationPath, DerivationScheme, derive
 from wallets.encoding import base58
 from wallets.errors import MalformedTransactionError
@@ -146,6 +148,20 @@ def test_the_runtime_executes_what_we_sign(version: str) -> None:
     assert 10**9 - 10**7 - (transaction.intent.max_fee or 0) == runtime.get_balance(payer)
 
 
+def test_the_runtime_executes_as_many_instructions_as_we_take() -> None:
+    """LiteSVM executes 64 instructions and fails the 65th: we refuse what could only cost its fee."""
+    runtime, payer, target = LiteSVM(), Keypair.from_seed(bytes(32)), Pubkey.from_string(numbered(1))
+    runtime.airdrop(payer.pubkey(), 10**9)
+    instruction = transfer(TransferParams(from_pubkey=payer.pubkey(), to_pubkey=target, lamports=10**6))
+
+    results = []
+    for count in (MAX_INSTRUCTIONS, MAX_INSTRUCTIONS + 1):
+        message = Message.new_with_blockhash([instruction] * count, payer.pubkey(), runtime.latest_blockhash())
+        results.append(isinstance(runtime.send_transaction(VersionedTransaction(message, [payer])), TransactionMetadata))
+
+    assert results == [True, False]
+
+
 # Intent
 
 
@@ -157,7 +173,7 @@ def test_the_runtime_executes_what_we_sign(version: str) -> None:
         ("nonce_advance", "transfer", [Transfer(numbered(1), 1)]),
         ("nonce_withdraw", "transfer", [Transfer(numbered(1), 3)]),
         ("nonce_authorize", "authority_change", []),
-        ("nonce_initialize", "maintenance", []),
+        ("nonce_initialize", "account_creation", []),
         ("assign", "authority_change", []),
         ("assign_with_seed", "authority_change", []),
         ("allocate", "maintenance", []),
@@ -177,8 +193,8 @@ def test_the_runtime_executes_what_we_sign(version: str) -> None:
         ("token_mint_checked", "token_mint", [Transfer(numbered(22), 5, numbered(20))]),
         ("token_burn", "token_burn", []),
         ("token_burn_checked", "token_burn", []),
-        ("token_close", "maintenance", []),
-        ("token_initialize", "maintenance", []),
+        ("token_close", "account_closure", []),
+        ("token_initialize", "account_creation", []),
         ("associated_token", "account_creation", []),
         ("unknown_program", "contract_call", [Transfer(numbered(1), 1)]),
         ("unknown_instruction", "contract_call", []),
@@ -201,12 +217,15 @@ def test_the_intent_says_what_a_transaction_does(name: str, kind: str, transfers
         ("nonce_advance", f"durable nonce of {numbered(4)}"),
         ("nonce_authorize", f"gives {numbered(5)} authority"),
         ("assign", f"to the program {numbered(81)}"),
-        ("create_account_with_seed", f"belongs to {numbered(81)}"),
+        ("nonce_initialize", f"gives {US['address']} authority over the nonce account {numbered(4)}"),
+        ("create_account", f"the new account {OTHER['address']} belongs to the program {TOKEN}"),
+        ("create_account_with_seed", f"belongs to the program {numbered(81)}"),
         ("token_transfer", "does not name the token"),
         ("token_approve", f"lets {numbered(24)} spend 50"),
         ("token_approve_checked", f"lets {numbered(24)} spend 50"),
-        ("token_set_authority", f"gives {numbered(25)} an authority"),
-        ("token_drop_authority", "gives nobody"),
+        ("token_set_authority", f"gives {numbered(25)} the authority account_owner over {numbered(21)}"),
+        ("token_drop_authority", f"gives nobody the authority mint_tokens over {numbered(20)}"),
+        ("token_initialize", f"the token account {numbered(26)} for {numbered(20)} belongs to {US['address']}"),
         ("token_burn", "burns 5"),
         ("token_close", f"to {numbered(1)}"),
         ("associated_token", f"an account of {numbered(23)}"),
@@ -246,6 +265,41 @@ def test_the_details_tell_the_rest() -> None:
         "compute_unit_price": 12_345,
         "memo": "order 7, Привет",
     } == details
+
+
+@pytest.mark.parametrize(
+    ("name", "details"),
+    [
+        ("create_account", {"account": OTHER["address"], "owner": TOKEN}),
+        ("assign", {"account": US["address"], "owner": numbered(81)}),
+        ("assign_with_seed", {"account": numbered(3), "owner": numbered(81)}),
+        ("nonce_initialize", {"account": numbered(4), "authority": US["address"]}),
+        ("nonce_authorize", {"account": numbered(4), "authority": numbered(5)}),
+        (
+            "token_initialize",
+            {
+                "account_1": numbered(21),
+                "mint_1": numbered(20),
+                "owner_1": US["address"],
+                "account_2": numbered(26),
+                "mint_2": numbered(20),
+                "owner_2": US["address"],
+            },
+        ),
+        ("token_set_authority", {"account": numbered(21), "authority": numbered(25), "authority_type": "account_owner"}),
+        ("token_drop_authority", {"account": numbered(20), "authority": "nobody", "authority_type": "mint_tokens"}),
+        ("token_approve", {"account": numbered(21), "delegate": numbered(24), "amount": "50"}),
+        ("token_approve_checked", {"account": numbered(21), "delegate": numbered(24), "amount": "50"}),
+        ("token_burn", {"account": numbered(21), "mint": numbered(20), "amount": "5"}),
+        ("token_close", {"account": numbered(21), "destination": numbered(1)}),
+        ("associated_token", {"account": numbered(22), "owner": numbered(23), "mint": numbered(20)}),
+    ],
+)
+def test_the_details_name_who_gets_power_over_what(name: str, details: dict[str, str]) -> None:
+    """Each new owner, authority, delegate and destination is a detail, under its instruction's number where there are several."""
+    common = {"version", "fee_payer", "recent_blockhash", "signatures", "instructions"}
+
+    assert details == {key: value for key, value in SOL.decode(vector(name)).intent.details.items() if key not in common}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """TON: what @ton/ton and tonweb build is read, explained and signed as they would."""
 
 from base64 import b64decode, urlsafe_b64encode
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -235,7 +236,15 @@ def test_the_intent_says_what_a_transaction_does(name: str, kind: str, transfers
         ),
         (
             "jetton_transfer_inline_payload",
-            {"seqno": 7, "messages": 1, "mode": 3, "query_id": 78, "forward_ton_amount": 0, "comment": "inline"},
+            {
+                "seqno": 7,
+                "messages": 1,
+                "mode": 3,
+                "query_id": 78,
+                "custom_payload": "no operation code",
+                "forward_ton_amount": 0,
+                "comment": "inline",
+            },
         ),
     ],
 )
@@ -249,9 +258,10 @@ def test_the_details_tell_the_rest(name: str, details: dict[str, str | int]) -> 
     [
         ("transfer", []),
         ("jetton_transfer_without_payload", []),
+        ("jetton_transfer_inline_payload", [f"has a custom payload for {THIRD['bounceable']} without an operation code"]),
         ("whole_balance", ["carries the wallet's whole balance", "destroys the wallet's contract"]),
         ("deploy", ["deploys a contract at UQ"]),
-        ("call", [f"calls {THIRD['bounceable']} in a way that is not known here"]),
+        ("call", [f"calls {THIRD['bounceable']} with operation 0x5fcc3d14, which is not known here"]),
     ],
 )
 def test_the_intent_warns_of_what_is_easily_missed(name: str, warnings: list[str]) -> None:
@@ -260,6 +270,30 @@ def test_the_intent_warns_of_what_is_easily_missed(name: str, warnings: list[str
 
     assert len(warnings) == len(intent.warnings)
     assert all(expected in warning for expected, warning in zip(warnings, intent.warnings, strict=True))
+
+
+@pytest.mark.parametrize("form", ["bounceable", "non_bounceable", "raw"])
+def test_the_wallet_that_signs_is_the_sender(form: str) -> None:
+    """For the wallet that its rest returns to, a jetton transfer has nothing to warn of, in whatever form the address is written."""
+    transaction = TON.decode(vector("jetton_transfer"))
+
+    assert transaction.intent_for(FIRST[form]) == replace(transaction.intent, sender=FIRST[form])
+    assert transaction.intent.warnings == ()
+
+
+def test_value_that_returns_to_another_is_warned_of() -> None:
+    """What is left of the attached value may go to anybody: whoever is not the wallet that signs is named."""
+    intent = TON.decode(vector("jetton_transfer")).intent_for(SECOND["bounceable"])
+
+    assert intent.warnings == (f"message 1 returns what is left of its value to {FIRST['non_bounceable']}, which is not this wallet",)
+
+
+@pytest.mark.parametrize("name", ["transfer", "jetton_transfer_inline_payload", "four_messages"])
+def test_what_returns_nothing_depends_on_no_wallet(name: str) -> None:
+    """Where nothing is returned, or to nobody, the signing wallet adds no warning."""
+    transaction = TON.decode(vector(name))
+
+    assert transaction.intent.warnings == transaction.intent_for(SECOND["bounceable"]).warnings
 
 
 def test_a_call_names_its_contract_and_operation() -> None:

@@ -10,7 +10,6 @@ from pytoniq_core.tlb.block import CurrencyCollection
 
 from tests.wallets.ton_messages import (
     TON,
-    TRANSACTIONS,
     VECTORS,
     InternalMsgInfo,
     MessageAny,
@@ -26,9 +25,11 @@ from tests.wallets.ton_messages import (
     vector,
 )
 from wallets.chains.ton import MAX_UNSIGNED_DEPTH
+from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode, encode
 from wallets.chains.ton.wallet import V4R2_WALLET_ID
 from wallets.errors import MalformedTransactionError
+from wallets.model import Intent
 
 
 def test_a_state_may_be_special_and_refer_to_libraries() -> None:
@@ -52,23 +53,50 @@ def test_a_library_is_no_text(body: Cell) -> None:
         assert TON.decode(raw).intent.kind == "contract_call"
 
 
+NOBODY = Address(0, bytes(32))
+
+
+def jetton_intent(*, custom: Cell | None = None, forward: Cell) -> Intent:
+    """Return the intent of a jetton transfer of nothing to nobody, with these payloads."""
+    body = Builder().uint(0x0F8A7EA5, 32).uint(0, 64).uint(0, 4).uint(0b100, 3).uint(0, 8 + 256).uint(0, 2)
+    body = body.uint(1, 1).ref(custom) if custom else body.uint(0, 1)
+    return TON.decode(encode(payload(message_with(body.uint(0, 4).uint(1, 1).ref(forward).cell())))).intent
+
+
 @pytest.mark.parametrize(
-    ("forward", "comment"),
+    ("forward", "shown", "warning"),
     [
-        (Builder(), None),
-        (Builder().uint(7, 32), None),
-        (Builder().uint(0, 32).uint(0xFF, 8), None),
-        (Builder().uint(0, 32).octets(b"a\0\xe2\x80\xae"), "a\ufffd\ufffd"),
+        (Builder(), {}, None),
+        (Builder().uint(0, 32).octets(b"a\0\xe2\x80\xae"), {"comment": "a\ufffd\ufffd"}, None),
+        (Builder().uint(0x12345678, 32), {"forward_payload": "0x12345678"}, "with operation 0x12345678, which is not known here"),
+        (Builder().uint(0, 32).uint(0xFF, 8), {"forward_payload": "0x00000000"}, "with operation 0x00000000, which is not known here"),
+        (Builder().uint(0, 31), {"forward_payload": "no operation code"}, "without an operation code"),
+        (Builder().ref(library()), {"forward_payload": "no operation code"}, "without an operation code"),
     ],
 )
-def test_the_comment_of_a_jetton_transfer_is_shown_when_it_is_one(forward: Builder, comment: str | None) -> None:
-    """Whatever is forwarded is allowed; it is shown where it is text, with what is not legible replaced."""
-    transfer = Builder().uint(0x0F8A7EA5, 32).uint(0, 64).uint(0, 4).uint(0b100, 3).uint(0, 8 + 256).uint(0, 2 + 1 + 4)
-
-    intent = TON.decode(encode(payload(message_with(transfer.uint(1, 1).ref(forward.cell()).cell())))).intent
+def test_what_a_jetton_transfer_forwards_is_shown(forward: Builder, shown: dict[str, str], warning: str | None) -> None:
+    """A comment is shown as text, with what is not legible replaced; of any other payload the operation is shown and warned of."""
+    intent = jetton_intent(forward=forward.cell())
 
     assert intent.kind == "token_transfer"
-    assert comment == intent.details.get("comment")
+    assert intent.details == {"seqno": 1, "messages": 1, "mode": 3, "query_id": 0, "forward_ton_amount": 0, **shown}
+    assert intent.warnings == ((f"message 1 has a payload for {NOBODY.non_bounceable} {warning}",) if warning else ())
+
+
+@pytest.mark.parametrize(
+    ("custom", "shown", "warning"),
+    [
+        (Builder().cell(), "no operation code", "without an operation code"),
+        (Builder().uint(0x0DF602D6, 32).cell(), "0x0df602d6", "with operation 0x0df602d6, which is not known here"),
+        (library(), "no operation code", "without an operation code"),
+    ],
+)
+def test_a_custom_payload_is_warned_of(custom: Cell, shown: str, warning: str) -> None:
+    """What a custom payload tells the token's wallet contract is the contract's own affair: its operation is shown and warned of."""
+    intent = jetton_intent(custom=custom, forward=Builder().cell())
+
+    assert intent.details["custom_payload"] == shown
+    assert intent.warnings == (f"message 1 has a custom payload for {NOBODY.bounceable} {warning}",)
 
 
 @pytest.mark.parametrize("case", VECTORS["refused"], ids=lambda each: each["name"])
@@ -162,32 +190,6 @@ def test_any_payload_of_pytoniq_is_signed_so_that_pytoniq_and_openssl_agree(
     assert {name: text for name, (_, text, *_) in zip(comments, built, strict=True) if text} == {
         name: value for name, value in transaction.intent.details.items() if name.startswith("comment")
     }
-
-
-@given(st.sampled_from(sorted(TRANSACTIONS)), st.data())
-def test_mutated_payloads_are_refused_or_signed_for_what_they_are(name: str, data: st.DataObject) -> None:
-    """Bits changed in any cell leave a payload of the same encoding, or our refusal, and nothing else."""
-    raw = bytearray.fromhex(TRANSACTIONS[name]["unsigned_tx_without_crc"])
-    for _ in range(data.draw(st.integers(1, 3))):
-        raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
-
-    try:
-        transaction = TON.decode(bytes(raw))
-    except MalformedTransactionError:
-        return
-    assert transaction.payload.hash == ReferenceCell.one_from_boc(bytes(raw)).hash
-
-
-@given(st.sampled_from(sorted(TRANSACTIONS)), st.data())
-def test_truncated_and_lengthened_payloads_are_refused(name: str, data: st.DataObject) -> None:
-    """Every proper prefix, and anything behind the end, is refused."""
-    raw = vector(name)
-    cut = raw[: data.draw(st.integers(0, len(raw) - 1))]
-    longer = raw + data.draw(st.binary(min_size=1, max_size=4))
-
-    for wrong in (cut, longer):
-        with pytest.raises(MalformedTransactionError):
-            TON.decode(wrong)
 
 
 def test_the_message_is_external_and_names_no_source() -> None:

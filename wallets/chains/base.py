@@ -19,7 +19,11 @@ class UnsignedTransaction(Protocol):
 
     @property
     def intent(self) -> Intent:
-        """What it does."""
+        """What it does, whoever signs it."""
+        ...
+
+    def intent_for(self, address: str) -> Intent:
+        """Return what it does when `address` signs it: with the sender where the format names none, and what is odd for that sender."""
         ...
 
     def sign(self, key: PrivateKey) -> SignedTransaction:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -90,6 +90,10 @@ class EvmTransaction:
     def signers(self) -> frozenset[str]:
         """Return nothing: the format names no signer."""
         return frozenset()
+
+    def intent_for(self, address: str) -> Intent:
+        """See `UnsignedTransaction.intent_for`."""
+        return replace(self.intent, sender=address)
 
     def sign(self, key: PrivateKey) -> SignedTransaction:
         """Sign; `signature` is r||s||y parity, 65 bytes, and `tx_id` the Keccak-256 of the signed transaction.

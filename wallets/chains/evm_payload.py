@@ -23,6 +23,7 @@ MAX_BYTES = 128 * 1024
 
 _SIGNATURE_ITEMS = 3
 _ITEMS = {EIP_2930: 8, EIP_1559: 9, EIP_4844: 11, EIP_7702: 10}
+_MOST_ITEMS = max(_ITEMS.values()) + _SIGNATURE_ITEMS
 _BLOB_HASH_VERSION = 1
 _MAX_NONCE = 2**64 - 2  # EIP-2681
 
@@ -86,7 +87,7 @@ def _legacy(unsigned_tx: bytes) -> EvmPayload:
     fields = outer.list("transaction")
     outer.finish("transaction")
     start = fields.offset
-    count = fields.count("transaction")
+    count = fields.count("transaction", _MOST_ITEMS)
     if count == 6:
         msg = "a legacy transaction without a chain id (before EIP-155) could be replayed on other chains: append chain_id, 0, 0"
         raise MalformedTransactionError(msg)
@@ -109,7 +110,7 @@ def _typed(kind: int, unsigned_tx: bytes) -> EvmPayload:
     fields = outer.list("transaction")
     outer.finish("transaction")
     start = fields.offset
-    count = fields.count("transaction")
+    count = fields.count("transaction", _MOST_ITEMS)
     if count == _ITEMS[kind] + _SIGNATURE_ITEMS:
         _refuse_signed()
     if count != _ITEMS[kind]:

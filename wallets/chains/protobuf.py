@@ -3,6 +3,8 @@
 Fields in the order of their numbers, each singular one at most once, varints in the shortest form, no field that holds its default, no
 unknown field, nothing behind the end. Libraries accept all of that; whoever signs must not, or two texts would mean one transaction.
 
+A repeated field can have a message of a few bytes a hundred thousand times, each of which costs an object: hence `MAX_FIELDS`.
+
 Not read, because no message that is signed here has them: floating point and fixed-width numbers, packed and negative integers, maps,
 groups and oneofs.
 """
@@ -16,6 +18,9 @@ from wallets.chains.refusal import refuse
 
 Value: TypeAlias = "int | str | bytes | Record | list[Value]"
 """What a field holds. Integers are 0..2^63-1."""
+
+MAX_FIELDS = 5_000
+"""The fields of one input, those of inner messages included: far more than a transaction has, a new contract with a large ABI included."""
 
 _VARINT = 0
 _LENGTH_DELIMITED = 2
@@ -116,31 +121,74 @@ def _leaves(path: str, value: Value) -> Iterator[tuple[str, int | str | bytes]]:
 
 
 def decode(kind: Message, data: bytes, start: int = 0, end: int | None = None) -> Record:
-    """Decode `data[start:end]` as one whole message. It nests as deep as its type does.
+    """Decode `data[start:end]` as one whole message. It nests as deep as its type does, and has at most `MAX_FIELDS` fields.
 
     Raises:
-        MalformedTransactionError: It is not canonical, or not of this type.
+        MalformedTransactionError: It is not canonical, or not of this type, or has too many fields.
     """
-    offset, end, last = start, len(data) if end is None else end, 0
-    record = Record(start, end)
-    while offset < end:
-        at = offset
-        tag, offset = _varint(kind.name, data, offset, end)
+    return _Decoder(data).message(kind, start, len(data) if end is None else end)
+
+
+class _Decoder:
+    """Decode the messages of one input, and count their fields."""
+
+    __slots__ = ("_count", "_data")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._count = 0
+
+    def message(self, kind: Message, start: int, end: int) -> Record:
+        """Decode the message that the bytes from `start` to `end` are."""
+        offset, last = start, 0
+        record = Record(start, end)
+        while offset < end:
+            self._count_field(kind, offset)
+            item, wire_type, offset = self._tag(kind, offset, end, last)
+            last = item.number
+            value, offset = self._value(item, wire_type, offset, end)
+            _keep(record, item, value)
+        _fill_in(record, kind)
+        return record
+
+    def _count_field(self, kind: Message, offset: int) -> None:
+        self._count += 1
+        if self._count > MAX_FIELDS:
+            refuse(kind.name, offset, f"the transaction has more than {MAX_FIELDS} fields")
+
+    def _tag(self, kind: Message, offset: int, end: int, last: int) -> tuple[Field, int, int]:
+        """Read which field comes, after the one of number `last`, and how it is written; return both and where its value starts."""
+        tag, start = _varint(kind.name, self._data, offset, end)
         item = kind.fields.get(tag >> 3)
         if item is None:
-            refuse(kind.name, at, f"it has no field {tag >> 3} that is signed here")
+            refuse(kind.name, offset, f"it has no field {tag >> 3} that is signed here")
         if item.number < last or (item.number == last and not item.repeated):
-            refuse(item.name, at, "fields must stand in the order of their numbers, each once")
-        last = item.number
-        value, offset = _value(item, tag & 7, data, offset, end)
-        _keep(record, item, value)
-    for item in kind.fields.values():
-        if item.name not in record.values:
-            if item.required:
-                refuse(kind.name, start, f"{item.name} is missing, empty or zero")
-            if item.default is not None:
-                record.values[item.name] = item.default
-    return record
+            refuse(item.name, offset, "fields must stand in the order of their numbers, each once")
+        return item, tag & 7, start
+
+    def _value(self, item: Field, wire_type: int, offset: int, end: int) -> tuple[Value, int]:
+        """Read a field's value; return it and where the next field starts."""
+        maximum = _MAXIMA.get(item.kind)
+        if wire_type != (_LENGTH_DELIMITED if maximum is None else _VARINT):
+            refuse(item.name, offset, f"it is not written as {item.kind.value}")
+        number, start = _varint(item.name, self._data, offset, end)
+        if maximum is not None:
+            if not 0 < number <= maximum:
+                refuse(item.name, offset, "zero must be left out" if number == 0 else f"it must not be negative or more than {maximum}")
+            return _meaning(item, number, offset), start
+        stop = start + number
+        if stop > end:
+            refuse(item.name, offset, "the data ends too early")
+        if item.message is not None:
+            return self.message(item.message, start, stop), stop
+        if number == 0 and not item.repeated:
+            refuse(item.name, offset, "what is empty must be left out")
+        return _meaning(item, self._data[start:stop], offset), stop
+
+
+def encode_uint(number: int, value: int) -> bytes:
+    """Write a field of an unsigned integer, which is not zero: proto3 leaves zeros out."""
+    return _encode_varint(number << 3 | _VARINT) + _encode_varint(value)
 
 
 def encode_bytes(number: int, value: bytes) -> bytes:
@@ -157,24 +205,14 @@ def _keep(record: Record, item: Field, value: Value) -> None:
     values.append(value)
 
 
-def _value(item: Field, wire_type: int, data: bytes, offset: int, end: int) -> tuple[Value, int]:
-    """Read a field's value; return it and where the next field starts."""
-    maximum = _MAXIMA.get(item.kind)
-    if wire_type != (_LENGTH_DELIMITED if maximum is None else _VARINT):
-        refuse(item.name, offset, f"it is not written as {item.kind.value}")
-    number, start = _varint(item.name, data, offset, end)
-    if maximum is not None:
-        if not 0 < number <= maximum:
-            refuse(item.name, offset, "zero must be left out" if number == 0 else f"it must not be negative or more than {maximum}")
-        return _meaning(item, number, offset), start
-    stop = start + number
-    if stop > end:
-        refuse(item.name, offset, "the data ends too early")
-    if item.message is not None:
-        return decode(item.message, data, start, stop), stop
-    if number == 0 and not item.repeated:
-        refuse(item.name, offset, "what is empty must be left out")
-    return _meaning(item, data[start:stop], offset), stop
+def _fill_in(record: Record, kind: Message) -> None:
+    """Refuse what lacks a required field, and add the defaults that are worth showing."""
+    for item in kind.fields.values():
+        if item.name not in record.values:
+            if item.required:
+                refuse(kind.name, record.offset, f"{item.name} is missing, empty or zero")
+            if item.default is not None:
+                record.values[item.name] = item.default
 
 
 def _meaning(item: Field, raw: int | bytes, offset: int) -> Value:

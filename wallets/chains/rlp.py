@@ -83,15 +83,17 @@ class RlpReader:
         """Tell whether there is another item."""
         return self._offset < self._end
 
-    def count(self, name: str) -> int:
+    def count(self, name: str, most: int) -> int:
         """Return how many items are left, without stepping over them.
 
         Raises:
-            MalformedTransactionError: They are not canonical.
+            MalformedTransactionError: They are not canonical, or more than `most`: the rest is not looked at.
         """
         ahead = RlpReader(self._data, self._offset, self._end)
         number = 0
         while ahead.more():
+            if number == most:
+                refuse(name, ahead.offset, f"it has more than {most} items")
             ahead._header(name)
             number += 1
         return number

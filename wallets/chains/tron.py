@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
+from typing import NoReturn
 
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.chains.refusal import refuse
@@ -46,15 +47,22 @@ _RAW_DATA = message(
     Field(4, "ref_block_hash", Kind.BYTES, required=True),
     Field(8, "expiration", Kind.INT64, required=True),
     Field(10, "memo", Kind.BYTES, read=plain_text),
-    Field(11, "contract", Kind.MESSAGE, required=True, repeated=True, message=_CONTRACT),
+    Field(11, "contract", Kind.MESSAGE, required=True, message=_CONTRACT),  # repeated in the format, but nodes take exactly one
     Field(14, "timestamp", Kind.INT64),
     Field(18, "fee_limit", Kind.INT64),
 )
+
+
+def _refuse_signed(_: bytes) -> NoReturn:
+    msg = "the transaction is signed already, or has been executed; send it without signature and result"
+    raise ValueError(msg)
+
+
 _TRANSACTION = message(
     "Transaction",
     Field(1, "raw_data", Kind.BYTES, required=True),
-    Field(2, "signature", Kind.BYTES, repeated=True),
-    Field(5, "ret", Kind.BYTES, repeated=True),
+    Field(2, "signature", Kind.BYTES, read=_refuse_signed),
+    Field(5, "ret", Kind.BYTES, read=_refuse_signed),
 )
 _REF_BLOCK_BYTES_FIELD = bytes([1 << 3 | 2, 2])
 """How a raw_data starts: the two bytes of the reference block's number. No Transaction does, since no raw_data has two bytes."""
@@ -127,6 +135,10 @@ class TronTransaction:
         assert self.intent.sender is not None
         return frozenset({self.intent.sender})
 
+    def intent_for(self, address: str) -> Intent:  # noqa: ARG002  # the owner is the sender, whoever signs
+        """See `UnsignedTransaction.intent_for`."""
+        return self.intent
+
     def sign(self, key: PrivateKey) -> SignedTransaction:
         """Sign; `raw` is a Transaction with raw_data as it came, `signature` r||s||27 or 28, `tx_id` the SHA-256 of raw_data.
 
@@ -157,21 +169,12 @@ def _raw_data_bounds(unsigned_tx: bytes) -> tuple[int, int]:
         return 0, end
     if not unsigned_tx.startswith(_REF_BLOCK_BYTES_FIELD[:1]):
         refuse("transaction", 0, "it starts neither like a raw_data nor like a Transaction")
-    wrapper = decode(_TRANSACTION, unsigned_tx)
-    if wrapper.values.keys() - {"raw_data"}:
-        msg = "the transaction is signed already, or has been executed; send it without signature and result"
-        raise MalformedTransactionError(msg)
-    return end - len(wrapper.data("raw_data")), end
+    return end - len(decode(_TRANSACTION, unsigned_tx).data("raw_data")), end
 
 
 def _contract(raw_data: Record, unsigned_tx: bytes) -> tuple[str, Record, Record]:
     """Return the type's name, the one contract and the fields of its own message, whose type the contract names twice."""
-    contracts = raw_data.values["contract"]
-    assert isinstance(contracts, list)
-    contract = contracts[0]
-    assert isinstance(contract, Record)
-    if len(contracts) != 1:
-        refuse("contract", contract.offset, f"a transaction has exactly one, not {len(contracts)}")
+    contract = raw_data.record("contract")
     kind = CONTRACTS.get(contract.number("type"))
     if kind is None:
         refuse("contract", contract.offset, f"type {contract.number('type')} is not signed here")

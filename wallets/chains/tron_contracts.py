@@ -34,6 +34,18 @@ def plain_text(raw: bytes) -> str:
     return text if text.isprintable() and text else "0x" + raw.hex()
 
 
+def asset_name(raw: bytes) -> str:
+    """Write the name of a TRC-10 token, which is its number in digits since that is given, as `plain_text` does.
+
+    Raises:
+        ValueError: It is longer than the 32 bytes that a token's name may have (java-tron, `TransactionUtil.validAssetName`).
+    """
+    if len(raw) > 32:
+        msg = "the name of a token has at most 32 bytes"
+        raise ValueError(msg)
+    return plain_text(raw)
+
+
 def _address(number: int, name: str, *, required: bool = True) -> Field:
     return Field(number, name, Kind.BYTES, required=required, read=address_text)
 
@@ -118,7 +130,7 @@ CONTRACTS: dict[int, Message] = {
     1: message("TransferContract", _OWNER, _address(2, "to_address"), _amount(3, "amount")),
     2: message(
         "TransferAssetContract",
-        _text(1, "asset_name", required=True),
+        Field(1, "asset_name", Kind.BYTES, required=True, read=asset_name),
         _address(2, "owner_address"),
         _address(3, "to_address"),
         _amount(4, "amount"),

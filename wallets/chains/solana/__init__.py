@@ -39,6 +39,10 @@ class SolanaTransaction:
         """See `UnsignedTransaction.signers`: the accounts whose signatures the message requires."""
         return frozenset(map(base58, self.message.signers))
 
+    def intent_for(self, address: str) -> Intent:  # noqa: ARG002  # the message names its senders itself
+        """See `UnsignedTransaction.intent_for`."""
+        return self.intent
+
     def sign(self, key: PrivateKey) -> SignedTransaction:
         """See `UnsignedTransaction.sign`: fill this key's slot, leave the others.
 
@@ -101,6 +105,7 @@ class Solana:
         first byte cannot tell them apart. Both readings are therefore tried, each whole to the last byte, and exactly one must succeed.
         Guessing instead would let somebody who grinds a signature craft bytes that mean one thing to us and another to a node.
         """
+        _check_size(len(unsigned_tx))
         reasons = []
         found = []
         for read in (_read_transaction, _read_bare_message):
@@ -127,21 +132,20 @@ def _read_transaction(raw: bytes) -> tuple[Message, tuple[bytes, ...]]:
     message = read_message(reader.rest())
     if count != message.signer_count:
         reader.fail(f"{count} signature slots, but {message.signer_count} signatures are required")
-    _check_size(message)
     _check_signatures(message, slots)
     return message, slots
 
 
 def _read_bare_message(raw: bytes) -> tuple[Message, tuple[bytes, ...]]:
     message = read_message(raw)
-    _check_size(message)
+    _check_size(1 + SIGNATURE_BYTES * message.signer_count + len(raw))
     return message, (_EMPTY_SLOT,) * message.signer_count
 
 
-def _check_size(message: Message) -> None:
-    size = 1 + SIGNATURE_BYTES * message.signer_count + len(message.raw)
-    if size > MAX_TRANSACTION_BYTES:
-        msg = f"the signed transaction would have {size} bytes; a node takes {MAX_TRANSACTION_BYTES}"
+def _check_size(signed_bytes: int) -> None:
+    """Refuse what is too large when it is signed, and at first what is so already: more bytes are more work."""
+    if signed_bytes > MAX_TRANSACTION_BYTES:
+        msg = f"the signed transaction would have {signed_bytes} bytes or more; a node takes {MAX_TRANSACTION_BYTES}"
         raise MalformedTransactionError(msg)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from wallets.chains.solana.instruction import Effect, Kind
 from wallets.chains.solana.message import Message
-from wallets.chains.solana.programs import PRECOMPILES, Effect, Kind, effect_of
+from wallets.chains.solana.programs import PRECOMPILES, effect_of
 from wallets.encoding import base58, legible
 from wallets.errors import MalformedTransactionError
 from wallets.model import Intent
@@ -79,11 +80,19 @@ def _details(message: Message, effects: Sequence[Effect], limits: dict[str, int]
         "signatures": message.signer_count,
         "instructions": ", ".join(effect.name for effect in effects),
         **limits,
+        **_instruction_details(effects),
     }
     memos = [effect.memo for effect in effects if effect.memo is not None]
     if memos:
         details["memo"] = legible("\n".join(memos))
     return details
+
+
+def _instruction_details(effects: Sequence[Effect]) -> dict[str, str]:
+    """Return what each instruction adds, under its number where there are several."""
+    if len(effects) == 1:
+        return dict(effects[0].details)
+    return {f"{name}_{number}": value for number, effect in enumerate(effects, start=1) for name, value in effect.details.items()}
 
 
 def _warnings(message: Message, effects: Sequence[Effect]) -> tuple[str, ...]:

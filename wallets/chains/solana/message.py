@@ -17,6 +17,9 @@ MAX_TRANSACTION_BYTES = 1232
 MAX_ACCOUNTS = 128
 """The runtime's MAX_TX_ACCOUNT_LOCKS: static and loaded keys together."""
 
+MAX_INSTRUCTIONS = 64
+"""The runtime's MAX_INSTRUCTION_TRACE_LENGTH, which a message must not exceed by itself (SIMD-0160)."""
+
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 _VERSION_FLAG = 0x80
@@ -147,7 +150,7 @@ def read_message(raw: bytes) -> Message:
     if len(set(keys)) != len(keys):
         reader.fail("an account key is there twice")
     blockhash = reader.take(KEY_BYTES)
-    instructions = tuple(_read_instruction(reader) for _ in range(_counted(reader, 3)))
+    instructions = _read_instructions(reader)
     lookups = _read_lookups(reader) if version == "0" else ()
     reader.end()
     message = Message(raw, version, signer_count, keys, blockhash, instructions, lookups)
@@ -180,6 +183,13 @@ def _check_header(reader: Reader, signer_count: int, readonly_signed: int, reado
         reader.fail("every signer is read-only: there is no fee payer")
     if signer_count + readonly_unsigned > key_count:
         reader.fail("the header counts more keys than there are")
+
+
+def _read_instructions(reader: Reader) -> tuple[Instruction, ...]:
+    count = _counted(reader, 3)
+    if count > MAX_INSTRUCTIONS:
+        reader.fail(f"{count} instructions are more than {MAX_INSTRUCTIONS}")
+    return tuple(_read_instruction(reader) for _ in range(count))
 
 
 def _read_instruction(reader: Reader) -> Instruction:

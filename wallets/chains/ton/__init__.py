@@ -4,8 +4,8 @@ A client sends the bag of the one cell that the contract verifies; it gets the b
 Sources: the TON documentation, TEP-2 (addresses), TEP-467 (normalised message hash), `ton-blockchain/wallet-contract`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from wallets.chains.ton.address import Address
@@ -40,12 +40,23 @@ class TonTransaction:
     contract: WalletContract
     payload: Cell
     order: Order
+    effects: tuple[Effect, ...]
     intent: Intent
 
     @property
     def signers(self) -> frozenset[str]:
         """See `UnsignedTransaction.signers`: a payload names nobody; the signature chooses the wallet."""
         return frozenset()
+
+    def intent_for(self, address: str) -> Intent:
+        """See `UnsignedTransaction.intent_for`: it warns where what is left of an attached value does not come back to the sender."""
+        wallet = Address.parse(address)
+        warnings = tuple(
+            f"{name} returns what is left of its value to {effect.response_destination.non_bounceable}, which is not this wallet"
+            for name, effect in zip(_message_names(self.effects), self.effects, strict=True)
+            if effect.response_destination not in {None, wallet}
+        )
+        return replace(self.intent, sender=address, warnings=self.intent.warnings + warnings)
 
     def sign(self, key: PrivateKey) -> SignedTransaction:
         """See `UnsignedTransaction.sign`: the external message to this key's wallet, with its initial state while `seqno` is 0.
@@ -112,7 +123,9 @@ class Ton:
             msg = f"the payload is {payload.depth} cells deep; a node takes {MAX_UNSIGNED_DEPTH}"
             raise MalformedTransactionError(msg)
         order = self.contract.read(payload)
-        return TonTransaction(self.contract, payload, order, _intent(self.network, order))
+        names = _message_names(order.messages)
+        effects = tuple(effect_of(message, name) for message, name in zip(order.messages, names, strict=True))
+        return TonTransaction(self.contract, payload, order, effects, _intent(self.network, order, effects))
 
 
 def _external(wallet: Address, state: Cell | None, body: Cell) -> Cell:
@@ -125,9 +138,11 @@ def _external(wallet: Address, state: Cell | None, body: Cell) -> Cell:
     return builder.uint(0b1, 1).ref(body).cell()
 
 
-def _intent(network: str, order: Order) -> Intent:
-    names = [f"message {number}" for number in range(1, len(order.messages) + 1)]
-    effects = [effect_of(message, name) for message, name in zip(order.messages, names, strict=True)]
+def _message_names(messages: Sequence[object]) -> list[str]:
+    return [f"message {number}" for number in range(1, len(messages) + 1)]
+
+
+def _intent(network: str, order: Order, effects: Sequence[Effect]) -> Intent:
     kind = min((effect.kind for effect in effects), key=_KINDS.index)
     main = next(effect for effect in effects if effect.kind is kind)
     return Intent(
@@ -142,7 +157,7 @@ def _intent(network: str, order: Order) -> Intent:
     )
 
 
-def _message_details(effects: list[Effect]) -> dict[str, str | int]:
+def _message_details(effects: Sequence[Effect]) -> dict[str, str | int]:
     """Return what each message adds, under its number where there are several."""
     if len(effects) == 1:
         return dict(effects[0].details)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NoReturn, Self
+from typing import NamedTuple, NoReturn, Self
 
 from wallets.errors import MalformedTransactionError
 from wallets.hashes import sha256
@@ -29,6 +29,9 @@ MAX_BOC_BYTES = 65_535
 """The largest external message a node takes (configuration parameter 43, `max_ext_msg_size`)."""
 MAX_DEPTH = 512
 """The deepest external message a node takes (configuration parameter 43, `max_ext_msg_depth`)."""
+
+MAX_CELLS = 4_096
+"""Half of what a node takes of a message (configuration parameter 43, `max_msg_cells`), and more than any wallet sends: each is work."""
 
 _MAGIC = bytes.fromhex("b5ee9c72")
 _HAS_CRC = 0x40
@@ -53,11 +56,10 @@ class Cell:
 
     def __post_init__(self) -> None:
         # Children are complete when their parent is made, so nothing here recurses.
-        depth = 1 + max((ref.depth for ref in self.refs), default=-1)
-        depths = b"".join(ref.depth.to_bytes(2) for ref in self.refs)
-        hashes = b"".join(ref.hash for ref in self.refs)
-        object.__setattr__(self, "depth", depth)
-        object.__setattr__(self, "hash", sha256(self.descriptors + self.data + depths + hashes))
+        depths = [ref.depth for ref in self.refs]
+        hashed = [self.descriptors, self.data, *[depth.to_bytes(2) for depth in depths], *[ref.hash for ref in self.refs]]
+        object.__setattr__(self, "depth", max(depths, default=-1) + 1)
+        object.__setattr__(self, "hash", sha256(b"".join(hashed)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cell) and self.hash == other.hash
@@ -232,22 +234,19 @@ def decode(raw: bytes) -> Bag:
     """Read a bag.
 
     Raises:
-        MalformedTransactionError: It is not a bag as the module's description accepts it, or larger or deeper than a node takes.
+        MalformedTransactionError: It is not a bag as the module's description accepts it, or too large, or too deep.
     """
     if len(raw) > MAX_BOC_BYTES:
         msg = f"the bag of cells has {len(raw)} bytes; a node takes {MAX_BOC_BYTES}"
         raise MalformedTransactionError(msg)
     reader = _BagReader(raw)
     size, has_crc, cell_count = reader.header()
-    parts = [reader.cell(index, cell_count, size) for index in range(cell_count)]
-    bag = Bag(_linked(reader, parts), has_crc)
-    if encode_bag(bag) != raw:
-        reader.fail("it is not written as short as it could be, or the checksum does not fit")
-    return bag
+    parts = reader.cells(cell_count, size)
+    reader.end(has_crc=has_crc)
+    return Bag(_linked(reader, parts), has_crc)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """A cell as it stands in the bag, its references still numbers."""
 
     data: bytes
@@ -288,14 +287,36 @@ class _BagReader:
         count, roots, absent = (int.from_bytes(self.take(size)) for _ in range(3))
         if (roots, absent) != (1, 0) or count == 0:
             self.fail("it has not exactly one root, or absent cells")
+        if count > MAX_CELLS:
+            self.fail(f"it has {count} cells; at most {MAX_CELLS} are read here")
         length = int.from_bytes(self.take(offset_size))
+        if (size, offset_size) != (_bytes_for(count), _bytes_for(length)):
+            self.fail("its numbers are not written as short as they could be")
         if int.from_bytes(self.take(size)) != 0:
             self.fail("the root is not its first cell")
         if self._at + length + 4 * has_crc != len(self._raw) or count * 2 > length:
             self.fail("its lengths do not add up")
         return size, has_crc, count
 
-    def cell(self, index: int, cell_count: int, size: int) -> _Part:
+    def cells(self, count: int, size: int) -> list[_Part]:
+        """Read the cells. Two that are written alike are the same cell; where there are none, no two cells are the same."""
+        parts, written = [], set()
+        for index in range(count):
+            start = self._at
+            parts.append(self._cell(index, count, size))
+            written.add(self._raw[start : self._at])
+        if len(written) != count:
+            self.fail("a cell is there twice")
+        return parts
+
+    def end(self, *, has_crc: bool) -> None:
+        """Check that only the checksum is left, and that it fits."""
+        if self._at != len(self._raw) - 4 * has_crc:
+            self.fail("its lengths do not add up")
+        if has_crc and crc32c(self._raw[: self._at]).to_bytes(4, "little") != self.take(4):
+            self.fail("the checksum does not fit")
+
+    def _cell(self, index: int, cell_count: int, size: int) -> _Part:
         """Read one cell, whose references must be to later ones."""
         kind, length = self.take(2)
         exotic, ref_count = bool(kind & 8), kind & ~8
@@ -309,8 +330,9 @@ class _BagReader:
             bit_length -= (data[-1] & -data[-1]).bit_length()
         if exotic and (ref_count or bit_length != _LIBRARY_BITS or data[0] != _LIBRARY):
             self.fail("an exotic cell is not a library reference")
-        refs = tuple(int.from_bytes(self.take(size)) for _ in range(ref_count))
-        if not all(index < ref < cell_count for ref in refs):
+        numbers = self.take(size * ref_count)
+        refs = tuple([int.from_bytes(numbers[start : start + size]) for start in range(0, len(numbers), size)])
+        if refs and not index < min(refs) <= max(refs) < cell_count:
             self.fail("a cell refers to one that does not come after it")
         return _Part(data, bit_length, exotic, refs)
 
@@ -323,12 +345,10 @@ def _linked(reader: _BagReader, parts: Sequence[_Part]) -> tuple[Cell, ...]:
     cells: dict[int, Cell] = {}
     for index in range(len(parts) - 1, -1, -1):
         part = parts[index]
-        cell = Cell(part.data, part.bit_length, tuple(cells[ref] for ref in part.refs), part.exotic)
+        cell = Cell(part.data, part.bit_length, tuple([cells[ref] for ref in part.refs]), part.exotic)
         if cell.depth > MAX_DEPTH:
             reader.fail(f"it is deeper than {MAX_DEPTH} cells")
         cells[index] = cell
-    if len(set(cells.values())) != len(parts):
-        reader.fail("a cell is there twice")
     return tuple(cells[index] for index in range(len(parts)))
 
 

@@ -4,7 +4,7 @@ Sources: `block.tlb` of the node (MessageRelaxed, StateInit), TEP-74 (jetton tra
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from wallets.chains.ton.address import WORKCHAINS, Address
@@ -42,6 +42,8 @@ class Effect:
     method: str | None = None
     details: Mapping[str, str | int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    response_destination: Address | None = None
+    """Who gets what is left of the value attached to a jetton transfer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +107,46 @@ def effect_of(message: OutMessage, what: str) -> Effect:
     Raises:
         MalformedTransactionError: It begins like a jetton transfer and is none.
     """
+    plain = _plain_effect(message, what)
     body = message.body.copy()
-    native = Transfer(message.recipient, message.value)
+    if not (body.remaining_bits or body.remaining_refs):
+        return plain
+    operation = _read_operation(body)
+    if operation == JETTON_TRANSFER:
+        return _read_jetton_transfer(body, message.recipient, plain, what)
+    text = _read_text(body) if operation == COMMENT else None
+    if text is not None:
+        return replace(plain, details={**plain.details, "comment": text})
+    return replace(
+        plain,
+        kind=Kind.CONTRACT_CALL,
+        contract=message.recipient,
+        method=None if operation is None else _operation_text(operation),
+        warnings=(*plain.warnings, f"{what} calls {message.recipient} {_unknown(operation)}"),
+    )
+
+
+def _plain_effect(message: OutMessage, what: str) -> Effect:
+    """Say what a message does without regard to its body."""
     warnings = _mode_warnings(message.mode, what)
     if message.deploys:
         warnings += (f"{what} deploys a contract at {message.recipient}",)
-    plain = Kind.CONTRACT_CREATION if message.deploys else Kind.TRANSFER
-    details: dict[str, str | int] = {"mode": message.mode}
-    if not (body.remaining_bits or body.remaining_refs):
-        return Effect(plain, (native,), details=details, warnings=warnings)
-    operation = body.uint(32) if body.remaining_bits >= 32 else None
-    if operation == JETTON_TRANSFER:
-        token = _read_jetton_transfer(body, message.recipient, details)
-        return Effect(Kind.TOKEN_TRANSFER, (token, native), message.recipient, "transfer", details, warnings)
-    text = _read_text(body) if operation == COMMENT else None
-    if text is not None:
-        details["comment"] = text
-        return Effect(plain, (native,), details=details, warnings=warnings)
-    warnings += (f"{what} calls {message.recipient} in a way that is not known here",)
-    method = None if operation is None else f"0x{operation:08x}"
-    return Effect(Kind.CONTRACT_CALL, (native,), message.recipient, method, details, warnings)
+    kind = Kind.CONTRACT_CREATION if message.deploys else Kind.TRANSFER
+    return Effect(kind, (Transfer(message.recipient, message.value),), details={"mode": message.mode}, warnings=warnings)
+
+
+def _read_operation(body: Slice) -> int | None:
+    """Read the 32 bits that tell a contract what to do; None where there are fewer."""
+    return body.uint(32) if body.remaining_bits >= 32 else None
+
+
+def _operation_text(operation: int) -> str:
+    return f"0x{operation:08x}"
+
+
+def _unknown(operation: int | None) -> str:
+    """Name the operation code that nothing is known of here: it can be looked up."""
+    return "without an operation code" if operation is None else f"with operation {_operation_text(operation)}, which is not known here"
 
 
 def _check_mode(reader: Slice, mode: int) -> None:
@@ -207,26 +229,57 @@ def _read_text(reader: Slice) -> str | None:
         return None
 
 
-def _read_jetton_transfer(reader: Slice, token_wallet: str, details: dict[str, str | int]) -> Transfer:
+def _read_jetton_transfer(body: Slice, token_wallet: str, plain: Effect, what: str) -> Effect:
     """Read TEP-74 `transfer` behind its tag. The token is named by the sender's own wallet contract for it, where the message goes."""
-    details["query_id"] = reader.uint(64)
-    amount = reader.coins()
-    recipient = read_address(reader)
-    _pass_response_destination(reader, details)
-    if reader.bit():
-        reader.ref()
-    details["forward_ton_amount"] = reader.coins()
-    payload = _read_either(reader, "forward payload")
-    if payload.remaining_bits >= 32 and payload.uint(32) == COMMENT:
-        text = _read_text(payload)
-        if text is not None:
-            details["comment"] = text
-    return Transfer(recipient.non_bounceable, amount, token_wallet)
+    details: dict[str, str | int] = {**plain.details, "query_id": body.uint(64)}
+    amount = body.coins()
+    recipient = read_address(body).non_bounceable
+    response_destination = _read_response_destination(body)
+    if response_destination:
+        details["response_destination"] = response_destination.non_bounceable
+    warnings = list(plain.warnings)
+    if body.bit():
+        operation = _operation_of(body.ref())
+        details["custom_payload"] = _shown_operation(operation)
+        warnings.append(f"{what} has a custom payload for {token_wallet} {_unknown(operation)}")
+    details["forward_ton_amount"] = body.coins()
+    payload = _read_either(body, "forward payload")
+    text = _read_comment(payload)
+    if text is not None:
+        details["comment"] = text
+    elif payload.remaining_bits or payload.remaining_refs:
+        operation = _read_operation(payload)
+        details["forward_payload"] = _shown_operation(operation)
+        warnings.append(f"{what} has a payload for {recipient} {_unknown(operation)}")
+    return replace(
+        plain,
+        kind=Kind.TOKEN_TRANSFER,
+        transfers=(Transfer(recipient, amount, token_wallet), *plain.transfers),
+        contract=token_wallet,
+        method="transfer",
+        details=details,
+        warnings=tuple(warnings),
+        response_destination=response_destination,
+    )
 
 
-def _pass_response_destination(reader: Slice, details: dict[str, str | int]) -> None:
+def _read_response_destination(reader: Slice) -> Address | None:
     """Read who gets what is left of the attached value: an address, or nobody (`addr_none`)."""
     if reader.copy().uint(2) == 0b00:
         reader.uint(2)
-    else:
-        details["response_destination"] = read_address(reader).non_bounceable
+        return None
+    return read_address(reader)
+
+
+def _read_comment(payload: Slice) -> str | None:
+    """Read a payload that is a comment; None, and nothing taken from it, where it is something else."""
+    reader = payload.copy()
+    return _read_text(reader) if _read_operation(reader) == COMMENT else None
+
+
+def _operation_of(cell: Cell) -> int | None:
+    return None if cell.exotic else _read_operation(Slice(cell, "custom payload"))
+
+
+def _shown_operation(operation: int | None) -> str:
+    return "no operation code" if operation is None else _operation_text(operation)

@@ -1,0 +1,264 @@
+"""Decoders: whatever is sent, the work is bounded. Work is counted in calls of and from our code, so that no clock decides."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from types import FrameType
+
+import pytest
+
+from tests.wallets.solana_messages import compact, lookup, message, our_key
+from tests.wallets.ton_messages import message_with, payload
+from wallets.chains import CHAINS
+from wallets.chains.protobuf import MAX_FIELDS, encode_bytes, encode_uint
+from wallets.chains.rlp import encode_bytes as rlp_bytes
+from wallets.chains.rlp import encode_list
+from wallets.chains.rlp import encode_uint as rlp_uint
+from wallets.chains.ton import boc
+from wallets.chains.ton.boc import MAX_CELLS, Builder, Cell
+from wallets.encoding import unhex
+from wallets.errors import MalformedTransactionError
+
+MIB = 1 << 20
+MOST_CALLS = 300_000
+"""What the addresses of 1,660 permission keys take, and more than the largest bag of cells does: some 20 to 35 milliseconds of one core."""
+
+MOST_SHOWN_BYTES = 64 * 1024
+
+TRON_BYTES = 511_000
+EVM_BYTES = 130_000
+TON_BYTES = 59_000
+"""As much as can be sent before the size alone refuses it."""
+
+
+def calls_of(action: Callable[[], object]) -> tuple[int, str]:
+    """Count the calls of functions in `wallets`, and of builtins by them, while `action` runs or until it refuses; return its outcome."""
+    count = 0
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"} and frame.f_globals["__name__"].startswith("wallets.")
+
+    previous = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        outcome = outcome_of(action)
+    finally:
+        sys.setprofile(previous)
+    return count, outcome
+
+
+def outcome_of(action: Callable[[], object]) -> str:
+    """Return the reason of the refusal, or `accepted`."""
+    try:
+        action()
+    except MalformedTransactionError as error:
+        return str(error)
+    return "accepted"
+
+
+def filled(unit: bytes, size: int) -> bytes:
+    """Repeat a unit up to `size` bytes."""
+    return unit * (size // len(unit))
+
+
+# Tron
+
+ADDRESS = b"\x41" + bytes(20)
+OWNER = encode_bytes(1, ADDRESS)
+HEAD = encode_bytes(1, b"12") + encode_bytes(4, b"12345678") + encode_uint(8, 10**12)
+
+
+def tron(number: int, name: bytes, fields: bytes) -> bytes:
+    """Write a raw_data with this contract."""
+    parameter = encode_bytes(1, b"type.googleapis.com/protocol." + name) + encode_bytes(2, fields)
+    return HEAD + encode_bytes(11, encode_uint(1, number) + encode_bytes(2, parameter))
+
+
+def new_contract(entries: bytes) -> bytes:
+    """Write a raw_data that creates a contract with this ABI."""
+    contract = OWNER + encode_bytes(3, entries) + encode_bytes(4, b"\1")
+    return tron(30, b"CreateSmartContract", OWNER + encode_bytes(2, contract))
+
+
+def votes(size: int) -> bytes:
+    """Write a raw_data with as many votes as fit."""
+    vote = encode_bytes(2, encode_bytes(1, ADDRESS) + encode_uint(2, 1))
+    return tron(4, b"VoteWitnessContract", OWNER + filled(vote, size))
+
+
+def two_permissions(keys: int) -> bytes:
+    """Write a raw_data with permissions of so many keys each."""
+    permission = encode_uint(4, 1) + encode_bytes(7, encode_bytes(1, ADDRESS) + encode_uint(2, 1)) * keys
+    active = encode_uint(1, 2) + permission
+    return tron(46, b"AccountPermissionUpdateContract", OWNER + encode_bytes(2, permission) + encode_bytes(4, active))
+
+
+def permission(size: int) -> bytes:
+    """Write a raw_data with a permission of as many keys as fit."""
+    keys = filled(encode_bytes(7, encode_bytes(1, ADDRESS) + encode_uint(2, 1)), size)
+    return tron(46, b"AccountPermissionUpdateContract", OWNER + encode_bytes(2, encode_uint(4, 1) + keys))
+
+
+TRANSFER = tron(1, b"TransferContract", OWNER + encode_bytes(2, ADDRESS) + encode_uint(3, 1))
+PARAMETER = encode_bytes(4, encode_uint(1, 1) + encode_bytes(2, b"a") + encode_bytes(3, b"b"))
+TRON = {
+    "votes": (votes(TRON_BYTES), f"more than {MAX_FIELDS} fields"),
+    "keys of a permission": (permission(TRON_BYTES), f"more than {MAX_FIELDS} fields"),
+    "as many keys as are taken": (two_permissions(830), "accepted"),
+    "empty ABI entries": (new_contract(filled(encode_bytes(1, b""), TRON_BYTES)), f"more than {MAX_FIELDS} fields"),
+    "empty parameters": (new_contract(encode_bytes(1, filled(encode_bytes(4, b""), TRON_BYTES))), f"more than {MAX_FIELDS} fields"),
+    "whole parameters": (new_contract(encode_bytes(1, filled(PARAMETER, TRON_BYTES))), f"more than {MAX_FIELDS} fields"),
+    "contracts": (HEAD + filled(encode_bytes(11, encode_bytes(2, OWNER + encode_bytes(2, b"\1"))), TRON_BYTES), "each once"),
+    "signatures": (encode_bytes(1, TRANSFER) + filled(encode_bytes(2, b"\1"), TRON_BYTES), "signed already"),
+    "results": (encode_bytes(1, TRANSFER) + filled(encode_bytes(5, b"\1"), TRON_BYTES), "has been executed"),
+    "a long name": (tron(10, b"AccountUpdateContract", encode_bytes(1, b"n" * (TRON_BYTES - 50)) + encode_bytes(2, ADDRESS)), "accepted"),
+    "a long memo": (HEAD + encode_bytes(10, b"m" * TRON_BYTES) + TRANSFER[len(HEAD) :], "accepted"),
+    "the first field again and again": (filled(b"\x0a", TRON_BYTES), "each once"),
+    "too many bytes": (votes(MIB), "nodes take at most"),
+}
+
+# EVM
+
+CALL = b"".join(map(rlp_uint, (1, 7, 2, 30, 21_000))) + rlp_bytes(b"\x35" * 20) + rlp_uint(5) + rlp_bytes(b"")
+ACCESS = encode_list(rlp_bytes(b"\x35" * 20) + encode_list(b""))
+AUTHORIZATION = encode_list(rlp_uint(1) + rlp_bytes(b"\x35" * 20) + b"".join(map(rlp_uint, (0, 0, 1, 1))))
+
+
+def nested(size: int) -> bytes:
+    """Write lists that each hold the next, up to `size` bytes."""
+    heads: list[bytes] = []
+    total = 0
+    while total < size:
+        heads.append(encode_list(bytes(total))[: -total or None])
+        total += len(heads[-1])
+    return b"".join(reversed(heads))
+
+
+EVM = {
+    "empty strings": (encode_list(b"\x80" * EVM_BYTES), "more than 14 items"),
+    "empty strings, typed": (b"\2" + encode_list(b"\x80" * EVM_BYTES), "more than 14 items"),
+    "empty lists": (b"\2" + encode_list(b"\xc0" * EVM_BYTES), "more than 14 items"),
+    "lists in lists": (b"\2" + encode_list(CALL + nested(1_000)), "access_list address at byte"),
+    "access list entries": (b"\2" + encode_list(CALL + encode_list(filled(ACCESS, EVM_BYTES))), "accepted"),
+    "authorizations": (b"\4" + encode_list(CALL + b"\xc0" + encode_list(filled(AUTHORIZATION, EVM_BYTES))), "accepted"),
+    "blobs": (b"\3" + encode_list(CALL + b"\xc0\1" + encode_list(filled(rlp_bytes(b"\1" * 32), EVM_BYTES))), "accepted"),
+    "too many bytes": (encode_list(b"\x80" * MIB), "nodes take at most"),
+}
+
+# Solana
+
+TOKEN_CALL = bytes([1, 3, 10, 60, 126, 1, 9])
+"""Close a token account: accounts from a lookup table, and a warning with two of them."""
+TOKEN_KEY = bytes.fromhex("06ddf6e1d765a193d9cbe146ceeb79ac1cb485ed5f5b37913a8cf5857eff00a9")
+SOLANA = {
+    "a length of 65,535 signatures": (compact(65_535) + bytes(1_200), "65535 signatures do not fit"),
+    "a length of 65,535 instructions": (message(instructions=[])[:-1] + compact(65_535) + bytes(1_000), "list of 65535 does not fit"),
+    "a length of 65,535 accounts": (message(instructions=[])[:-1] + b"\1\1" + compact(65_535) + bytes(1_000), "list of 65535 does not fit"),
+    "instructions": (message(instructions=[bytes([1, 0, 0])] * 340), "340 instructions are more than 64"),
+    "accounts of lookup tables": (
+        message(
+            prefix=b"\x80",
+            keys=[our_key().public_key, TOKEN_KEY],
+            instructions=[TOKEN_CALL] * 64,
+            lookups=b"\1" + lookup(50, bytes(range(125)), b""),
+        ),
+        "accepted",
+    ),
+    "too many bytes": (bytes([1, 0, 1, 2]) + b"\1" * MIB, "a node takes 1232"),
+}
+
+# TON
+
+
+def bag(parts: list[bytes]) -> bytes:
+    """Write a bag of cells with two-byte references."""
+    cells = b"".join(parts)
+    head = bytes.fromhex("b5ee9c72 02 02") + len(parts).to_bytes(2) + bytes.fromhex("0001 0000")
+    return head + len(cells).to_bytes(2) + bytes(2) + cells
+
+
+def wide_bag(count: int) -> bytes:
+    """Write a bag of different cells, as many of them in each cell as it can refer to."""
+    refs = [range(4 * index + 1, min(4 * index + 5, count)) for index in range(count)]
+    parts = [bytes([len(row), 4]) + index.to_bytes(2) + b"".join(ref.to_bytes(2) for ref in row) for index, row in enumerate(refs)]
+    return bag(parts)
+
+
+def chain_bag(count: int, *, width: int = 1) -> bytes:
+    """Write a bag of cells that refer `width` times each to the next: `width`^`count` paths."""
+    return bag([bytes([width, 0]) + index.to_bytes(2) * width for index in range(1, count)] + [bytes(2)])
+
+
+def comment_payload() -> Cell:
+    """Make a payload with as long a comment as fits."""
+    text = Builder().octets(b"t" * 127).cell()
+    for _ in range(465):
+        text = Builder().octets(b"t" * 123).ref(text).cell()
+    return payload(message_with(Builder().uint(0, 32).ref(text).cell()))
+
+
+def full_payload() -> Cell:
+    """Make a payload whose body has as many cells as are taken, in almost as many bytes."""
+    row = [Builder().uint(number, 110).cell() for number in range(3_060)]
+    while len(row) > 1:
+        parents = [Builder() for _ in range(-(-len(row) // 4))]
+        for index, cell in enumerate(row):
+            parents[index // 4].ref(cell)
+        row = [parent.cell() for parent in parents]
+    return payload(message_with(row[0]))
+
+
+TON = {
+    "as many cells as are taken": (boc.encode(full_payload()), "accepted"),
+    "cells, and no payload": (wide_bag(MAX_CELLS), "payload, bit 0: 32 more bits expected"),
+    "more cells": (wide_bag(MAX_CELLS + 1), "it has 4097 cells"),
+    "equal cells": (bag([bytes(2)] * MAX_CELLS), "a cell is there twice"),
+    "a deep chain": (chain_bag(MAX_CELLS), "deeper than 512"),
+    "4^500 paths": (chain_bag(500, width=4), "payload, bit 0"),
+    "a long comment": (boc.encode(comment_payload()), "accepted"),
+    "too many bytes": (bytes(MIB), "more than a node takes"),
+}
+
+CASES = [
+    pytest.param(network, raw, reason, id=f"{network}: {name}")
+    for network, cases in (("tron", TRON), ("eth", EVM), ("sol", SOLANA), ("ton", TON))
+    for name, (raw, reason) in cases.items()
+]
+
+
+@pytest.mark.parametrize(("network", "raw", "reason"), CASES)
+def test_the_work_of_a_decoder_is_bounded(network: str, raw: bytes, reason: str) -> None:
+    """Many tiny parts, deep nesting, lengths that promise more and shared parts cost a bounded number of calls."""
+    calls, outcome = calls_of(lambda: CHAINS[network].decode(raw))
+
+    assert reason in outcome
+    assert calls <= MOST_CALLS, calls
+
+
+@pytest.mark.parametrize(("network", "raw", "reason"), [case for case in CASES if case.values[2] == "accepted"])
+def test_an_intent_is_small_enough_to_be_audited(network: str, raw: bytes, reason: str) -> None:
+    """However much a transaction holds, what is shown and kept of it is bounded."""
+    intent = CHAINS[network].decode(raw).intent
+
+    assert len(json.dumps(asdict(intent))) <= MOST_SHOWN_BYTES
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("ab" * MIB, "accepted"),
+        ("ab" * MIB + "a", "not hex"),
+        ("ab" * MIB + "zz", "not hex"),
+        (" " * MIB, "not hex"),
+        ("\uff11" * MIB, "not hex"),
+    ],
+    ids=["hex", "half a byte more", "no hex at the end", "white space", "digits of another script"],
+)
+def test_hex_is_read_by_one_call(text: str, reason: str) -> None:
+    """A megabyte of hex, or of what is none, is read by one builtin and not digit by digit by our code."""
+    calls, outcome = calls_of(lambda: unhex(text))
+
+    assert reason in outcome
+    assert calls <= 5

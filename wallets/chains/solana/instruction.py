@@ -1,0 +1,92 @@
+"""Hold what single instructions do, and the means to read it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from wallets.chains.solana.message import KEY_BYTES, Instruction, Message, Reader
+from wallets.encoding import base58
+from wallets.errors import MalformedTransactionError
+from wallets.model import Transfer
+
+
+class Kind(StrEnum):
+    """What an instruction is about; the weightiest of a transaction names it, so they stand in that order."""
+
+    CONTRACT_CALL = "contract_call"
+    AUTHORITY_CHANGE = "authority_change"
+    TOKEN_APPROVAL = "token_approval"  # noqa: S105  # no password
+    TOKEN_BURN = "token_burn"  # noqa: S105  # no password
+    ACCOUNT_CLOSURE = "account_closure"
+    TOKEN_MINT = "token_mint"  # noqa: S105  # no password
+    TOKEN_TRANSFER = "token_transfer"  # noqa: S105  # no password
+    TRANSFER = "transfer"
+    ACCOUNT_CREATION = "account_creation"
+    MAINTENANCE = "maintenance"
+    MEMO = "memo"
+    FEE = "fee"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one instruction does.
+
+    `payer` is whose funds move, `details` who gets power over what, `limits` what it sets in the compute budget.
+    """
+
+    name: str
+    kind: Kind
+    transfers: tuple[Transfer, ...] = ()
+    payer: str | None = None
+    warnings: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
+    memo: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+class Call:
+    """One instruction being read: its accounts by name, its data from the front."""
+
+    def __init__(self, message: Message, instruction: Instruction, number: int) -> None:
+        self.program = message.account(instruction.program)
+        self.data = Reader(instruction.data, f"instruction {number}")
+        self._message = message
+        self._accounts = instruction.accounts
+        self._number = number
+
+    def accounts(self, count: int) -> list[str]:
+        """Return the first `count` accounts; instructions may have more behind them (multisig signers, transfer hooks)."""
+        if len(self._accounts) < count:
+            msg = f"instruction {self._number}: {count} accounts expected, {len(self._accounts)} are there"
+            raise MalformedTransactionError(msg)
+        return [self._message.account(index) for index in self._accounts[:count]]
+
+    def u64(self) -> int:
+        """Return an amount."""
+        return self.data.uint(8)
+
+    def key(self) -> str:
+        """Return a public key."""
+        return base58(self.data.take(KEY_BYTES))
+
+    def skip_string(self) -> None:
+        """Pass a string: its length as uint64, then its bytes."""
+        self.data.take(self.u64())
+
+
+Read = Callable[[Call], Effect]
+"""Reads the data behind an instruction's tag, and its accounts."""
+
+
+def tagged(table: Mapping[int, Read], tag_bytes: int, call: Call) -> Effect | None:
+    """Read the tag, and then as the table says; None for a tag that is not in it, or none at all."""
+    if call.data.remaining < tag_bytes:
+        return None
+    read = table.get(call.data.uint(tag_bytes))
+    return read(call) if read else None
+
+
+def plain(name: str, data_bytes: int, call: Call) -> Effect:
+    """Pass over an instruction whose name says all there is to say."""
+    call.data.take(data_bytes)
+    return Effect(name, Kind.MAINTENANCE)
