@@ -12,9 +12,9 @@ from referencing.jsonschema import DRAFT202012
 
 from api import schemas
 from tests.api.conftest import World, client_of
+from tests.known_phrase import PHRASE
 from wallets.chains import CHAINS
 
-PHRASE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
 # EIP-155's example.
 UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 OPERATIONS = {
