@@ -23,10 +23,9 @@ from api.middleware import UNMATCHED
 from api.observability import Metrics, configure_logging, describe_exception
 from api.redaction import REDACTED, looks_like_mnemonic, redact
 from tests.api.conftest import API_KEY, BrokenEncryption, World, client_of
+from tests.known_phrase import ANOTHER_PHRASE as PHRASE
 from wallets.errors import AuditUnavailableError, MalformedTransactionError
 from wallets.mnemonic import generate
-
-PHRASE = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 
 
 @pytest.fixture
