@@ -4,7 +4,9 @@ import asyncio
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -42,6 +44,13 @@ async def eventually(attempt: Callable[[], Awaitable[T]], failing_with: type[Exc
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.02)
+
+
+@dataclass
+class Duration:
+    """How long something took, once it is over."""
+
+    seconds: float = 0.0
 
 
 class RunningServer(Generic[S]):
@@ -104,6 +113,35 @@ class RunningServer(Generic[S]):
         """Have it go on after `hold`."""
         for process in self._family():
             process.resume()
+
+    @contextmanager
+    def held(self) -> Iterator[Duration]:
+        """Have it stop answering for a block, and tell how long the block took."""
+        self.hold()
+        duration, start = Duration(), time.monotonic()
+        try:
+            yield duration
+        finally:
+            duration.seconds = time.monotonic() - start
+            self.release()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """End it in order for a block."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Kill it, and start it again after a block."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
 
     def _family(self) -> list[psutil.Process]:
         main = psutil.Process(self.pid)
