@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.serve_app.processes import marked
+from tests.servers import open_folder
 
 
 @pytest.fixture
@@ -18,3 +20,10 @@ def mark() -> Iterator[str]:
     for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=10)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder of the test's own that other users may enter."""
+    with open_folder() as made:
+        yield made

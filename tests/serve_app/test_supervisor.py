@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.serve_app.processes import ROOT, Supervised, all_gone, marked
+from tests.serve_app.processes import IS_ROOT, ROOT, Supervised, all_gone, marked, only_as_root
 
 Supervise = Callable[..., Supervised]
 
@@ -337,7 +337,7 @@ def test_tells_when_a_running_child_does_not_answer(supervise: Supervise, folder
     assert run.expect("one", "ready") == ""
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@only_as_root
 def test_root_runs_children_as_other_users(supervise: Supervise, folder: Path, mark: str) -> None:
     """A child runs as the user and group of its description, and is ended with the supervisor all the same."""
     folder.chmod(0o777)
@@ -353,7 +353,7 @@ def test_root_runs_children_as_other_users(supervise: Supervise, folder: Path, m
     assert all_gone(marked(mark))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs every other test of this file")
+@pytest.mark.skipif(not IS_ROOT, reason="an ordinary user runs every other test of this file")
 def test_works_as_an_ordinary_user(supervise: Supervise, folder: Path, mark: str) -> None:
     """Without privileges a killed supervisor leaves nothing either, and a stopped one ends in order."""
     nobody = pwd.getpwnam("nobody")

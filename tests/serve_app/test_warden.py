@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from serve_app import warden
-from tests.serve_app.processes import all_gone, marked
+from tests.serve_app.processes import all_gone, marked, only_as_root
 
 Start = Callable[..., "Warded"]
 
@@ -201,7 +201,7 @@ def test_the_command_starts_clean(start: Start) -> None:
     assert int(session) == warded.pid
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@only_as_root
 def test_runs_the_command_as_another_user(start: Start) -> None:
     """User, group and further groups are the ones asked for, and the command still dies with the warden."""
     with tempfile.TemporaryDirectory() as folder:
