@@ -11,7 +11,7 @@ import pytest
 
 from serve_app import server_home
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedServerError
-from serve_app.server_home import ServerHome, open_data_folder, told
+from serve_app.server_home import ServerHome, default_data_folder, open_data_folder, told
 from tests.serve_app.processes import IS_ROOT
 from tests.servers import Embedded
 
@@ -144,3 +144,11 @@ def test_the_data_folder_is_made(folder: Path) -> None:
     made = open_data_folder(folder / "a" / "b")
 
     assert stat.S_IMODE(made.stat().st_mode) == (0o711 if IS_ROOT else 0o700)
+
+
+def test_the_default_data_folder_is_in_the_data_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ordinary user's is where XDG_DATA_HOME says."""
+    monkeypatch.setenv("XDG_DATA_HOME", "/srv/data")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    assert default_data_folder() == Path("/srv/data/crypto-wallets")
