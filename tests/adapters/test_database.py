@@ -58,6 +58,18 @@ async def test_the_service_may_start_before_the_database(postgres_server: Runnin
     assert page.total == 0
 
 
+async def test_a_pool_ends_in_time_though_the_server_hangs(postgres_server: RunningServer[EmbeddedPostgres], database_url: str) -> None:
+    """Its connections are cut off when the server does not say goodbye."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(PostgresDatabase(database_url, min_connections=1, command_timeout_seconds=0.3))
+        await _backend(database)
+
+        with postgres_server.held() as duration:
+            await stack.aclose()
+
+    assert duration.seconds < 2
+
+
 async def test_an_exhausted_pool_says_so_in_time(database_url: str) -> None:
     """A request does not wait for a connection for ever, and gets one once there is one."""
     async with PostgresDatabase(database_url, pool_size=1, min_connections=0, acquire_timeout_seconds=0.2) as database:
