@@ -48,6 +48,14 @@ async def eventually(attempt: Callable[[], Awaitable[T]], failing_with: type[Exc
             await asyncio.sleep(0.02)
 
 
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Return when something holds, and fail when it does not in a bounded time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
 @dataclass
 class Duration:
     """How long something took, once it is over."""

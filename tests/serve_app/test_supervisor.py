@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,14 +21,6 @@ Supervise = Callable[..., Supervised]
 LASTING = "touch $READY; exec sleep 1000"
 WITH_GRANDCHILDREN = "setsid sh -c 'sleep 1000 & sleep 1000' & (setsid sleep 1000 &); touch $READY; exec sleep 1000"
 DEAF = "trap '' TERM INT; touch $READY; while :; do sleep 1000 & wait; done"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A data folder that other users may enter."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @pytest.fixture
@@ -349,8 +340,8 @@ def test_root_runs_children_as_other_users(supervise: Supervise, folder: Path, m
     run.process.wait()
 
     assert owners == [54_321, 0]
-    assert "54321\n54322\n" in (folder / "logs" / "one.log").read_text()
     assert all_gone(marked(mark))
+    assert "54321\n54322\n" in (folder / "logs" / "one.log").read_text()
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="an ordinary user runs every other test of this file")

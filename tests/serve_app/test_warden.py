@@ -13,6 +13,7 @@ import pytest
 
 from serve_app import warden
 from tests.serve_app.processes import all_gone, marked, only_as_root
+from tests.servers import wait_until
 
 Start = Callable[..., "Warded"]
 
@@ -211,6 +212,7 @@ def test_runs_the_command_as_another_user(start: Start) -> None:
         warded = start(f"id -u; id -g; id -G; echo here > {folder}/signs; exec sleep 1000", uid=54_321, gid=54_322)
         Path(folder, "signs").read_text()
     command = psutil.Process(warded.pid)
+    wait_until(lambda: len(warded.lines()) == 3)  # what the command says gets to the log through the warden
 
     warded.process.kill()
 

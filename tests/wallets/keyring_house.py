@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from tests.clock import Clock
 from tests.fakes import FakeKeyEncryption
 from tests.known_phrase import PHRASE
 from wallets.chains import chain_for
@@ -15,17 +16,6 @@ from wallets.model import Wallet
 from wallets.secret import Seed
 
 ETH, SOL, TON = chain_for("eth"), chain_for("sol"), chain_for("ton")
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        """Tell the time."""
-        return self.now
 
 
 class Ciphertexts:
