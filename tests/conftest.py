@@ -1,8 +1,6 @@
 """Real servers for the tests, started once a session and only when asked for, and a database of its own for each test."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,27 +14,22 @@ import pytest
 from adapters.database import PostgresDatabase
 from adapters.migrations import migrate
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
-from tests.servers import Embedded, RunningServer
+from tests.servers import RunningServer, open_folder, started
 
 T = TypeVar("T")
-S = TypeVar("S", bound=Embedded)
 
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """A folder that the servers' own users can enter, as pytest's are closed to them."""
-    folder = Path(tempfile.mkdtemp(prefix="wallets-test-"))
-    folder.chmod(0o711)
-    yield folder
-    for sockets in folder.glob("*/socket-folder"):
-        shutil.rmtree(sockets.read_text(), ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Where the servers keep their data."""
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def postgres_server(server_folder: Path) -> Iterator[RunningServer[EmbeddedPostgres]]:
     """A PostgreSQL whose database `wallets` is migrated, and a template for the databases of tests."""
-    with _running(EmbeddedPostgres(server_folder / "postgres"), server_folder / "postgres.log") as server:
+    with started(EmbeddedPostgres(server_folder / "postgres"), server_folder / "postgres.log") as server:
         # Tests make many databases, and none of them has to outlive the machine.
         in_own_loop(_administrate(server.server, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"))
         in_own_loop(migrate(server.server.url))
@@ -46,7 +39,7 @@ def postgres_server(server_folder: Path) -> Iterator[RunningServer[EmbeddedPostg
 @pytest.fixture(scope="session")
 def redis_server(server_folder: Path) -> Iterator[RunningServer[EmbeddedRedis]]:
     """A Valkey."""
-    with _running(EmbeddedRedis(server_folder / "redis"), server_folder / "redis.log") as server:
+    with started(EmbeddedRedis(server_folder / "redis"), server_folder / "redis.log") as server:
         yield server
 
 
@@ -54,7 +47,7 @@ def redis_server(server_folder: Path) -> Iterator[RunningServer[EmbeddedRedis]]:
 def vault_server(server_folder: Path, postgres_server: RunningServer[EmbeddedPostgres]) -> Iterator[RunningServer[EmbeddedVault]]:
     """An OpenBao on the PostgreSQL."""
     vault = EmbeddedVault(server_folder / "vault", postgres_server.server)
-    with _running(vault, server_folder / "vault.log") as server:
+    with started(vault, server_folder / "vault.log") as server:
         yield server
 
 
@@ -84,17 +77,6 @@ def in_own_loop(coroutine: Coroutine[object, object, T]) -> T:
     """Run something asynchronous for a fixture that is not: it may be asked for inside of a loop, and outlive it."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
-
-
-@contextmanager
-def _running(server: S, log: Path) -> Iterator[RunningServer[S]]:
-    server.prepare()
-    running = RunningServer(server, log)
-    running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
 
 
 @contextmanager

@@ -1,12 +1,16 @@
 """Run the embedded servers for tests: start, stop, kill and hold them, and leave none behind."""
 
 import asyncio
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import IO, Generic, Protocol, TypeVar
 
 import psutil
 
@@ -44,6 +48,21 @@ async def eventually(attempt: Callable[[], Awaitable[T]], failing_with: type[Exc
             await asyncio.sleep(0.02)
 
 
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Return when something holds, and fail when it does not in a bounded time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
+@dataclass
+class Duration:
+    """How long something took, once it is over."""
+
+    seconds: float = 0.0
+
+
 class RunningServer(Generic[S]):
     """One embedded server and its process."""
 
@@ -63,18 +82,7 @@ class RunningServer(Generic[S]):
         """Start it, and return when it is ready."""
         child = self._child = self.server.child()
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                child.command,
-                env=dict(child.env),
-                cwd=child.cwd,
-                user=child.uid,
-                group=child.gid,
-                extra_groups=None if child.uid is None else [],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, after the change of user that would undo it
-            )
+            self._process = spawn(child, log)
         deadline = time.monotonic() + START_SECONDS
         while not child.ready():
             assert self._process.poll() is None, f"{child.name} ended: {self._log.read_text()[-2000:]}"
@@ -105,9 +113,79 @@ class RunningServer(Generic[S]):
         for process in self._family():
             process.resume()
 
+    @contextmanager
+    def held(self) -> Iterator[Duration]:
+        """Have it stop answering for a block, and tell how long the block took."""
+        self.hold()
+        duration, start = Duration(), time.monotonic()
+        try:
+            yield duration
+        finally:
+            duration.seconds = time.monotonic() - start
+            self.release()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """End it in order for a block."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Kill it, and start it again after a block."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+
     def _family(self) -> list[psutil.Process]:
         main = psutil.Process(self.pid)
         return [main, *main.children(recursive=True)]
+
+
+@contextmanager
+def started(server: S, log: Path) -> Iterator[RunningServer[S]]:
+    """Prepare and start a server, and end it after."""
+    server.prepare()
+    running = RunningServer(server, log)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """Lend a data folder that the servers' own users can enter, as pytest's are closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="wallets-test-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        for sockets in folder.rglob("socket-folder"):
+            shutil.rmtree(sockets.read_text(), ignore_errors=True)
+        shutil.rmtree(folder)
+
+
+def spawn(child: Child, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    """Start a child as it says, and have it end with this process; what it says goes to `output`."""
+    return subprocess.Popen(
+        child.command,
+        env=dict(child.env),
+        cwd=child.cwd,
+        user=child.uid,
+        group=child.gid,
+        extra_groups=None if child.uid is None else [],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, after the change of user that would undo it
+    )
 
 
 def _die_with_parent() -> None:

@@ -16,6 +16,7 @@ from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresWal
 from adapters.vault import VaultTransit
 from serve_app.embedded import EmbeddedVault
 from tests.fakes import FakeAddressBook, FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
+from tests.postgres_probes import query
 from tests.servers import RunningServer
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, AuditAction, AuditEvent, AuditStatus, Caller, Wallet
@@ -115,11 +116,7 @@ def _fakes(*, away: bool) -> Storage:
 
 def _on_postgres(database: PostgresDatabase, url: str) -> Storage:
     async def events() -> Sequence[AuditEvent]:
-        connection = await asyncpg.connect(url)
-        try:
-            return [_event(record) for record in await connection.fetch("SELECT * FROM audit_logs ORDER BY id")]
-        finally:
-            await connection.close()
+        return [_event(record) for record in await query(url, "SELECT * FROM audit_logs ORDER BY id")]
 
     return Storage(PostgresWalletStore(database), PostgresAddressBook(database), PostgresAuditLog(database), events)
 

@@ -58,6 +58,20 @@ async def test_a_failing_migration_changes_nothing(empty_database_url: str) -> N
     assert await migrate(empty_database_url, migrations=[FIRST, SECOND]) == [SECOND]
 
 
+@pytest.mark.parametrize(
+    "outage",
+    ["SELECT pg_terminate_backend(pg_backend_pid())", "DO $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$"],
+)
+async def test_an_outage_is_no_failing_migration(empty_database_url: str, outage: str) -> None:
+    """The database is away then; nothing was changed, and the next run starts where this one did."""
+    cut_off = replace(FIRST, sql=f"{FIRST.sql}; {outage}")
+
+    with pytest.raises(StoreUnavailableError):
+        await migrate(empty_database_url, migrations=[cut_off])
+
+    assert await migrate(empty_database_url, migrations=[FIRST]) == [FIRST]
+
+
 async def test_a_changed_migration_is_refused(empty_database_url: str) -> None:
     """What was applied must be what the file says now."""
     await migrate(empty_database_url, migrations=[FIRST])

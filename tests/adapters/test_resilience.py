@@ -7,17 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.resilience import CircuitBreaker, CircuitOpenError, CircuitState, retried
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """Tell the time."""
-        return self.now
+from tests.clock import Clock
 
 
 def fail(breaker: CircuitBreaker, times: int = 1) -> None:
@@ -38,6 +28,14 @@ def assert_refuses(breaker: CircuitBreaker) -> None:
     """See that no call is made."""
     with pytest.raises(CircuitOpenError), breaker.guard((TimeoutError,)):
         pytest.fail("the call was made")
+
+
+def half_open(clock: Clock) -> CircuitBreaker:
+    """Return a circuit that has opened, and whose time has come to try again."""
+    breaker = CircuitBreaker(clock=clock)
+    fail(breaker, 5)
+    clock.now += 30
+    return breaker
 
 
 def test_five_failures_in_a_row_open_it() -> None:
@@ -93,9 +91,7 @@ def test_it_tries_again_after_thirty_seconds() -> None:
 def test_three_successes_close_it() -> None:
     """Two do not."""
     clock = Clock()
-    breaker = CircuitBreaker(clock=clock)
-    fail(breaker, 5)
-    clock.now += 30
+    breaker = half_open(clock)
 
     succeed(breaker, 2)
     after_two = breaker.state
@@ -108,9 +104,7 @@ def test_three_successes_close_it() -> None:
 def test_a_failure_while_trying_opens_it_again() -> None:
     """For thirty seconds more."""
     clock = Clock()
-    breaker = CircuitBreaker(clock=clock)
-    fail(breaker, 5)
-    clock.now += 30
+    breaker = half_open(clock)
     succeed(breaker, 2)
 
     fail(breaker)
@@ -123,9 +117,7 @@ def test_a_failure_while_trying_opens_it_again() -> None:
 def test_only_a_few_calls_try_at_once() -> None:
     """A server that comes back is not met by everybody who waited."""
     clock = Clock()
-    breaker = CircuitBreaker(clock=clock)
-    fail(breaker, 5)
-    clock.now += 30
+    breaker = half_open(clock)
 
     with breaker.guard((TimeoutError,)), breaker.guard((TimeoutError,)), breaker.guard((TimeoutError,)):
         assert_refuses(breaker)
@@ -148,9 +140,7 @@ def test_a_call_that_began_before_has_nothing_to_say() -> None:
 def test_a_cancelled_trial_makes_room_for_another() -> None:
     """It says neither that the server is well nor that it is not."""
     clock = Clock()
-    breaker = CircuitBreaker(clock=clock)
-    fail(breaker, 5)
-    clock.now += 30
+    breaker = half_open(clock)
 
     for _ in range(5):
         with pytest.raises(asyncio.CancelledError), breaker.guard((TimeoutError,)):

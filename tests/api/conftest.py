@@ -15,6 +15,7 @@ from api.auth import LOOPBACK, ApiKeys, ClientAddresses
 from api.http import Edge, create_http_app
 from api.observability import Metrics
 from tests.fakes import FakeAddressBook, FakeAddressCache, FakeAuditLog, FakeComponent, FakeKeyEncryption, FakeWalletStore, Journal
+from tests.known_phrase import ANOTHER_PHRASE
 from wallets.custody import LocalCustody
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesOurAccount
@@ -22,7 +23,6 @@ from wallets.secret import Mnemonic
 
 API_KEY = "a-key-for-the-tests-only"
 OLD_KEY = "the-key-before-that-one"
-BROKEN_WORDS = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 
 
 class CountingLimiter:
@@ -45,7 +45,7 @@ class BrokenEncryption(FakeKeyEncryption):
 
     async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
         """Fail as no error of ours does."""
-        raise KeyError(BROKEN_WORDS, mnemonic, associated_data)
+        raise KeyError(ANOTHER_PHRASE, mnemonic, associated_data)
 
 
 class StuckEncryption(FakeKeyEncryption):
@@ -100,6 +100,16 @@ def client_of(app: FastAPI, *, key: str | None = API_KEY) -> httpx.AsyncClient:
     """A client of `app` that shows `key`; an error that escapes the application fails the test."""
     headers = {} if key is None else {"X-Api-Key": key}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://wallets.test", headers=headers)
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Return the status and the problem's name of an answer that is a whole problem document."""
+    document = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert set(document) == {"type", "title", "status", "detail", "request_id"}
+    assert document["status"] == answer.status_code
+    assert document["request_id"] == answer.headers["X-Request-ID"]
+    return answer.status_code, document["type"].removeprefix("urn:crypto-wallets:problem:")
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ from eth_account import Account as EthAccount
 
 from api import render
 from tests.api.conftest import OLD_KEY, World
+from tests.known_phrase import PHRASE
 from wallets.chains import CHAINS
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, Address, AuditAction, AuditStatus, Intent, Page, SignedTransaction, SigningResult, Transfer, Wallet
-
-PHRASE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
 
 
 async def test_create_answers_the_wallet(client: httpx.AsyncClient, world: World) -> None:

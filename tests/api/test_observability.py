@@ -21,13 +21,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.access_log import AccessLog
 from api.http import create_http_app
 from api.middleware import UNMATCHED
-from api.observability import Metrics, configure_logging, describe_exception
+from api.observability import VAULT_OPERATIONS, VAULT_STATUSES, Metrics, configure_logging, describe_exception
 from api.redaction import REDACTED, looks_like_mnemonic, redact
 from tests.api.conftest import API_KEY, BrokenEncryption, World, client_of
+from tests.known_phrase import ANOTHER_PHRASE as PHRASE
 from wallets.errors import AuditUnavailableError, MalformedTransactionError
 from wallets.mnemonic import generate
-
-PHRASE = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 
 
 @pytest.fixture
@@ -256,6 +255,7 @@ def test_labels_come_from_closed_sets(observed: list[tuple[str, str, str]]) -> N
 
     rendered = metrics.render().decode()
 
+    assert rendered.count("vault_operations_duration_seconds_count{") <= (len(VAULT_OPERATIONS) + 1) * (len(VAULT_STATUSES) + 1)
     assert rendered.count("sign_operations_total{") <= 3
     assert rendered.count("http_requests_total{") <= 8
 

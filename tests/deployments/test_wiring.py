@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-import asyncpg
 import httpx
 import pytest
 
@@ -16,6 +15,7 @@ from deployments import wiring
 from deployments.settings import Settings, load, require_dependencies
 from deployments.wiring import open_edge
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
+from tests.postgres_probes import query
 from tests.servers import RunningServer
 from wallets.custody import LocalCustody
 
@@ -116,33 +116,34 @@ async def test_a_wrong_schema_that_shows_late_lets_no_request_through(
 ) -> None:
     """A replica that was started while the database was away answers 503 as long as the schema is another."""
     await _make_newer(database_url)
-    postgres_server.stop()
-    async with open_edge(_settings(database_url, vault_server.server)) as edge, _client(edge) as client:
-        postgres_server.start()
+    async with AsyncExitStack() as stack:
+        with postgres_server.stopped():
+            edge = await stack.enter_async_context(open_edge(_settings(database_url, vault_server.server)))
+        client = await stack.enter_async_context(_client(edge))
         answer = await client.get("/api/v1/wallets")
-        while "too new" not in answer.json()["detail"]:
-            await asyncio.sleep(0.1)
-            answer = await client.get("/api/v1/wallets")
+        async with asyncio.timeout(20):
+            while "too new" not in answer.json()["detail"]:
+                await asyncio.sleep(0.1)
+                answer = await client.get("/api/v1/wallets")
 
     assert answer.status_code == 503
 
 
 async def _make_newer(database_url: str) -> None:
-    connection = await asyncpg.connect(database_url)
-    await connection.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'future', 'x')")
-    await connection.close()
+    await query(database_url, "INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'future', 'x')")
 
 
 async def test_a_replica_starts_while_the_database_is_away(
     postgres_server: RunningServer[EmbeddedPostgres], database_url: str, vault_server: RunningServer[EmbeddedVault]
 ) -> None:
     """It is alive and not ready, answers 503 in bounded time, and serves once the database is there."""
-    postgres_server.stop()
-    async with open_edge(_settings(database_url, vault_server.server)) as edge, _client(edge) as client:
-        alive = await client.get("/api/v1/health/live")
-        ready = await client.get("/api/v1/health/ready")
-        refused = await client.get("/api/v1/wallets")
-        postgres_server.start()
+    async with AsyncExitStack() as stack:
+        with postgres_server.stopped():
+            edge = await stack.enter_async_context(open_edge(_settings(database_url, vault_server.server)))
+            client = await stack.enter_async_context(_client(edge))
+            alive = await client.get("/api/v1/health/live")
+            ready = await client.get("/api/v1/health/ready")
+            refused = await client.get("/api/v1/wallets")
         async with asyncio.timeout(20):
             while (await client.get("/api/v1/wallets")).status_code != 200:
                 await asyncio.sleep(0.1)

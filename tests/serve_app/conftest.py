@@ -1,12 +1,20 @@
 """Fixtures of the room `serve_app`."""
 
+import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
+import structlog
+from typer.testing import CliRunner, Result
 
+from serve_app.cli import app
 from tests.serve_app.processes import marked
+from tests.servers import open_folder
+
+Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -18,3 +26,30 @@ def mark() -> Iterator[str]:
     for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=10)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder of the test's own that other users may enter."""
+    with open_folder() as made:
+        yield made
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The data folder of `run`."""
+    made = tmp_path / "data"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Run a command with these `APP__*` and a data folder of its own; what it does to the log is taken back."""
+    inherited = dict.fromkeys((name for name in os.environ if name.startswith("APP__")), None)
+
+    def invoke(*arguments: str, **settings: str) -> Result:
+        return CliRunner().invoke(app, arguments, env={**inherited, "APP__DATA_DIR": str(tmp_path / "data"), **settings})
+
+    yield invoke
+    structlog.reset_defaults()

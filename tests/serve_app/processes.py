@@ -13,6 +13,8 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
+IS_ROOT = os.geteuid() == 0
+only_as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
 SUPERVISE = Path(__file__).with_name("supervise.py")
 
 

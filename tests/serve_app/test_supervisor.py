@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,21 +14,13 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.serve_app.processes import ROOT, Supervised, all_gone, marked
+from tests.serve_app.processes import IS_ROOT, ROOT, Supervised, all_gone, marked, only_as_root
 
 Supervise = Callable[..., Supervised]
 
 LASTING = "touch $READY; exec sleep 1000"
 WITH_GRANDCHILDREN = "setsid sh -c 'sleep 1000 & sleep 1000' & (setsid sleep 1000 &); touch $READY; exec sleep 1000"
 DEAF = "trap '' TERM INT; touch $READY; while :; do sleep 1000 & wait; done"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A data folder that other users may enter."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @pytest.fixture
@@ -337,7 +328,7 @@ def test_tells_when_a_running_child_does_not_answer(supervise: Supervise, folder
     assert run.expect("one", "ready") == ""
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@only_as_root
 def test_root_runs_children_as_other_users(supervise: Supervise, folder: Path, mark: str) -> None:
     """A child runs as the user and group of its description, and is ended with the supervisor all the same."""
     folder.chmod(0o777)
@@ -349,11 +340,11 @@ def test_root_runs_children_as_other_users(supervise: Supervise, folder: Path, m
     run.process.wait()
 
     assert owners == [54_321, 0]
-    assert "54321\n54322\n" in (folder / "logs" / "one.log").read_text()
     assert all_gone(marked(mark))
+    assert "54321\n54322\n" in (folder / "logs" / "one.log").read_text()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs every other test of this file")
+@pytest.mark.skipif(not IS_ROOT, reason="an ordinary user runs every other test of this file")
 def test_works_as_an_ordinary_user(supervise: Supervise, folder: Path, mark: str) -> None:
     """Without privileges a killed supervisor leaves nothing either, and a stopped one ends in order."""
     nobody = pwd.getpwnam("nobody")

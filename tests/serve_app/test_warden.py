@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from serve_app import warden
-from tests.serve_app.processes import all_gone, marked
+from tests.serve_app.processes import all_gone, marked, only_as_root
+from tests.servers import wait_until
 
 Start = Callable[..., "Warded"]
 
@@ -201,7 +202,7 @@ def test_the_command_starts_clean(start: Start) -> None:
     assert int(session) == warded.pid
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@only_as_root
 def test_runs_the_command_as_another_user(start: Start) -> None:
     """User, group and further groups are the ones asked for, and the command still dies with the warden."""
     with tempfile.TemporaryDirectory() as folder:
@@ -211,6 +212,7 @@ def test_runs_the_command_as_another_user(start: Start) -> None:
         warded = start(f"id -u; id -g; id -G; echo here > {folder}/signs; exec sleep 1000", uid=54_321, gid=54_322)
         Path(folder, "signs").read_text()
     command = psutil.Process(warded.pid)
+    wait_until(lambda: len(warded.lines()) == 3)  # what the command says gets to the log through the warden
 
     warded.process.kill()
 

@@ -16,6 +16,7 @@ from tests.fakes import (
     FakeWalletStore,
     Journal,
 )
+from tests.known_phrase import PHRASE
 from wallets.custody import LocalCustody
 from wallets.derivation import DerivationScheme
 from wallets.keyring import Keyring
@@ -31,11 +32,7 @@ from wallets.model import (
 from wallets.policy import AllOf, NamesOurAccount
 from wallets.secret import Phrase
 
-PHRASE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
 CALLER = Caller("request-1", "192.0.2.1", "key-1")
-FIRST_ETH_ADDRESS = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
-FIRST_SOL_ADDRESS = "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk"
-FIRST_TON_ADDRESS = "UQAzWZa6nM5mJev91wGc7VCSfBoIsYRqKJpV78N8Add9-RKY"
 VECTORS = Path(__file__).parents[1] / "vectors"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

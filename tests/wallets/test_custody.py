@@ -8,20 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.fakes import (
-    FakeComponent,
-)
-from tests.wallets.custody_house import (
-    CALLER,
-    FIRST_ETH_ADDRESS,
-    FIRST_SOL_ADDRESS,
-    FIRST_TON_ADDRESS,
-    NOW,
-    PHRASE,
-    House,
-    outcome,
-    unsigned,
-)
+from tests.fakes import FakeComponent
+from tests.known_phrase import FIRST_ADDRESSES, PHRASE
+from tests.wallets.custody_house import CALLER, NOW, House, outcome, unsigned
 from wallets.derivation import DerivationScheme
 from wallets.errors import (
     AddressNotFoundError,
@@ -111,7 +100,7 @@ async def test_an_imported_wallet_has_its_known_addresses(house: House) -> None:
     event = house.only_event()
     assert outcome(event) == (AuditAction.WALLET_IMPORT, AuditStatus.OK, wallet.id)
     assert event.details == {"label": "known", "scheme": "standard"}
-    for network, expected in (("eth", FIRST_ETH_ADDRESS), ("sol", FIRST_SOL_ADDRESS), ("ton", FIRST_TON_ADDRESS)):
+    for network, expected in FIRST_ADDRESSES.items():
         assert expected == (await house.custody.address(Account(wallet.id, network, 0), CALLER)).text
 
 
@@ -206,11 +195,11 @@ async def test_the_first_derivation_is_audited_and_later_ones_are_not(house: Hou
     remembered = await house.custody.address(account, CALLER)
 
     assert first == cached == remembered
-    assert first.text == FIRST_TON_ADDRESS
+    assert first.text == FIRST_ADDRESSES["ton"]
     assert first.forms["bounceable"].startswith("EQ")
     event = house.only_event()
     assert outcome(event) == (AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id)
-    assert event.details == {"network": "ton", "index": 0, "address": FIRST_TON_ADDRESS}
+    assert event.details == {"network": "ton", "index": 0, "address": FIRST_ADDRESSES["ton"]}
     assert house.encryption.decryptions == 1
 
 
@@ -258,8 +247,8 @@ async def test_addresses_of_a_wallet_taken_over_stay_as_they_were(house: House) 
 
     texts = [(await house.custody.address(Account(wallet.id, network, 0), CALLER)).text for network in ("eth", "sol", "ton")]
 
-    assert texts[0] == FIRST_ETH_ADDRESS
-    assert texts[1] not in {FIRST_SOL_ADDRESS, FIRST_ETH_ADDRESS}
+    assert texts[0] == FIRST_ADDRESSES["eth"]
+    assert texts[1] not in {FIRST_ADDRESSES["sol"], FIRST_ADDRESSES["eth"]}
     assert texts[2].startswith("EQ")
 
 
@@ -281,12 +270,12 @@ async def test_an_account_is_found_in_any_case_of_its_address(house: House, chan
     accounts = [Account(wallet.id, network, 0) for network in ("eth", "bsc")]
     for account in accounts:
         await house.custody.address(account, CALLER)
-    text = "0x" + change(FIRST_ETH_ADDRESS[2:])
+    text = "0x" + change(FIRST_ADDRESSES["eth"][2:])
 
     assert accounts == list(await house.custody.accounts(text))
 
 
-@pytest.mark.parametrize("text", [FIRST_ETH_ADDRESS, FIRST_SOL_ADDRESS, "", "nonsense", "0:", "\0", "1" * 10_000])
+@pytest.mark.parametrize("text", [FIRST_ADDRESSES["eth"], FIRST_ADDRESSES["sol"], "", "nonsense", "0:", "\0", "1" * 10_000])
 async def test_an_address_that_was_never_derived_is_not_found(house: House, text: str) -> None:
     """An address that is nobody's here, or is none at all, is not found."""
     await house.known_wallet()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.wallets.custody_house import CALLER, FIRST_SOL_ADDRESS, FIRST_TON_ADDRESS, PHRASE, VECTORS, House, outcome, unsigned
+from tests.known_phrase import FIRST_ADDRESSES, PHRASE
+from tests.wallets.custody_house import CALLER, VECTORS, House, outcome, unsigned
 from wallets.derivation import DerivationScheme
 from wallets.errors import (
     AuditUnavailableError,
@@ -33,7 +34,7 @@ def house() -> House:
     return House()
 
 
-@pytest.mark.parametrize(("network", "address"), [("sol", FIRST_SOL_ADDRESS), ("ton", FIRST_TON_ADDRESS)])
+@pytest.mark.parametrize(("network", "address"), [("sol", FIRST_ADDRESSES["sol"]), ("ton", FIRST_ADDRESSES["ton"])])
 async def test_a_signature_is_released_with_its_audit_row(house: House, network: str, address: str) -> None:
     """The result says whose signature it is and what it does; the row says the same, and who asked."""
     wallet = await house.known_wallet()

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.keypair import Keypair
 
+from tests.known_phrase import FIRST_ADDRESSES, PHRASE
 from tests.strategies import seeds
 from wallets import derivation
 from wallets.chains import CHAINS
@@ -81,13 +82,10 @@ def test_accounts_of_secp256k1_networks(network: str, scheme: DerivationScheme) 
 
 def test_well_known_addresses() -> None:
     """Protects stored money: the first accounts of the phrase that every wallet's documentation uses."""
-    phrase = " ".join(["abandon"] * 11 + ["about"])
-    expected = {"eth": "0x9858EfFD232B4033E47d90003D41EC34EcaEda94", "tron": "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH"}
-
-    with parse(phrase) as mnemonic:
+    with parse(PHRASE) as mnemonic:
         seed = to_seed(mnemonic)
 
-    for network, address in expected.items():
+    for network, address in FIRST_ADDRESSES.items():
         chain = CHAINS[network]
         path = DerivationPath.parse(chain.paths[DerivationScheme.STANDARD].format(index=0))
         key = derive(seed, path, chain.curve, DerivationScheme.STANDARD)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.known_phrase import PHRASE
 from wallets.errors import InvalidMnemonicError
 from wallets.mnemonic import MAX_PASSPHRASE_LENGTH, generate, parse, to_seed
 
 BIP39: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "bip39.json").read_text())
-PHRASE = " ".join(["abandon"] * 11 + ["about"])
 TON_PHRASE = (
     "shock noodle wish sock situate canoe swarm illness rigid stable outdoor unusual "
     "excuse group spend pelican know naive pig jazz innocent tenant garbage churn"

@@ -1,0 +1,10 @@
+"""The phrase whose accounts every wallet's authors know, the first of them on each network, as wallets in use show them, and another."""
+
+PHRASE = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about"
+ANOTHER_PHRASE = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+FIRST_ADDRESSES = {
+    "eth": "0x9858EfFD232B4033E47d90003D41EC34EcaEda94",
+    "tron": "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH",
+    "sol": "HAgk14JpMQLgt6rVgv7cBQFJWFto5Dqxi472uT3DKpqk",
+    "ton": "UQAzWZa6nM5mJev91wGc7VCSfBoIsYRqKJpV78N8Add9-RKY",
+}

@@ -1,0 +1,113 @@
+"""The commands that speak to a running service: demo and status."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from serve_app.ports import free_ports
+from serve_app.state import ChildState, MachineState, Phase, write_state
+from tests.api.conftest import API_KEY, CountingLimiter, World
+from tests.serve_app.conftest import Run
+from tests.serve_app.running_service import running
+from wallets.chains import CHAINS
+from wallets.model import AuditAction
+
+
+def test_demo_signs_on_every_network(run: Run, data: Path) -> None:
+    """The demo creates a wallet and shows, for each network, the sender, the transaction's id and what it does."""
+    world = World()
+    with running(world) as url:
+        write_state(data / "state.json", _state(url))
+
+        result = run("demo", APP__SERVER__API_KEY=API_KEY)
+
+    rows = {words[0]: words for words in map(str.split, result.output.splitlines()) if words and words[0] in CHAINS}
+    signed = [event.details for event in world.audit.events if event.action is AuditAction.TRANSACTION_SIGN]
+    assert result.exit_code == 0, result.stderr
+    assert {network: words[1:3] for network, words in rows.items()} == {
+        details["network"]: [details["address"], details["tx_id"]] for details in signed
+    }
+    assert set(rows) == set(CHAINS)
+    assert "transfer: 0.000000000000000001 ETH to 0x" in " ".join(rows["eth"])
+
+
+def test_demo_waits_where_the_service_limits(run: Run, data: Path) -> None:
+    """An answer of 429 is not the end of it; the call is repeated when the service says."""
+    limiter = RefusesOne()
+
+    with running(World(limiter=limiter)) as url:
+        write_state(data / "state.json", _state(url))
+        result = run("demo", APP__SERVER__API_KEY=API_KEY)
+
+    assert result.exit_code == 0
+    assert len(limiter.keys) == 2 + 3 * len(CHAINS)
+
+
+def test_demo_says_why_the_service_refuses(run: Run, data: Path) -> None:
+    """A wrong key is the service's own message."""
+    with running(World()) as url:
+        write_state(data / "state.json", _state(url))
+
+        result = run("demo", APP__SERVER__API_KEY="not-the-key-of-this-service")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("the service answers 401: ")
+
+
+def test_status_shows_children_replicas_and_health(run: Run, data: Path) -> None:
+    """All is well when every child is ready, there is a replica, and every component is ok; then the exit code is 0."""
+    replica = "exec -a ray::ServeReplica:wallets:WalletService sleep 1000"
+    with running(World()) as url, subprocess.Popen(["bash", "-c", f"({replica}) & echo; wait"], stdout=subprocess.PIPE) as ray:
+        assert ray.stdout is not None
+        ray.stdout.readline()
+        write_state(data / "state.json", _state(url, ChildState("ray", Phase.READY, ray.pid, "2026-11-24T10:00:01+00:00")))
+
+        table, content = run("status"), run("status", "--json")
+        for process in psutil.Process(ray.pid).children():
+            process.kill()
+
+    answer = json.loads(content.stdout)
+    assert (table.exit_code, content.exit_code) == (0, 0)
+    assert answer["ok"] is True
+    assert [child["name"] for child in answer["children"]] == ["ray"]
+    assert len(answer["replicas"]) == 1
+    assert answer["health"]["components"]["database"] == "ok"
+    assert all(word in table.output for word in ("ray", "ready", "database", "MiB", str(ray.pid)))
+
+
+def test_status_fails_when_a_component_is_away(run: Run, data: Path) -> None:
+    """The service runs, but something is not well: it is shown, and the exit code is 1."""
+    with running(World()) as url:
+        write_state(data / "state.json", _state(url, ChildState("ray", Phase.RESTARTING, restarts=3)))
+
+        result = run("status", "--json")
+
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (answer["ok"], answer["children"][0]["phase"], answer["replicas"]) == (False, "restarting", [])
+
+
+def test_status_shows_that_the_service_does_not_answer(run: Run, data: Path) -> None:
+    """While the supervisor runs and the service does not, that is the health."""
+    write_state(data / "state.json", _state(f"http://127.0.0.1:{free_ports(1)[0]}"))
+
+    result = run("status")
+
+    assert result.exit_code == 1
+    assert "does not answer" in result.output
+
+
+class RefusesOne(CountingLimiter):
+    """Refuses the third call, and no other."""
+
+    async def acquire(self, key: str, cost: int = 1) -> float | None:
+        """See `api.limits.RateLimiter.acquire`."""
+        await super().acquire(key, cost)
+        return 0.1 if len(self.keys) == 3 else None
+
+
+def _state(url: str, *children: ChildState) -> MachineState:
+    return MachineState(os.getpid(), "2026-11-24T10:00:00+00:00", Phase.READY, children, {"url": url})

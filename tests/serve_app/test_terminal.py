@@ -1,0 +1,73 @@
+"""What a person sees while the service starts and once it runs."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from serve_app.banner import banner
+from serve_app.progress import Progress
+from serve_app.state import Phase
+from serve_app.supervisor import Event
+from tests.api.conftest import API_KEY, World
+from tests.serve_app.running_service import running
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="without curl there is nothing to paste into")
+def test_the_calls_of_the_banner_work_as_they_are() -> None:
+    """Pasted into a shell, each call succeeds: create, address, sign, list."""
+    with running(World()) as url:
+        text = banner({"url": url, "folder": "/data", "logs": "/data/logs"}, API_KEY, seconds=1.0)
+        create, *others = [line.strip() for line in text.splitlines() if line.startswith("  curl")]
+        wallet = _pasted(create, "")
+
+        address, signed, page = (_pasted(command, wallet["id"]) for command in others)
+
+    assert wallet["label"] == "first wallet"
+    assert signed["from"] == address["address"]
+    assert [each["id"] for each in page["data"]] == [wallet["id"]]
+
+
+def test_the_banner_names_what_a_person_needs() -> None:
+    """URLs, the key and where it is kept, the logs, and how to stop stand in it."""
+    facts = {"url": "http://127.0.0.1:3000", "folder": "/data", "logs": "/data/logs", "api_key_file": "/data/api-key"}
+
+    text = banner(facts, "the-key-of-this-service", seconds=12.34)
+
+    words = ("/api/v1", "/swagger-ui", "/metrics", "the-key-of-this-service", "/data/api-key", "/data/logs", "Ctrl-C", "12.3 s")
+    assert all(word in text for word in words)
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal() -> None:
+    """A log gets one line for what is waited for and one when it is there, with the time it took, and no escape codes."""
+    output, times = io.StringIO(), iter([1.0, 3.5])
+    progress = Progress(Console(file=output, width=200), {"one": "The first"}, clock=lambda: next(times))
+
+    for phase, detail in [
+        (Phase.STARTING, ""),
+        (Phase.READY, ""),
+        (Phase.RESTARTING, "one [died]"),
+        (Phase.STOPPING, ""),
+        (Phase.STOPPED, "killed"),
+    ]:
+        progress.event(Event("one", phase, detail))
+    progress.settle()
+
+    assert output.getvalue().splitlines() == [
+        "  Waiting for The first",
+        "✓ The first is ready (2.5 s)",
+        "! one [died]",
+        "  Ending The first",
+        "  The first was killed",
+    ]
+
+
+def _pasted(command: str, wallet_id: str) -> dict[str, Any]:
+    answer = subprocess.run(["sh", "-c", command], env={"ID": wallet_id, "PATH": os.environ["PATH"]}, stdout=subprocess.PIPE, check=True)
+    content: dict[str, Any] = json.loads(answer.stdout)
+    return content
