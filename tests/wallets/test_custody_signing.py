@@ -54,6 +54,17 @@ async def test_a_signature_is_released_with_its_audit_row(house: House, network:
     assert intent["transfers"][0]["amount"] == result.intent.transfers[0].amount
 
 
+async def test_what_is_odd_for_this_wallet_is_shown_and_audited(house: House) -> None:
+    """A jetton transfer whose rest returns to another wallet than the one that signs is warned of, in the result and in the row."""
+    wallet = await house.known_wallet()
+
+    result = await house.sign(wallet, "ton", unsigned("ton", "jetton_transfer"), index=1)
+
+    warning = f"message 1 returns what is left of its value to {FIRST_TON_ADDRESS}, which is not this wallet"
+    intent: Any = house.only_event().details["intent"]
+    assert result.intent.warnings == intent["warnings"] == (warning,)
+
+
 @pytest.mark.parametrize(
     ("network", "payload", "index", "error"),
     [
