@@ -60,7 +60,7 @@ async def test_what_is_odd_for_this_wallet_is_shown_and_audited(house: House) ->
 
     result = await house.sign(wallet, "ton", unsigned("ton", "jetton_transfer"), index=1)
 
-    warning = f"message 1 returns what is left of its value to {FIRST_TON_ADDRESS}, which is not this wallet"
+    warning = f"message 1 returns what is left of its value to {FIRST_ADDRESSES['ton']}, which is not this wallet"
     intent: Any = house.only_event().details["intent"]
     assert result.intent.warnings == (warning,)
     assert intent["warnings"] == [warning]
