@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import asyncpg
 import structlog
 
 from adapters.database import PostgresDatabase
+from adapters.gathering import Gathered
 from adapters.migrations import SchemaMismatchError, check_schema
 from wallets.derivation import DerivationScheme
 from wallets.errors import AuditUnavailableError, ConflictError, StoreUnavailableError, WalletNotFoundError
@@ -42,6 +42,8 @@ class PostgresWalletStore:
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
+        self._wallets: Gathered[UUID, Wallet] = Gathered(self._find_wallets)
+        self._ciphertexts: Gathered[UUID, str] = Gathered(self._find_ciphertexts)
 
     async def add(self, wallet: Wallet, encrypted_mnemonic: str, event: AuditEvent) -> None:
         """See `WalletStore.add`."""
@@ -59,19 +61,11 @@ class PostgresWalletStore:
 
     async def get(self, wallet_id: UUID) -> Wallet:
         """See `WalletStore.get`."""
-        async with self._database.connection() as connection:
-            record = await connection.fetchrow("SELECT id, label, scheme, created_at FROM master_wallets WHERE id = $1", wallet_id)
-        if record is None:
-            raise _no_wallet()
-        return _wallet(record)
+        return await self._wallets.ask(wallet_id)
 
     async def encrypted_mnemonic(self, wallet_id: UUID) -> str:
         """See `WalletStore.encrypted_mnemonic`."""
-        async with self._database.connection() as connection:
-            ciphertext = await connection.fetchval("SELECT encrypted_phrase FROM master_wallets WHERE id = $1", wallet_id)
-        if ciphertext is None:
-            raise _no_wallet()
-        return str(ciphertext)
+        return await self._ciphertexts.ask(wallet_id)
 
     async def page(self, number: int, size: int) -> Page:
         """See `WalletStore.page`."""
@@ -81,6 +75,18 @@ class PostgresWalletStore:
             # Beyond the last page nothing needs to be asked, and an offset of more than 64 bits cannot be.
             records = await connection.fetch(query, size, (number - 1) * size) if (number - 1) * size < total else []
         return Page(tuple(_wallet(record) for record in records), number, size, total)
+
+    async def _find_wallets(self, ids: Sequence[UUID]) -> Sequence[Wallet | Exception]:
+        found = await self._find("SELECT id, label, scheme, created_at FROM master_wallets WHERE id = ANY($1)", ids)
+        return [_wallet(found[wallet_id]) if wallet_id in found else _no_wallet() for wallet_id in ids]
+
+    async def _find_ciphertexts(self, ids: Sequence[UUID]) -> Sequence[str | Exception]:
+        found = await self._find("SELECT id, encrypted_phrase FROM master_wallets WHERE id = ANY($1)", ids)
+        return [found[wallet_id]["encrypted_phrase"] if wallet_id in found else _no_wallet() for wallet_id in ids]
+
+    async def _find(self, query: str, ids: Sequence[UUID]) -> "Mapping[UUID, asyncpg.Record]":
+        async with self._database.connection() as connection:
+            return {record["id"]: record for record in await connection.fetch(query, list(set(ids)))}
 
 
 class PostgresAddressBook:
@@ -110,6 +116,33 @@ class PostgresAddressBook:
             except asyncpg.ForeignKeyViolationError as error:
                 raise _no_wallet() from error
 
+    async def lookup_range(self, first: Account, count: int) -> Mapping[int, str]:
+        """See `AddressBook.lookup_range`."""
+        query = """\
+            SELECT address_index, address FROM derived_addresses
+            WHERE wallet_id = $1 AND network = $2 AND address_index BETWEEN $3 AND $4"""
+        async with self._database.connection() as connection:
+            records = await connection.fetch(query, first.wallet_id, first.network, first.index, first.index + count - 1)
+        return {record["address_index"]: record["address"] for record in records}
+
+    async def add_all(self, entries: Sequence[tuple[Account, str, AuditEvent]]) -> None:
+        """See `AddressBook.add_all`."""
+        statement = """\
+            INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at)
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
+            ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING wallet_id, network, address_index"""
+        rows = [(account.wallet_id, account.network, account.index, address, event.at) for account, address, event in entries]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        async with self._database.connection() as connection:
+            try:
+                async with connection.transaction():
+                    new = {Account(*record) for record in await connection.fetch(statement, *columns)}
+                    events = [_row(event) for account, _, event in entries if account in new]
+                    if events:
+                        await _insert_events(connection, events)
+            except asyncpg.ForeignKeyViolationError as error:
+                raise _no_wallet() from error
+
     async def accounts(self, address: str) -> Sequence[Account]:
         """See `AddressBook.accounts`."""
         if "\0" in address:  # which no address has, and PostgreSQL's text cannot
@@ -127,55 +160,42 @@ class PostgresAuditLog:
     """
 
     def __init__(
-        self, database: PostgresDatabase, *, max_waiting: int = 10_000, max_batch: int = 500, deadline_seconds: float = 10
+        self, database: PostgresDatabase, *, max_waiting: int = 10_000, max_batch: int = 1_000, deadline_seconds: float = 10
     ) -> None:
         self._database = database
         self._max_waiting = max_waiting
-        self._max_batch = max_batch
         self._deadline_seconds = deadline_seconds
-        self._waiting: deque[tuple[Row, asyncio.Future[None]]] = deque()
-        self._writer: asyncio.Task[None] | None = None
+        self._rows: Gathered[Row, None] = Gathered(self._write, max_batch=max_batch)
 
     async def record(self, event: AuditEvent) -> None:
         """See `AuditLog.record`."""
-        if len(self._waiting) >= self._max_waiting:
+        await self.record_all((event,))
+
+    async def record_all(self, events: Sequence[AuditEvent]) -> None:
+        """See `AuditLog.record_all`."""
+        if len(self._rows) + len(events) > self._max_waiting:
             raise _no_audit()
-        written = asyncio.get_running_loop().create_future()
-        self._waiting.append((_row(event), written))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                await written
+                answers = await self._rows.ask_all([_row(event) for event in events])
         except TimeoutError as error:
             raise _no_audit() from error
+        for answer in answers:
+            if answer is not None:
+                raise answer
 
-    async def _write(self) -> None:
+    async def _write(self, rows: Sequence[Row]) -> Sequence[Exception | None]:
         try:
-            while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting)))]
-                await self._write_batch(batch)
-        finally:
-            self._writer = None
-
-    async def _write_batch(self, batch: Sequence[tuple[Row, "asyncio.Future[None]"]]) -> None:
-        try:
-            await self._insert([row for row, _ in batch])
+            async with self._database.connection() as connection:
+                await _insert_events(connection, rows)
         except StoreUnavailableError as error:
-            _end(batch, error)
+            return [_no_audit(error) for _ in rows]
         except Exception as error:  # noqa: BLE001  # whatever is wrong with a row is answered to whoever waits for it
-            if len(batch) == 1:
-                _log.error("audit_row_refused", error=type(error).__name__, request_id=batch[0][0][3])
-                _end(batch, error)
-            else:
-                for item in batch:
-                    await self._write_batch([item])
-        else:
-            _end(batch, None)
-
-    async def _insert(self, rows: Sequence[Row]) -> None:
-        async with self._database.connection() as connection:
-            await _insert_events(connection, rows)
+            if len(rows) == 1:
+                _log.error("audit_row_refused", error=type(error).__name__, request_id=rows[0][3])
+                return [_no_audit(error)]
+            return [(await self._write([row]))[0] for row in rows]
+        return [None] * len(rows)
 
 
 class PostgresHealth:
@@ -240,18 +260,6 @@ def _text(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
-def _end(batch: Sequence[tuple[Row, "asyncio.Future[None]"]], error: BaseException | None) -> None:
-    for _, written in batch:
-        if written.done():  # whoever waited went away
-            continue
-        if error is None:
-            written.set_result(None)
-        else:
-            refused = _no_audit()
-            refused.__cause__ = error
-            written.set_exception(refused)
-
-
 def _wallet(record: "asyncpg.Record") -> Wallet:
     return Wallet(record["id"], record["label"], DerivationScheme(record["scheme"]), record["created_at"])
 
@@ -260,5 +268,7 @@ def _no_wallet() -> WalletNotFoundError:
     return WalletNotFoundError("no wallet has this id")
 
 
-def _no_audit() -> AuditUnavailableError:
-    return AuditUnavailableError("the audit row could not be written, so nothing was done")
+def _no_audit(cause: Exception | None = None) -> AuditUnavailableError:
+    error = AuditUnavailableError("the audit row could not be written, so nothing was done")
+    error.__cause__ = cause
+    return error

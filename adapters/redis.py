@@ -4,20 +4,19 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from adapters.gathering import Gathered
 from adapters.memory import MemoryRateLimiter
 from adapters.resilience import CircuitBreaker, CircuitOpenError
 from wallets.model import Account, ComponentHealth, HealthStatus
 
 T = TypeVar("T")
-
-_Asked = tuple[int, "asyncio.Future[float | None]"]
-"""What a request costs, and where its answer goes."""
 
 LONGEST_SECONDS = 0.05
 """What an answer of Redis may cost at most: it is asked to save time."""
@@ -152,8 +151,7 @@ class RedisAddressCache:
 class RedisRateLimiter:
     """Limit a key over all replicas together; while Redis is away, in each replica alone.
 
-    A request alone asks at once. Those of the same key that come while Redis is being asked are asked for together in the next step: under
-    load a step costs as much for one as for all of them.
+    Requests of one key that come together are asked for in one step.
     """
 
     def __init__(self, connections: RedisConnections, requests_per_second: float, burst_size: int) -> None:
@@ -161,39 +159,22 @@ class RedisRateLimiter:
         self._interval_us = 1e6 / requests_per_second
         self._tolerance_us = burst_size * self._interval_us
         self._alone = MemoryRateLimiter(requests_per_second, burst_size)
-        self._waiting: dict[str, list[_Asked]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._steps: dict[str, Gathered[int, float | None]] = {}
 
     async def acquire(self, key: str, cost: int = 1) -> float | None:
         """See `api.limits.RateLimiter.acquire`."""
-        allowed_in: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
-        asked = (cost, allowed_in)
-        if key in self._waiting:
-            self._waiting[key].append(asked)
-        else:
-            self._waiting[key] = [asked]
-            task = asyncio.create_task(self._ask(key))
-            # The event loop keeps only weak references to tasks.
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return await allowed_in
+        step = self._steps.get(key)
+        if step is None:
+            step = self._steps[key] = Gathered(partial(self._take, key))
+        try:
+            return await step.ask(cost)
+        finally:
+            if step.is_idle:
+                self._steps.pop(key, None)
 
-    async def _ask(self, key: str) -> None:
+    async def _take(self, key: str, costs: Sequence[int]) -> Sequence[float | None]:
         # Hashed: what a client sends must not become the name of a key of any length.
         name = f"wallets:limit:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-        asked: list[_Asked] = []
-        try:
-            while asked := self._waiting[key]:
-                self._waiting[key] = []
-                for (_, allowed_in), wait in zip(asked, await self._waits(key, name, [cost for cost, _ in asked]), strict=True):
-                    if not allowed_in.done():  # whoever asked may have gone away
-                        allowed_in.set_result(wait)
-        finally:
-            # Should this end otherwise, nobody may wait for ever.
-            for _, allowed_in in (*asked, *self._waiting.pop(key)):
-                allowed_in.cancel()
-
-    async def _waits(self, key: str, name: str, costs: Sequence[int]) -> list[float | None]:
         try:
             waits_us = await self._connections.take(name, costs, self._interval_us, self._tolerance_us)
         except RedisAwayError:

@@ -40,18 +40,37 @@ async def admit(edge: Edge, scope: Scope) -> Caller:
     if "caller" in scope:
         admitted: Caller = scope["caller"]
         return admitted
+    caller = recognize(edge, scope)
+    await charge(edge, caller)
+    return caller
+
+
+def recognize(edge: Edge, scope: Scope) -> Caller:
+    """Return who asks.
+
+    Raises:
+        AuthenticationError: The API key is missing or not valid.
+    """
     peer = scope["client"][0] if scope.get("client") else None
     address = edge.clients.resolve(peer, header_values(scope, b"x-forwarded-for"))
     scope["client_address"] = address
     key_id = edge.authenticator.authenticate(header_values(scope, b"x-api-key"))
-    wait = await edge.limiter.acquire(limit_key(key_id, address))
+    caller = Caller(scope["request_id"], address, key_id)
+    scope["caller"] = caller
+    return caller
+
+
+async def charge(edge: Edge, caller: Caller, cost: int = 1) -> None:
+    """Return if the caller may have what a request costs.
+
+    Raises:
+        RateLimitedError: They ask too often.
+    """
+    wait = await edge.limiter.acquire(limit_key(caller.api_key_id, caller.ip_address), cost)
     if wait is not None:
         seconds = max(1, math.ceil(wait))
         msg = f"too many requests; try again in {seconds} s"
         raise RateLimitedError(msg, seconds)
-    caller = Caller(scope["request_id"], address, key_id)
-    scope["caller"] = caller
-    return caller
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:

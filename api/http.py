@@ -22,7 +22,7 @@ from api.edge import Edge
 from api.health import HealthMonitor
 from api.middleware import EdgeMiddleware
 from api.observability import METRICS_MEDIA_TYPE
-from api.routes import HealthRoutes, WalletRoutes, guarded
+from api.routes import HealthRoutes, WalletRoutes, batch_cost, guarded, range_cost
 from wallets.errors import WalletError
 
 __all__ = ["Edge", "create_http_app"]
@@ -31,6 +31,7 @@ Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
 _EVERYWHERE = (401, 429, 500, 503)
 _WITH_BODY = (400, 413, 415, 422)
+_OF_WALLET = (400, 404, 422)
 
 
 def create_http_app(edge: Edge) -> FastAPI:
@@ -79,7 +80,9 @@ class _Application(FastAPI):
 def _add_wallet_routes(app: FastAPI, edge: Edge, routes: WalletRoutes) -> None:
     route_class = guarded(edge)
 
-    def add(method: str, path: str, endpoint: Endpoint, model: type[BaseModel], tag: str, *statuses: int) -> None:
+    def add(
+        method: str, path: str, endpoint: Endpoint, model: type[BaseModel], tag: str, *statuses: int, route: type[APIRoute] = route_class
+    ) -> None:
         app.router.add_api_route(
             f"/api/v1{path}",
             endpoint,
@@ -87,16 +90,28 @@ def _add_wallet_routes(app: FastAPI, edge: Edge, routes: WalletRoutes) -> None:
             tags=[tag],
             responses={200: {"model": model}, **openapi.problem_responses(*sorted({*statuses, *_EVERYWHERE}))},
             openapi_extra={"security": [{openapi.SECURITY_SCHEME: []}]},
-            route_class_override=route_class,
+            route_class_override=route,
         )
 
     add("POST", "/wallets/{wallet_id}/sign", routes.sign, schemas.SignAnswer, "accounts", *_WITH_BODY, 403, 404)
-    add("GET", "/wallets/{wallet_id}/address/{network}", routes.get_address, schemas.AddressAnswer, "accounts", 400, 404, 422)
+    batch, addresses = guarded(edge, batch_cost), guarded(edge, range_cost)
+    add("POST", "/wallets/{wallet_id}/sign-batch", routes.sign_batch, schemas.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
+    add("POST", "/sign-batch", routes.sign_wallets_batch, schemas.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
+    add(
+        "GET",
+        "/wallets/{wallet_id}/addresses/{network}",
+        routes.get_addresses,
+        schemas.AddressRange,
+        "accounts",
+        *_OF_WALLET,
+        route=addresses,
+    )
+    add("GET", "/wallets/{wallet_id}/address/{network}", routes.get_address, schemas.AddressAnswer, "accounts", *_OF_WALLET)
     add("POST", "/wallets", routes.create_wallet, schemas.WalletAnswer, "wallets", *_WITH_BODY)
     add("GET", "/wallets", routes.list_wallets, schemas.WalletPage, "wallets", 422)
     add("POST", "/wallets/import", routes.import_wallet, schemas.WalletAnswer, "wallets", *_WITH_BODY)
-    add("GET", "/wallets/{wallet_id}", routes.get_wallet, schemas.WalletAnswer, "wallets", 400, 404, 422)
-    add("GET", "/addresses/{address}", routes.find_address, schemas.AccountsAnswer, "accounts", 400, 404, 422)
+    add("GET", "/wallets/{wallet_id}", routes.get_wallet, schemas.WalletAnswer, "wallets", *_OF_WALLET)
+    add("GET", "/addresses/{address}", routes.find_address, schemas.AccountsAnswer, "accounts", *_OF_WALLET)
 
 
 def _add_operations(app: FastAPI, edge: Edge) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
+import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -20,8 +21,11 @@ from api.errors import (
     UnknownRouteError,
     UnprocessableError,
 )
+from api.observability import describe_exception
 
 MEDIA_TYPE = "application/problem+json"
+
+_log = structlog.get_logger("api")
 
 _MAX_REPORTED = 5
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -63,6 +67,14 @@ def response(error: BaseException, request_id: str) -> Response:
         "request_id": request_id,
     }
     return Response(orjson.dumps(document), result.http_status, errors.headers(error), MEDIA_TYPE)
+
+
+def of_item(error: Exception) -> dict[str, object]:
+    """Render why one item of a batch has no result; a bug is logged here, since the answer as a whole succeeds."""
+    result = errors.outcome(error)
+    if result is errors.INTERNAL:
+        _log.error("item_failed", **describe_exception(error))
+    return {"type": result.urn, "title": result.title, "status": result.http_status, "detail": errors.detail(error)}
 
 
 async def on_error(request: Request, error: Exception) -> Response:

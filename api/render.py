@@ -41,6 +41,15 @@ def address(value: Address) -> dict[str, Any]:
     return content | {"forms": dict(value.forms)} if value.forms else content
 
 
+def address_range(values: Sequence[Address]) -> dict[str, Any]:
+    """Render the addresses of a range, which is not empty."""
+    first = values[0].account
+    addresses = [
+        {"index": value.account.index, "address": value.text} | ({"forms": dict(value.forms)} if value.forms else {}) for value in values
+    ]
+    return {"wallet_id": str(first.wallet_id), "network": first.network, "addresses": addresses}
+
+
 def accounts(text: str, values: Sequence[Account]) -> dict[str, Any]:
     """Render the accounts that have an address."""
     return {"address": text, "accounts": [_account(value) for value in values]}

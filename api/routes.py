@@ -1,30 +1,52 @@
 """Answer the calls of the HTTP contract: each handler parses, calls the custody, renders."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Path, Query, Request
 from fastapi.routing import APIRoute
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from api import health, render
-from api.edge import Edge, admit
+from api import health, problems, render
+from api.edge import Edge, admit, charge, recognize
 from api.errors import UnprocessableError
 from api.health import HealthMonitor
 from api.json_body import read_json
-from api.schemas import AddressText, CreateWallet, ImportWallet, Index, Network, PageNumber, PageSize, SignTransaction
+from api.schemas import (
+    MAX_BATCH,
+    AddressText,
+    Count,
+    CreateWallet,
+    ImportWallet,
+    Index,
+    Network,
+    PageNumber,
+    PageSize,
+    SignBatch,
+    SignTransaction,
+    SignWalletsBatch,
+)
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, Caller, SigningRequest
 from wallets.secret import Phrase
 
+DEFAULT_COUNT = 20
+"""Addresses of a range whose request does not say how many."""
+
 WalletId = Annotated[UUID, Path(description="The wallet's id")]
 
 
-def guarded(edge: Edge) -> type[APIRoute]:
-    """Return the class of routes that need an API key.
+Cost = Callable[[QueryParams, Any], int]
+"""What a request costs, by its query and its parsed body, if it has one; never raises, also if they are not valid."""
 
-    FastAPI would read the body before any dependency runs; here the caller is let in first, then the query and the body are looked at.
+
+def guarded(edge: Edge, cost_of: Cost | None = None) -> type[APIRoute]:
+    """Return the class of routes that need an API key, and of which a request costs one or as much as `cost_of` says.
+
+    FastAPI would read the body before any dependency runs; here the caller is let in first, then the query and the body are looked at. Only
+    where these say what a request costs, a caller who is known is charged when they have been read.
     """
 
     class GuardedRoute(APIRoute):
@@ -33,15 +55,39 @@ def guarded(edge: Edge) -> type[APIRoute]:
             has_body = self.body_field is not None
             known = frozenset(field.alias for field in self.dependant.query_params)
 
-            async def admitted(request: Request) -> Response:
-                await admit(edge, request.scope)
+            async def read(request: Request) -> Request:
                 if request.scope["query_string"]:
                     check_query([name for name, _ in request.query_params.multi_items()], known)
-                return await handle(await read_json(request) if has_body else request)
+                return await read_json(request) if has_body else request
+
+            async def admitted(request: Request) -> Response:
+                if cost_of is None:
+                    await admit(edge, request.scope)
+                    return await handle(await read(request))
+                caller, cost = recognize(edge, request.scope), 1
+                try:
+                    request = await read(request)
+                    cost = cost_of(request.query_params, await request.json() if has_body else None)
+                finally:
+                    await charge(edge, caller, cost)
+                return await handle(request)
 
             return admitted
 
     return GuardedRoute
+
+
+def batch_cost(_: QueryParams, body: Any) -> int:
+    """Return how many items a batch has; 1 for what is none."""
+    items = body.get("items") if isinstance(body, dict) else None
+    return len(items) if isinstance(items, list) and 1 <= len(items) <= MAX_BATCH else 1
+
+
+def range_cost(query: QueryParams, _: Any) -> int:
+    """Return how many addresses are asked for; 1 for what is no range."""
+    text = query.get("count", str(DEFAULT_COUNT))
+    count = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_BATCH)) else 1
+    return count if 1 <= count <= MAX_BATCH else 1
 
 
 def check_query(names: list[str], known: frozenset[str]) -> None:
@@ -95,6 +141,39 @@ class WalletRoutes:
     async def sign(self, request: Request, wallet_id: WalletId, body: SignTransaction) -> Response:
         """Decode a transaction, check it, sign it, and write it down; then return what a node accepts."""
         return render.json_response(await self.signed(Account(wallet_id, body.network, body.index), body.unsigned_tx, _caller(request)))
+
+    async def sign_batch(self, request: Request, wallet_id: WalletId, body: SignBatch) -> Response:
+        """Sign up to 1,000 transactions of one wallet: results in their order, an error in the place of what is refused."""
+        return await self._signed_batch([(wallet_id, item) for item in body.items], _caller(request))
+
+    async def sign_wallets_batch(self, request: Request, body: SignWalletsBatch) -> Response:
+        """Sign up to 1,000 transactions of several wallets: results in their order, an error in the place of what is refused."""
+        return await self._signed_batch([(item.wallet_id, item) for item in body.items], _caller(request))
+
+    async def _signed_batch(self, items: Sequence[tuple[UUID, SignTransaction]], caller: Caller) -> Response:
+        requests = [SigningRequest(Account(wallet_id, item.network, item.index), item.unsigned_tx, caller) for wallet_id, item in items]
+        outcomes = await self._custody.sign_batch(requests)
+        results = []
+        for request, outcome in zip(requests, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                self._metrics.sign_ended(request.account.network, outcome)
+                results.append({"error": problems.of_item(outcome)})
+            else:
+                self._metrics.sign_ended(request.account.network)
+                results.append(render.signing_result(outcome))
+        return render.json_response({"results": results})
+
+    async def get_addresses(
+        self,
+        request: Request,
+        wallet_id: WalletId,
+        network: Annotated[Network, Path()],
+        first: Annotated[Index, Query()] = 0,
+        count: Annotated[Count, Query()] = DEFAULT_COUNT,
+    ) -> Response:
+        """Return the addresses of a range of accounts, deriving those that are new. Each costs as much as a request."""
+        addresses = await self._custody.address_range(Account(wallet_id, network, first), count, _caller(request))
+        return render.json_response(render.address_range(addresses))
 
     async def find_address(self, address: Annotated[AddressText, Path()]) -> Response:
         """Return the accounts that have an address, if it was derived here before."""

@@ -2,8 +2,9 @@
 
 import re
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, Strict
 
 from wallets.chains import CHAINS
 from wallets.derivation import MAX_INDEX, DerivationScheme
@@ -12,6 +13,8 @@ from wallets.model import MAX_LABEL_LENGTH
 
 MAX_PAGE = 2**31 - 1
 MAX_PER_PAGE = 100
+MAX_BATCH = 1_000
+"""Items of a batch, and addresses of a range."""
 
 _DIGITS = re.compile(r"-?(0|[1-9][0-9]{0,20})")
 _EXAMPLE_ID = "0b5a4fd3-3c5e-4e6b-9b41-3f3c9ac9f3ad"
@@ -59,6 +62,11 @@ Index = Annotated[
     BeforeValidator(_plain_digits, json_schema_input_type=int),
 ]
 AddressText = Annotated[str, Field(min_length=1, max_length=128, description="An address, in any of its forms"), AfterValidator(_printable)]
+Count = Annotated[
+    int,
+    Field(ge=1, le=MAX_BATCH, description="How many accounts", examples=[20]),
+    BeforeValidator(_plain_digits, json_schema_input_type=int),
+]
 PageNumber = Annotated[int, Field(ge=1, le=MAX_PAGE, description="From 1")]
 PageSize = Annotated[int, Field(ge=1, le=MAX_PER_PAGE, description="Wallets a page")]
 
@@ -85,6 +93,25 @@ class SignTransaction(_Request):
     network: Network
     index: Index
     unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])
+
+
+class SignWalletTransaction(SignTransaction):
+    """Sign one transaction of one wallet."""
+
+    # A text, as everywhere in JSON; strict mode would take a UUID object only.
+    wallet_id: Annotated[UUID, Strict(strict=False)] = Field(description="The wallet's id", examples=[_EXAMPLE_ID])
+
+
+class SignBatch(_Request):
+    """Sign several transactions of one wallet."""
+
+    items: list[SignTransaction] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class SignWalletsBatch(_Request):
+    """Sign several transactions of several wallets."""
+
+    items: list[SignWalletTransaction] = Field(min_length=1, max_length=MAX_BATCH)
 
 
 class WalletAnswer(BaseModel):
@@ -164,6 +191,43 @@ class SignAnswer(BaseModel):
     network: str
     index: int
     intent: IntentAnswer
+
+
+class ItemProblem(BaseModel):
+    """Why one item of a batch was refused: as a problem document, in the place of its result."""
+
+    type: str = Field(examples=["urn:crypto-wallets:problem:malformed-transaction"])
+    title: str
+    status: int = Field(description="The status that the item alone would have been answered with")
+    detail: str
+
+
+class RefusedItem(BaseModel):
+    """One item of a batch that was refused."""
+
+    error: ItemProblem
+
+
+class SignBatchAnswer(BaseModel):
+    """One result for each item, in their order."""
+
+    results: list[SignAnswer | RefusedItem]
+
+
+class RangeAddress(BaseModel):
+    """One account's address in a range."""
+
+    index: int = Field(examples=[0])
+    address: str = Field(examples=["0x9858EfFD232B4033E47d90003D41EC34EcaEda94"])
+    forms: dict[str, str] | None = Field(default=None, description="Other ways to write it, by name; absent where there is one only")
+
+
+class AddressRange(BaseModel):
+    """The addresses of a range of accounts."""
+
+    wallet_id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
+    network: str = Field(examples=["eth"])
+    addresses: list[RangeAddress]
 
 
 class Health(BaseModel):

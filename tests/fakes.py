@@ -8,7 +8,7 @@ import asyncio
 import base64
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -123,6 +123,20 @@ class FakeAddressBook:
         _write(self.journal, event)
         self._addresses[account] = address
 
+    async def lookup_range(self, first: Account, count: int) -> Mapping[int, str]:
+        """See `wallets.ports.AddressBook.lookup_range`."""
+        await self._reach()
+        accounts = (replace(first, index=first.index + step) for step in range(count))
+        return {account.index: self._addresses[account] for account in accounts if account in self._addresses}
+
+    async def add_all(self, entries: Sequence[tuple[Account, str, AuditEvent]]) -> None:
+        """See `wallets.ports.AddressBook.add_all`."""
+        await self._reach()
+        new = [(account, address, event) for account, address, event in entries if account not in self._addresses]
+        for _, _, event in new:
+            _write(self.journal, event)
+        self._addresses.update({account: address for account, address, _ in new})
+
     async def accounts(self, address: str) -> Sequence[Account]:
         """See `wallets.ports.AddressBook.accounts`."""
         await self._reach()
@@ -162,6 +176,11 @@ class FakeAuditLog:
             msg = "the audit log is away"
             raise AuditUnavailableError(msg)
         self.journal.events.append(self.journal.stored(event))
+
+    async def record_all(self, events: Sequence[AuditEvent]) -> None:
+        """See `wallets.ports.AuditLog.record_all`."""
+        for event in events:
+            await self.record(event)
 
 
 class FakeKeyEncryption:

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -12,12 +12,10 @@ from uuid import UUID
 from wallets import mnemonic as bip39
 from wallets.chains import CHAINS, chain_for
 from wallets.chains.base import Chain
-from wallets.derivation import DerivationScheme
-from wallets.encoding import legible, unhex
+from wallets.derivation import MAX_INDEX, DerivationScheme
 from wallets.errors import AddressNotFoundError, ConflictError, InvalidRequestError, NotFoundError, WalletError
 from wallets.keyring import Keyring, associated_data
 from wallets.model import (
-    MAX_LABEL_LENGTH,
     Account,
     Address,
     AuditAction,
@@ -34,6 +32,7 @@ from wallets.model import (
 from wallets.policy import Policy
 from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, WalletStore
 from wallets.secret import Mnemonic, Phrase
+from wallets.signing import Draft, Item, Pace, account_details, brief
 
 HEALTH_CHECK_SECONDS = 2.0
 """What a component has to say how it is."""
@@ -79,6 +78,16 @@ class Custody(Protocol):
         """
         ...
 
+    async def address_range(self, first: Account, count: int, caller: Caller) -> Sequence[Address]:
+        """Return the addresses of the `count` accounts from `first` on, deriving and remembering all that are new in one step.
+
+        Raises:
+            InvalidRequestError: The range goes beyond the last index, or is empty.
+            UnsupportedNetworkError: The network is unknown.
+            WalletNotFoundError: There is no such wallet.
+        """
+        ...
+
     async def accounts(self, address: str) -> Sequence[Account]:
         """Return the accounts that have this address, in whichever form it is written.
 
@@ -93,6 +102,14 @@ class Custody(Protocol):
         Raises:
             InvalidRequestError: The network, the transaction or the policy refuses.
             WalletNotFoundError: There is no such wallet.
+        """
+        ...
+
+    async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[SigningResult | Exception]:
+        """Sign each as `sign` does, in their order, with the error in the place of what `sign` would raise it for.
+
+        Raises:
+            AuditUnavailableError: Not every outcome could be written down, so nothing is released.
         """
         ...
 
@@ -117,7 +134,7 @@ class LocalCustody:
 
     async def create_wallet(self, label: str, word_count: int, caller: Caller) -> Wallet:
         """See `Custody.create_wallet`."""
-        async with self._audited(AuditAction.WALLET_CREATE, None, caller, {"label": _brief(label), "mnemonic_length": word_count}):
+        async with self._audited(AuditAction.WALLET_CREATE, None, caller, {"label": brief(label), "mnemonic_length": word_count}):
             wallet = self._new_wallet(label, DerivationScheme.STANDARD)
             with bip39.generate(word_count) as mnemonic:
                 await self._keep(wallet, mnemonic, AuditAction.WALLET_CREATE, caller)
@@ -125,7 +142,7 @@ class LocalCustody:
 
     async def import_wallet(self, label: str, phrase: Phrase, scheme: DerivationScheme, caller: Caller) -> Wallet:
         """See `Custody.import_wallet`."""
-        async with self._audited(AuditAction.WALLET_IMPORT, None, caller, {"label": _brief(label), "scheme": scheme.value}):
+        async with self._audited(AuditAction.WALLET_IMPORT, None, caller, {"label": brief(label), "scheme": scheme.value}):
             with phrase, bip39.parse(*phrase.parts()) as mnemonic:
                 wallet = self._new_wallet(label, scheme)
                 await self._keep(wallet, mnemonic, AuditAction.WALLET_IMPORT, caller)
@@ -141,13 +158,41 @@ class LocalCustody:
 
     async def address(self, account: Account, caller: Caller) -> Address:
         """See `Custody.address`."""
-        async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, _place(account)):
+        async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, account_details(account)):
             chain = chain_for(account.network)
         text = await self.cache.get(account)
         if text is None:
             text = await self._derived_address(chain, account, caller)
             await self.cache.put(account, text)
         return Address(account, text, chain.forms(text))
+
+    async def address_range(self, first: Account, count: int, caller: Caller) -> Sequence[Address]:
+        """See `Custody.address_range`."""
+        details = account_details(first) | {"count": count}
+        async with self._audited(AuditAction.ADDRESS_DERIVE, first.wallet_id, caller, details):
+            if count < 1 or first.index + count - 1 > MAX_INDEX:
+                msg = f"a range has at least one account, and none beyond index {MAX_INDEX}"
+                raise InvalidRequestError(msg)
+            chain = chain_for(first.network)
+            accounts = [replace(first, index=first.index + step) for step in range(count)]
+            texts = {**await self.addresses.lookup_range(first, count)}
+            missing = [account for account in accounts if account.index not in texts]
+            if missing:
+                texts |= await self._derived_range(chain, missing, caller)
+        return [Address(account, texts[account.index], chain.forms(texts[account.index])) for account in accounts]
+
+    async def _derived_range(self, chain: Chain, accounts: Sequence[Account], caller: Caller) -> Mapping[int, str]:
+        wallet = await self.store.get(accounts[0].wallet_id)
+        entries = []
+        pace = Pace()
+        for account in accounts:
+            with await self.keyring.key(wallet, chain, account.index) as key:
+                text = chain.address(key.public_key, wallet.scheme)
+            details = account_details(account) | {"address": text}
+            entries.append((account, text, self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, details)))
+            await pace.keep()
+        await self.addresses.add_all(entries)
+        return {account.index: text for account, text, _ in entries}
 
     async def accounts(self, address: str) -> Sequence[Account]:
         """See `Custody.accounts`."""
@@ -160,23 +205,43 @@ class LocalCustody:
 
     async def sign(self, request: SigningRequest) -> SigningResult:
         """See `Custody.sign`."""
-        account = request.account
-        details = _place(account)
-        async with self._audited(AuditAction.TRANSACTION_SIGN, account.wallet_id, request.caller, details):
-            chain = chain_for(account.network)
-            transaction = chain.decode(unhex(request.unsigned_tx))
-            details["intent"] = transaction.intent.as_details()
-            wallet = await self.store.get(account.wallet_id)
-            with await self.keyring.key(wallet, chain, account.index) as key:
-                address = chain.address(key.public_key, wallet.scheme)
-                intent = transaction.intent_for(address)
-                details.update(address=address, intent=intent.as_details())
-                self.policy.check(transaction, address)
-                signed = transaction.sign(key)
-            details["tx_id"] = signed.tx_id
-        event = self._event(AuditAction.TRANSACTION_SIGN, AuditStatus.OK, account.wallet_id, request.caller, details)
-        await self.audit.record(event)
-        return SigningResult(account, address, signed, intent)
+        draft = Draft(request)
+        async with self._audited(AuditAction.TRANSACTION_SIGN, request.account.wallet_id, request.caller, draft.details):
+            draft.decode()
+            wallet = await self.store.get(request.account.wallet_id)
+            with await self.keyring.key(wallet, draft.chain, request.account.index) as key:
+                result = draft.sign(wallet, key, self.policy)
+        await self.audit.record(self._signing_event(draft, None))
+        return result
+
+    async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[SigningResult | Exception]:
+        """See `Custody.sign_batch`."""
+        batch = [Item(Draft(request)) for request in requests]
+        pace = Pace()
+        for item in batch:
+            item.decode()
+            await pace.keep()
+        # Wallets, ciphertexts and seeds that are asked for together are fetched together.
+        await asyncio.gather(*(self._hold_key(item) for item in batch))
+        try:
+            for item in batch:
+                item.sign(self.policy)
+                await pace.keep()
+        finally:
+            for item in batch:
+                item.close()
+        await self.audit.record_all([self._signing_event(item.draft, item.error) for item in batch])
+        return [item.outcome for item in batch]
+
+    async def _hold_key(self, item: "Item") -> None:
+        if item.error is not None:
+            return
+        account = item.draft.request.account
+        try:
+            item.wallet = await self.store.get(account.wallet_id)
+            item.key = await self.keyring.key(item.wallet, item.draft.chain, account.index)
+        except Exception as error:  # noqa: BLE001  # it is this item's outcome, and audited as such
+            item.error = error
 
     async def health(self) -> Mapping[str, ComponentHealth]:
         """See `Custody.health`."""
@@ -197,7 +262,7 @@ class LocalCustody:
         text = await self.addresses.lookup(account)
         if text is not None:
             return text
-        details = _place(account)
+        details = account_details(account)
         async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, details):
             wallet = await self.store.get(account.wallet_id)
             with await self.keyring.key(wallet, chain, account.index) as key:
@@ -205,6 +270,11 @@ class LocalCustody:
             event = self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, {**details, "address": text})
             await self.addresses.add(account, text, event)
         return text
+
+    def _signing_event(self, draft: "Draft", error: Exception | None) -> AuditEvent:
+        account, caller = draft.request.account, draft.request.caller
+        status, details = (AuditStatus.OK, draft.details) if error is None else _failure(error, draft.details)
+        return self._event(AuditAction.TRANSACTION_SIGN, status, account.wallet_id, caller, details)
 
     def _event(
         self, action: AuditAction, status: AuditStatus, wallet_id: UUID | None, caller: Caller, details: Mapping[str, object]
@@ -219,20 +289,16 @@ class LocalCustody:
         try:
             yield
         except Exception as error:
-            refused = isinstance(error, InvalidRequestError | NotFoundError | ConflictError)
-            reason = str(error) if isinstance(error, WalletError) else "internal error"
-            status = AuditStatus.REFUSED if refused else AuditStatus.FAILED
-            await self.audit.record(self._event(action, status, wallet_id, caller, {**details, "reason": reason}))
+            status, details = _failure(error, details)
+            await self.audit.record(self._event(action, status, wallet_id, caller, details))
             raise
 
 
-def _place(account: Account) -> dict[str, object]:
-    return {"network": _brief(account.network), "index": account.index}
-
-
-def _brief(text: str) -> str:
-    """Return a text of a request that may yet be refused so that it can be audited: no text a client sends may stop its audit row."""
-    return legible(text[: MAX_LABEL_LENGTH + 1])
+def _failure(error: Exception, details: Mapping[str, object]) -> tuple[AuditStatus, Mapping[str, object]]:
+    """Return the status and the details of the row of what ended with an error."""
+    refused = isinstance(error, InvalidRequestError | NotFoundError | ConflictError)
+    reason = str(error) if isinstance(error, WalletError) else "internal error"
+    return AuditStatus.REFUSED if refused else AuditStatus.FAILED, {**details, "reason": reason}
 
 
 def _health_answer(check: asyncio.Future[ComponentHealth]) -> ComponentHealth:

@@ -1,6 +1,6 @@
 """Ask the world for what the domain needs. Implementations are in `adapters`; one contract test runs on each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -51,6 +51,14 @@ class AddressBook(Protocol):
         """Remember an address and its audit row, both or neither; once remembered, do nothing and write no row."""
         ...
 
+    async def lookup_range(self, first: Account, count: int) -> Mapping[int, str]:
+        """Return by index the addresses that were derived before of the `count` accounts from `first` on."""
+        ...
+
+    async def add_all(self, entries: Sequence[tuple[Account, str, AuditEvent]]) -> None:
+        """Remember several addresses, at least one and no account twice, as `add` does: all or none."""
+        ...
+
     async def accounts(self, address: str) -> Sequence[Account]:
         """Return the accounts that have this address, oldest first; empty when it was never derived."""
         ...
@@ -64,6 +72,14 @@ class AuditLog(Protocol):
 
         Raises:
             AuditUnavailableError: It could not be made so, in bounded time.
+        """
+        ...
+
+    async def record_all(self, events: Sequence[AuditEvent]) -> None:
+        """Return when every row is durable, in one commit if nothing is wrong with any.
+
+        Raises:
+            AuditUnavailableError: One could not be made so, in bounded time; others may be.
         """
         ...
 

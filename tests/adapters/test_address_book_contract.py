@@ -87,3 +87,48 @@ async def test_a_book_that_is_away_says_so(storage_away: Storage) -> None:
         await storage_away.book.add(account, "0xabc", new_event(account.wallet_id, DERIVE))
     with pytest.raises(StoreUnavailableError):
         await storage_away.book.accounts("0xabc")
+
+
+async def test_a_range_has_what_was_derived(storage: Storage) -> None:
+    """By index, also at the end of the indexes, and of this network and wallet alone."""
+    account = await kept_account(storage, index=1)
+    for known in (account, replace(account, index=3), replace(account, index=4), replace(account, network="tron", index=2)):
+        await storage.book.add(known, f"0x{known.index}", new_event(account.wallet_id, DERIVE))
+
+    assert await storage.book.lookup_range(account, 3) == {1: "0x1", 3: "0x3"}
+    assert await storage.book.lookup_range(replace(account, index=MAX_INDEX), 1) == {}
+    assert await storage.book.lookup_range(replace(account, wallet_id=uuid4()), 3) == {}
+
+
+async def test_several_addresses_are_remembered_with_their_rows(storage: Storage) -> None:
+    """Those that are new: what was remembered before stays, and has no second row."""
+    account = await kept_account(storage)
+    await storage.book.add(replace(account, index=1), "0xold", new_event(account.wallet_id, DERIVE))
+    entries = [(replace(account, index=index), f"0x{index}", new_event(account.wallet_id, DERIVE, index=index)) for index in range(3)]
+
+    await storage.book.add_all(entries)
+    await storage.book.add_all(entries)
+
+    assert await storage.book.lookup_range(account, 3) == {0: "0x0", 1: "0xold", 2: "0x2"}
+    assert list(await storage.events())[-2:] == [entries[0][2], entries[2][2]]
+
+
+async def test_several_addresses_at_once_are_remembered_once(storage: Storage) -> None:
+    """However many requests derive the same range."""
+    account = await kept_account(storage)
+    entries = [(replace(account, index=index), f"0x{index}", new_event(account.wallet_id, DERIVE, index=index)) for index in range(20)]
+    before = len(await storage.events())
+
+    await asyncio.gather(*(storage.book.add_all(entries) for _ in range(4)))
+
+    assert len(await storage.events()) == before + 20
+
+
+async def test_a_range_is_unavailable_while_the_store_is_away(storage_away: Storage) -> None:
+    """Reading and writing."""
+    account = Account(uuid4(), "eth", 0)
+
+    with pytest.raises(StoreUnavailableError):
+        await storage_away.book.lookup_range(account, 2)
+    with pytest.raises(StoreUnavailableError):
+        await storage_away.book.add_all([(account, "0x", new_event())])

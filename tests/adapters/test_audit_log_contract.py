@@ -57,3 +57,19 @@ async def test_its_error_tells_nothing_of_the_inside(storage_away: Storage) -> N
         await storage_away.audit.record(new_event(uuid4()))
 
     assert not {"127.0.0.1", "postgres", "INSERT"} & set(str(error.value).split())
+
+
+async def test_several_events_are_written_in_their_order(storage: Storage) -> None:
+    """All of a batch, and nothing for an empty one."""
+    events = [new_event(uuid4(), number=number) for number in range(50)]
+
+    await storage.audit.record_all(events)
+    await storage.audit.record_all([])
+
+    assert list(await storage.events()) == events
+
+
+async def test_several_events_that_cannot_be_written_fail_together(storage_away: Storage) -> None:
+    """With the port's error."""
+    with pytest.raises(AuditUnavailableError):
+        await storage_away.audit.record_all([new_event(uuid4()), new_event(uuid4())])

@@ -23,7 +23,10 @@ OPERATIONS = {
     ("post", "/api/v1/wallets/import"),
     ("get", "/api/v1/wallets/{wallet_id}"),
     ("get", "/api/v1/wallets/{wallet_id}/address/{network}"),
+    ("get", "/api/v1/wallets/{wallet_id}/addresses/{network}"),
     ("post", "/api/v1/wallets/{wallet_id}/sign"),
+    ("post", "/api/v1/wallets/{wallet_id}/sign-batch"),
+    ("post", "/api/v1/sign-batch"),
     ("get", "/api/v1/addresses/{address}"),
     ("get", "/api/v1/health"),
     ("get", "/api/v1/health/live"),
@@ -70,7 +73,7 @@ async def test_each_call_of_wallets_asks_for_the_key(document: dict[str, Any]) -
     assert document["components"]["securitySchemes"] == {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            assert ("security" in operation) == ("/wallets" in path or "/addresses" in path)
+            assert ("security" in operation) == path.startswith(("/api/v1/wallets", "/api/v1/addresses", "/api/v1/sign-batch"))
 
 
 async def test_problems_are_described(document: dict[str, Any]) -> None:

@@ -1,0 +1,86 @@
+"""Have many calls that come at the same time made as one."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Call = Callable[[Sequence[K]], Awaitable[Sequence[V | Exception]]]
+"""Answer each of several items, in their order, with a value or an error; raise what is wrong with all of them."""
+
+
+class Gathered(Generic[K, V]):
+    """Ask for one item each, and make calls for all that wait.
+
+    One call is under way at a time. An item that comes while there is none is asked for at once, and those that come meanwhile go together
+    in the next: nobody waits for others to come, and under load a call costs as much for one as for all.
+    """
+
+    def __init__(self, call: Call[K, V], *, max_batch: int = 1_000) -> None:
+        self._call = call
+        self._max_batch = max_batch
+        self._waiting: deque[tuple[K, asyncio.Future[V]]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return self._worker is None
+
+    async def ask(self, item: K) -> V:
+        """Return the answer for an item, or raise its error. Going away ends nothing for the others."""
+        return await self._enqueue(item)
+
+    async def ask_all(self, items: Sequence[K]) -> list[V | Exception]:
+        """Return the answer for each item, or its error."""
+        answers = [self._enqueue(item) for item in items]
+        if answers:
+            try:
+                await asyncio.wait(answers)
+            except asyncio.CancelledError:
+                for answer in answers:
+                    answer.cancel()
+                raise
+        return [answer.exception() or answer.result() for answer in answers]  # type: ignore[misc]  # a BaseException is never set
+
+    def _enqueue(self, item: K) -> "asyncio.Future[V]":
+        answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+        return answer
+
+    async def _work(self) -> None:
+        batch: list[tuple[K, asyncio.Future[V]]] = []
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting)))]
+                for (_, answer), value in zip(batch, await self._values([item for item, _ in batch]), strict=True):
+                    _set(answer, value)
+        finally:
+            self._worker = None
+            # Should this end otherwise, nobody may wait for ever.
+            for _, answer in (*batch, *self._waiting):
+                answer.cancel()
+            self._waiting.clear()
+
+    async def _values(self, items: Sequence[K]) -> Sequence[V | Exception]:
+        try:
+            return await self._call(items)
+        except Exception as error:  # noqa: BLE001  # it is raised where it belongs: to everybody who waits
+            return [error] * len(items)
+
+
+def _set(answer: "asyncio.Future[V]", value: V | Exception) -> None:
+    if answer.done():  # whoever asked went away
+        return
+    if isinstance(value, Exception):
+        answer.set_exception(value)
+    else:
+        answer.set_result(value)

@@ -1,0 +1,107 @@
+"""Take signing requests through their steps: one, or many that must not make others wait."""
+
+import asyncio
+import time
+
+from wallets.chains import chain_for
+from wallets.encoding import legible, unhex
+from wallets.model import MAX_LABEL_LENGTH, Account, SigningRequest, SigningResult, Wallet
+from wallets.policy import Policy
+from wallets.secret import PrivateKey
+
+PACE_SECONDS = 0.002
+"""How long a batch computes before others may."""
+
+
+class Draft:
+    """One signing request on its way: what is known of it so far, and `details` for its audit row."""
+
+    __slots__ = ("chain", "details", "request", "transaction")
+
+    def __init__(self, request: SigningRequest) -> None:
+        self.request = request
+        self.details = account_details(request.account)
+
+    def decode(self) -> None:
+        """Find the chain, and read the transaction."""
+        self.chain = chain_for(self.request.account.network)
+        self.transaction = self.chain.decode(unhex(self.request.unsigned_tx))
+        self.details["intent"] = self.transaction.intent.as_details()
+
+    def sign(self, wallet: Wallet, key: PrivateKey, policy: Policy) -> SigningResult:
+        """Check what was decoded against the key's account and the policy, and sign it."""
+        address = self.chain.address(key.public_key, wallet.scheme)
+        intent = self.transaction.intent_for(address)
+        self.details.update(address=address, intent=intent.as_details())
+        policy.check(self.transaction, address)
+        signed = self.transaction.sign(key)
+        self.details["tx_id"] = signed.tx_id
+        return SigningResult(self.request.account, address, signed, intent)
+
+
+class Item:
+    """One request of a batch: its draft, what it holds for a while, and how it ended."""
+
+    __slots__ = ("draft", "error", "key", "result", "wallet")
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.error: Exception | None = None
+        self.result: SigningResult | None = None
+        self.wallet: Wallet | None = None
+        self.key: PrivateKey | None = None
+
+    @property
+    def outcome(self) -> SigningResult | Exception:
+        """The result or the error."""
+        outcome = self.result or self.error
+        assert outcome is not None
+        return outcome
+
+    def decode(self) -> None:
+        """Read the transaction, unless that cannot be."""
+        try:
+            self.draft.decode()
+        except Exception as error:  # noqa: BLE001  # it is this item's outcome, and audited as such
+            self.error = error
+
+    def sign(self, policy: Policy) -> None:
+        """Sign, unless something was or is wrong."""
+        if self.wallet is None or self.key is None:
+            return
+        try:
+            self.result = self.draft.sign(self.wallet, self.key, policy)
+        except Exception as error:  # noqa: BLE001  # it is this item's outcome, and audited as such
+            self.error = error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the key."""
+        if self.key is not None:
+            self.key.close()
+
+
+class Pace:
+    """Let others run every few milliseconds of a long computation: a batch must not make single requests wait for all of it."""
+
+    __slots__ = ("_pause_at",)
+
+    def __init__(self) -> None:
+        self._pause_at = time.perf_counter() + PACE_SECONDS
+
+    async def keep(self) -> None:
+        """Let others run if it is time. Call it after each step."""
+        if time.perf_counter() > self._pause_at:
+            await asyncio.sleep(0)
+            self._pause_at = time.perf_counter() + PACE_SECONDS
+
+
+def account_details(account: Account) -> dict[str, object]:
+    """Return an account's place as an audit row shows it, whatever the network is called."""
+    return {"network": brief(account.network), "index": account.index}
+
+
+def brief(text: str) -> str:
+    """Return a text of a request that may yet be refused so that it can be audited: no text a client sends may stop its audit row."""
+    return legible(text[: MAX_LABEL_LENGTH + 1])
