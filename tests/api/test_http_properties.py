@@ -37,7 +37,7 @@ headers = st.dictionaries(
     max_size=3,
 )
 
-many = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache

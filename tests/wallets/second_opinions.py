@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ _ADDRESSES = {
 def _can_be_shown(intent: Intent) -> None:
     """An intent names its sender and is text that PostgreSQL's JSON, which takes no zero character, can keep."""
     assert intent.sender
-    text = json.dumps(asdict(intent), ensure_ascii=False)
+    text = json.dumps(intent.as_details(), ensure_ascii=False)
     assert "\\u0000" not in text
     assert text.encode()
 

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from types import FrameType
 
 import pytest
@@ -242,7 +241,7 @@ def test_an_intent_is_small_enough_to_be_audited(network: str, raw: bytes, reaso
     """However much a transaction holds, what is shown and kept of it is bounded."""
     intent = CHAINS[network].decode(raw).intent
 
-    assert len(json.dumps(asdict(intent))) <= MOST_SHOWN_BYTES
+    assert len(json.dumps(intent.as_details())) <= MOST_SHOWN_BYTES
 
 
 @pytest.mark.parametrize(
