@@ -81,7 +81,7 @@ async def test_a_body_is_answered_as_fastapi_does(client: httpx.AsyncClient, wal
         st.sampled_from([*VALID, "x"]), st.one_of(st.none(), st.integers(), st.text(max_size=40), st.sampled_from(["eth", "sol"]))
     )
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 async def test_any_body_is_answered_as_fastapi_does(body: dict[str, Any]) -> None:
     """Also the bodies that nobody thought of."""
     async with client_of(create_http_app(World().edge())) as client:

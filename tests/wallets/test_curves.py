@@ -25,7 +25,7 @@ DIGESTS = st.binary(min_size=32, max_size=32)
 
 
 @given(secp256k1_secrets())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_secp256k1_public_keys_are_those_of_eth_keys(secret: bytes) -> None:
     """The compressed and the uncompressed public key are what eth-keys computes."""
     expected = EthPrivateKey(secret).public_key
@@ -37,7 +37,7 @@ def test_secp256k1_public_keys_are_those_of_eth_keys(secret: bytes) -> None:
 
 
 @given(ed25519_secrets())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_ed25519_public_keys_are_those_of_openssl(secret: bytes) -> None:
     """The public key is what pyca/cryptography computes."""
     expected = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
@@ -46,7 +46,7 @@ def test_ed25519_public_keys_are_those_of_openssl(secret: bytes) -> None:
 
 
 @given(secp256k1_secrets(), DIGESTS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_secp256k1_signatures_are_those_of_eth_keys(secret: bytes, digest: bytes) -> None:
     """The deterministic signature (RFC 6979) is bit for bit the one eth-keys makes, with a low s and recovery id 0 or 1."""
     expected = EthPrivateKey(secret).sign_msg_hash(digest)
@@ -59,7 +59,7 @@ def test_secp256k1_signatures_are_those_of_eth_keys(secret: bytes, digest: bytes
 
 
 @given(ed25519_secrets(), st.binary(max_size=200))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_ed25519_signatures_are_those_of_openssl(secret: bytes, message: bytes) -> None:
     """The signature is bit for bit the one pyca/cryptography makes, and verifies for this message only."""
     key = private_key(Curve.ED25519, secret)
@@ -103,7 +103,6 @@ def test_a_secp256k1_scalar_is_below_the_order_and_not_zero(scalar: int) -> None
 
 
 @given(st.integers(0, SECP256K1_ORDER - 1), st.integers(1, SECP256K1_ORDER - 1))
-@settings(deadline=None)
 def test_scalars_are_added_modulo_the_order(tweak: int, key: int) -> None:
     """The sum is that of the integers modulo n, where it is not zero."""
     total = (tweak + key) % SECP256K1_ORDER

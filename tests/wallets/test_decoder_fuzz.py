@@ -49,7 +49,7 @@ def mutated(draw: st.DrawFn, originals: list[bytes]) -> bytes:
 
 @every_family
 @given(data=st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_any_bytes_are_refused_or_canonical(network: str, data: st.DataObject) -> None:
     """Random bytes, with or without a head that fits, raise our error and no other, or are what the second library writes."""
     raw = data.draw(st.sampled_from(HEADS[network])) + data.draw(st.binary(max_size=200))
@@ -59,7 +59,7 @@ def test_any_bytes_are_refused_or_canonical(network: str, data: st.DataObject) -
 
 @every_family
 @given(data=st.data())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_mutated_transactions_are_refused_or_signed_for_what_they_are(network: str, data: st.DataObject) -> None:
     """What is taken of mutated transactions is read, written and verified alike by the second library."""
     event(f"taken: {is_taken(network, data.draw(mutated(ORIGINALS[network])))}")
@@ -73,7 +73,7 @@ def test_the_originals_are_taken(network: str) -> None:
 
 @every_family
 @given(data=st.data())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_truncated_and_lengthened_transactions_are_refused(network: str, data: st.DataObject) -> None:
     """Every proper prefix, and anything behind the end, is refused."""
     raw = data.draw(st.sampled_from(ORIGINALS[network]))

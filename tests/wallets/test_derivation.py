@@ -105,7 +105,7 @@ def test_ed25519_keys_of_1_0_8(vector: dict[str, str]) -> None:
 
 
 @given(seeds(), STEPS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_bip32_agrees_with_eth_account(seed: bytes, steps: tuple[int, ...]) -> None:
     """Any path of any seed gives eth-account's private key."""
     path = DerivationPath(steps)
@@ -116,7 +116,7 @@ def test_bip32_agrees_with_eth_account(seed: bytes, steps: tuple[int, ...]) -> N
 
 
 @given(seeds(), st.lists(st.integers(0, MAX_INDEX), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_slip0010_agrees_with_solana(seed: bytes, steps: list[int]) -> None:
     """Any hardened path of any seed gives the key of Solana's own library."""
     path = DerivationPath((HARDENED + 44, HARDENED + 501, *(HARDENED + step for step in steps[:2])))

@@ -83,7 +83,7 @@ def test_transactions_are_signed_as_ethers_does(vector: dict[str, str]) -> None:
 
 @every_network
 @given(data=st.data(), secret=secp256k1_secrets())
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_transactions_are_signed_as_eth_account_does(chain: Evm, data: st.DataObject, secret: bytes) -> None:
     """Any transaction of any type is signed bit for bit as eth-account does, and eth-account finds its sender."""
     expected = Account.sign_transaction(data.draw(evm_transactions(chain.chain_id)), secret)

@@ -54,7 +54,7 @@ def _plain_value(value: Any) -> Any:
 
 
 @given(VALUES)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_what_googles_library_writes_is_read(values: dict[str, Any]) -> None:
     """Every value that is not its type's default is read as it was; what is left out is absent."""
     data = GOOGLE(**values).SerializeToString(deterministic=True)
@@ -75,7 +75,7 @@ def _inner(value: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(st.one_of(st.binary(max_size=30), damaged(VALUES.map(lambda values: GOOGLE(**values).SerializeToString()))))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_any_bytes_are_refused_or_canonical(data: bytes) -> None:
     """Whatever is read is what Google's library would write for the same values; everything else raises ours and no other error."""
     try:

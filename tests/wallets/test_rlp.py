@@ -41,7 +41,6 @@ def _encode(item: Any) -> bytes:
 
 
 @given(rlp_items())
-@settings(deadline=None)
 def test_items_are_written_and_read_as_the_rlp_package_does(item: Any) -> None:
     """Nested lists of byte strings of all lengths are written alike, and read back."""
     data = _encode(item)
@@ -60,7 +59,7 @@ def test_integers_are_written_and_read_as_the_rlp_package_does(value: int) -> No
 
 
 @given(st.one_of(st.binary(max_size=40), damaged(rlp_items().map(rlp.encode))))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_any_bytes_are_refused_or_canonical(data: bytes) -> None:
     """Whatever is read is written again as it was; everything else raises ours and no other error."""
     try:

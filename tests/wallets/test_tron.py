@@ -72,7 +72,7 @@ def test_transactions_are_signed_as_tronweb_does(vector: dict[str, Any]) -> None
 
 
 @given(tron_raw_data(st.one_of(tron_transfers(), tron_calls())), secp256k1_secrets(), st.booleans())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_transactions_are_signed_as_tronpy_does(fields: dict[str, Any], secret: bytes, wrapped: bool) -> None:
     """Any transfer and any call, with any key, gives tronpy's id and signature; tronpy reads it back and finds the signer."""
     raw_data = bytes(_raw_data_to_protobuf(fields).SerializeToString())
