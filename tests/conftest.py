@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from adapters.database import PostgresDatabase
 from adapters.migrations import migrate
@@ -19,9 +19,9 @@ from tests.servers import RunningServer, open_folder, started
 
 T = TypeVar("T")
 
-# How long an example takes says how busy the machine is, and nothing about the code.
-settings.register_profile("without_deadline", deadline=None)
-settings.load_profile("without_deadline")
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.errors import EdgeError
@@ -37,7 +37,7 @@ headers = st.dictionaries(
     max_size=3,
 )
 
-many = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=80)
 
 
 @cache
