@@ -41,8 +41,18 @@ class Connection:
         assert self._socket is not None
         return self._socket.fileno()
 
+    def close(self) -> None:
+        """Close it; to send opens it again."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
     def send(self, request: bytes, due: float) -> None:
-        """Send a request; connect first where there is no connection."""
+        """Send a request; connect first where there is no connection.
+
+        Raises:
+            OSError: It cannot be sent.
+        """
         self.due, self._answer = due, b""
         if self._socket is None:
             self._socket = socket.create_connection(self._address, timeout=5)
@@ -52,14 +62,16 @@ class Connection:
     def receive(self) -> bool | None:
         """Take in what has come; return None while the answer is not whole, else whether it is a success."""
         assert self._socket is not None
-        chunk = self._socket.recv(65_536)
+        try:
+            chunk = self._socket.recv(65_536)
+        except OSError:
+            chunk = b""
         self._answer += chunk
         head, blank, body = self._answer.partition(b"\r\n\r\n")
         if chunk and (not blank or len(body) < _content_length(head)):
             return None
         if not chunk or b"\r\nconnection: close" in head.lower():
-            self._socket.close()
-            self._socket = None
+            self.close()
         return head.split(b" ", 2)[1:2] == [b"200"] and bool(chunk)
 
 
@@ -91,16 +103,24 @@ class OpenLoop:
             while coming and coming[0] <= now:
                 self._waiting.append(coming.popleft())
             self._send()
-            pause = (coming[0] if coming else end) - time.perf_counter()
-            self._receive(max(0.0, pause))
+            if coming or self._busy:
+                self._receive(max(0.0, (coming[0] if coming else end) - time.perf_counter()))
         self.failed += len(coming) + len(self._waiting) + len(self._busy)
         self.seconds = time.perf_counter() - start
+        for connection in self._idle + self._busy:
+            connection.close()
 
     def _send(self) -> None:
         while self._waiting and (self._idle or len(self._busy) < MAX_CONNECTIONS):
             connection = self._idle.pop() if self._idle else self._connect()
-            connection.send(next(self._requests), self._waiting.popleft())
-            self._busy.append(connection)
+            try:
+                connection.send(next(self._requests), self._waiting.popleft())
+            except OSError:
+                connection.close()
+                self._idle.append(connection)
+                self.failed += 1
+            else:
+                self._busy.append(connection)
 
     def _receive(self, seconds: float) -> None:
         for connection in select.select(self._busy, [], [], seconds)[0]:

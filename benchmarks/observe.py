@@ -75,9 +75,9 @@ def observed(house: House, target: Target) -> Iterator[Observation]:
     """Observe what is done in the block to one target."""
     observation = Observation()
     last_row, vault_calls = _last_audit_row(house.database_url), _vault_calls(target)
-    before, machine = _snapshot(house), machine_cpu_seconds()
+    before, machine = _snapshot(house), _machine_cpu_seconds()
     yield observation
-    after, machine_after = _snapshot(house), machine_cpu_seconds()
+    after, machine_after = _snapshot(house), _machine_cpu_seconds()
     observation.machine_seconds = machine_after - machine
     spent = {place: after[place] - before.get(place, 0.0) for place in after}
     own = {(name, role) for name, role in spent if name == target.name or role in _OF_ALL_TARGETS}
@@ -87,7 +87,7 @@ def observed(house: House, target: Target) -> Iterator[Observation]:
     observation.vault_calls = _vault_calls(target) - vault_calls
 
 
-def machine_cpu_seconds() -> float:
+def _machine_cpu_seconds() -> float:
     """Return the CPU time that the whole machine has spent since it was started, without waiting and what its host took."""
     user, nice, system, _idle, _waiting, irq, softirq = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]
     return sum(map(int, (user, nice, system, irq, softirq))) / _TICKS_PER_SECOND
@@ -98,11 +98,11 @@ def _snapshot(house: House) -> Mapping[tuple[str, str], float]:
     spent: defaultdict[tuple[str, str], float] = defaultdict(float)
     for target in house.targets:
         for pid in {target.pid} | descendants({target.pid}):
-            spent[target.name, role(pid, "supervisor")] += cpu_seconds(pid)
+            spent[target.name, _role(pid)] += _cpu_seconds(pid)
     return spent
 
 
-def cpu_seconds(pid: int) -> float:
+def _cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process and of the children that have ended and that it has waited for; 0 if it is gone.
 
     So nothing is lost and nothing counted twice when a process ends between two looks.
@@ -110,14 +110,17 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, stat_fields(pid)[_CPU_TIMES])) / _TICKS_PER_SECOND
 
 
-def role(pid: int, otherwise: str) -> str:
-    """Return what a process is for."""
+def role_of(name: str, command: str) -> str:
+    """Return what a process with this name and command line (or title) is for."""
+    return _BY_NAME.get(name) or next((role for part, role in _BY_COMMAND if part in command), "supervisor")
+
+
+def _role(pid: int) -> str:
     try:
         name = Path(f"/proc/{pid}/comm").read_text().strip()
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return role_of(name, Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
     except OSError:
-        return otherwise
-    return _BY_NAME.get(name) or next((role for part, role in _BY_COMMAND if part in command), otherwise)
+        return "supervisor"
 
 
 def _last_audit_row(url: str) -> int:

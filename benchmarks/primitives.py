@@ -13,6 +13,7 @@ from wallets.chains import CHAINS
 from wallets.chains.base import Chain
 from wallets.chains.evm import Evm
 from wallets.chains.ton import Ton
+from wallets.chains.ton.boc import Cell
 from wallets.chains.ton.boc import decode as decode_boc
 from wallets.chains.tron import Tron
 from wallets.curves import Curve, recover_secp256k1, verify_ed25519
@@ -74,7 +75,8 @@ def _hash_call(chain: Chain, unsigned_tx: bytes) -> dict[str, Call]:
     if isinstance(chain, Tron):
         return {"hash": lambda: sha256(unsigned_tx)}
     if isinstance(chain, Ton):
-        return {"hash": lambda: decode_boc(unsigned_tx).root.hash}
+        root = decode_boc(unsigned_tx).root
+        return {"hash": lambda: Cell(root.data, root.bit_length, root.refs)}
     return {}
 
 
