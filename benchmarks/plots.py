@@ -80,7 +80,7 @@ def _cpu(results: Results, figure: Any) -> None:
         bottom = {target: bottom[target] + heights.get(target, 0.0) for target in targets}
     axes.set(xlabel=f"us of CPU a signature on {_NETWORK}, {USUAL_CONNECTIONS} connections")
     axes.invert_yaxis()
-    axes.legend(fontsize="small")
+    figure.legend(fontsize="small", loc="outside right upper")
 
 
 def _primitives(results: Results, figure: Any) -> None:

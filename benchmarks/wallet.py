@@ -42,12 +42,18 @@ def key(chain: Chain, index: int = 0) -> PrivateKey:
 
 
 @cache
+def strangers(network: str) -> tuple[bytes, ...]:
+    """Return the public keys of those who are paid; on each network others, though several write addresses alike."""
+    return tuple(private_key(CHAINS[network].curve, sha256(f"{network} {number}".encode())).public_key for number in range(RECIPIENTS))
+
+
+@cache
 def transactions(network: str) -> tuple[bytes, ...]:
     """Return unsigned transfers from the first account, each to another recipient."""
     chain = CHAINS[network]
     sender = chain.address(key(chain).public_key, SCHEME)
-    keys = (private_key(chain.curve, sha256(number.to_bytes(4))) for number in range(RECIPIENTS))
-    return tuple(sample(chain, sender, chain.address(each.public_key, SCHEME), now=lambda: _SIGNED_AT) for each in keys)
+    recipients = (chain.address(public_key, SCHEME) for public_key in strangers(network))
+    return tuple(sample(chain, sender, recipient, now=lambda: _SIGNED_AT) for recipient in recipients)
 
 
 def import_wallet(target: Target) -> str:
