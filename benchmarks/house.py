@@ -153,6 +153,8 @@ def _running(program: Sequence[str], settings: Mapping[str, str], output: Path) 
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
+            # The kernel shares the cores among sessions (sched_autogroup): uvicorn has one of its own, as the replicas have.
+            start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, from the only thread
         )
     try:
