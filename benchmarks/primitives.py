@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import cycle
 
 import coincurve
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from nacl import bindings as sodium
 
 from benchmarks import wallet
 from benchmarks.session import MICROSECONDS, Session
@@ -64,9 +64,9 @@ def _curve_calls(curve: Curve, key: PrivateKey) -> tuple[Call, Call]:
         secp256k1 = coincurve.PrivateKey(key.reveal())
         recoverable = secp256k1.sign_recoverable(_DIGEST, hasher=None)
         return lambda: secp256k1.sign_recoverable(_DIGEST, hasher=None), lambda: recover_secp256k1(recoverable, _DIGEST)
-    ed25519 = Ed25519PrivateKey.from_private_bytes(key.reveal())
-    signature = ed25519.sign(_DIGEST)
-    return lambda: ed25519.sign(_DIGEST), lambda: verify_ed25519(key.public_key, signature, _DIGEST)
+    secret_key = key.reveal() + key.public_key
+    signature = sodium.crypto_sign(_DIGEST, secret_key)[:64]
+    return lambda: sodium.crypto_sign(_DIGEST, secret_key), lambda: verify_ed25519(key.public_key, signature, _DIGEST)
 
 
 def _hash_call(chain: Chain, unsigned_tx: bytes) -> dict[str, Call]:

@@ -18,7 +18,7 @@ def test_the_ratio_of_equal_samples_is_one_for_sure() -> None:
 
 
 @given(_TIMES, _TIMES)
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_the_estimate_is_the_ratio_of_medians_and_lies_within(samples: list[float], base: list[float]) -> None:
     """The interval holds the ratio of the medians, and lies within what the samples allow."""
     found = ratio(samples, base)
