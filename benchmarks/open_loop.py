@@ -13,7 +13,12 @@ _NETWORK = "eth"
 
 
 def measure(session: Session) -> None:
-    """Give each target its turn at every rate; in one round all get the same times, and in each round others."""
+    """Give each target its turn at every rate; in one round all get the same times, and in each round others.
+
+    Where the knee is not known yet, the closed loop is asked first.
+    """
+    if closed_loop.QUESTION not in session.results.questions:
+        closed_loop.measure(session)
     requests = {target.name: session.sign_requests(target, _NETWORK) for target in session.yardsticks}
     for percent in FRACTIONS:
         for number, target in session.interleaved(session.yardsticks):

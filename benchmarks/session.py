@@ -13,7 +13,7 @@ from wallets.chains import CHAINS
 
 ONE_OF_EACH_FAMILY = ("eth", "tron", "sol", "ton")
 MICROSECONDS = 1e6
-WARM_UP_SECONDS = 2.0
+WARM_UP_SECONDS = 1.0
 THROUGHPUT = "throughput"
 CPU = "CPU of "
 
@@ -36,7 +36,7 @@ class Scale:
 CONNECTIONS = (1, 8, 32, 128)
 USUAL_CONNECTIONS = 32
 
-SHORT = Scale("short", 3, 3.0, 5.0, 2.0, 50, {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) for name in ONE_OF_EACH_FAMILY})
+SHORT = Scale("short", 3, 2.0, 3.0, 1.5, 30, {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) for name in ONE_OF_EACH_FAMILY})
 FULL = Scale("full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS))
 
 
