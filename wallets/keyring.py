@@ -90,7 +90,7 @@ class _Unlocked:
                 self._keys.popitem(last=False)[1].close()
         else:
             self._keys.move_to_end(place)
-        return PrivateKey(key.reveal(), key.public_key)
+        return key.lend()
 
     def _close_if_unused(self) -> None:
         if self._waiting or not self._is_dropped:
