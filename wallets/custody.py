@@ -14,7 +14,15 @@ from wallets.chains import CHAINS, chain_for
 from wallets.chains.base import Chain
 from wallets.derivation import DerivationScheme
 from wallets.encoding import legible, unhex
-from wallets.errors import AddressNotFoundError, ConflictError, InvalidRequestError, NotFoundError, WalletError
+from wallets.errors import (
+    AddressNotFoundError,
+    ConflictError,
+    InvalidRequestError,
+    LockNotSharedError,
+    NotFoundError,
+    StoreUnavailableError,
+    WalletError,
+)
 from wallets.keyring import Keyring, associated_data
 from wallets.model import (
     MAX_LABEL_LENGTH,
@@ -26,13 +34,14 @@ from wallets.model import (
     Caller,
     ComponentHealth,
     HealthStatus,
+    KeyringLock,
     Page,
     SigningRequest,
     SigningResult,
     Wallet,
 )
 from wallets.policy import Policy
-from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, WalletStore
+from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, LockSignal, WalletStore
 from wallets.secret import Mnemonic, Phrase
 
 HEALTH_CHECK_SECONDS = 2.0
@@ -96,6 +105,14 @@ class Custody(Protocol):
         """
         ...
 
+    async def lock(self, caller: Caller) -> KeyringLock:
+        """Forget every unlocked seed: here at once and whatever happens, in every other replica within a second.
+
+        Raises:
+            LockNotSharedError: The others may not have been told.
+        """
+        ...
+
     async def health(self) -> Mapping[str, ComponentHealth]:
         """Ask every component, at once, how it is; by name."""
         ...
@@ -111,6 +128,7 @@ class LocalCustody:
     audit: AuditLog
     encryption: KeyEncryption
     keyring: Keyring
+    lock_signal: LockSignal
     policy: Policy
     components: Sequence[Component]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -177,6 +195,17 @@ class LocalCustody:
         event = self._event(AuditAction.TRANSACTION_SIGN, AuditStatus.OK, account.wallet_id, request.caller, details)
         await self.audit.record(event)
         return SigningResult(account, address, signed, intent)
+
+    async def lock(self, caller: Caller) -> KeyringLock:
+        """See `Custody.lock`."""
+        done = KeyringLock(self.keyring.lock(), self.now())
+        event = AuditEvent(AuditAction.KEYRING_LOCK, AuditStatus.OK, None, caller, done.at, {"forgotten_seeds": done.forgotten_seeds})
+        try:
+            await self.lock_signal.send(event)
+        except StoreUnavailableError as error:
+            msg = f"this replica has forgotten its unlocked seeds ({done.forgotten_seeds}); others may not have heard of it: try again"
+            raise LockNotSharedError(msg) from error
+        return done
 
     async def health(self) -> Mapping[str, ComponentHealth]:
         """See `Custody.health`."""

@@ -25,6 +25,7 @@ OPERATIONS = {
     ("get", "/api/v1/wallets/{wallet_id}/address/{network}"),
     ("post", "/api/v1/wallets/{wallet_id}/sign"),
     ("get", "/api/v1/addresses/{address}"),
+    ("post", "/api/v1/admin/lock"),
     ("get", "/api/v1/health"),
     ("get", "/api/v1/health/live"),
     ("get", "/api/v1/health/ready"),
@@ -70,7 +71,7 @@ async def test_each_call_of_wallets_asks_for_the_key(document: dict[str, Any]) -
     assert document["components"]["securitySchemes"] == {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            assert ("security" in operation) == ("/wallets" in path or "/addresses" in path)
+            assert ("security" in operation) == (any(part in path for part in ("/wallets", "/addresses", "/admin")))
 
 
 async def test_problems_are_described(document: dict[str, Any]) -> None:

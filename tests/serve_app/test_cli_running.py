@@ -57,6 +57,35 @@ def test_demo_says_why_the_service_refuses(run: Run, data: Path) -> None:
     assert result.stderr.startswith("the service answers 401: ")
 
 
+def test_lock_has_the_service_forget_its_seeds(run: Run, data: Path) -> None:
+    """It says when, and how many seeds the replica that answered has forgotten."""
+    world = World()
+    with running(world) as url:
+        write_state(data / "state.json", _state(url))
+        run("demo", APP__SERVER__API_KEY=API_KEY)
+        assert len(world.custody.keyring) == 1
+
+        result = run("lock", APP__SERVER__API_KEY=API_KEY)
+
+    assert result.exit_code == 0, result.stderr
+    assert result.output.startswith("locked at 20")
+    assert "forgot 1 seeds" in result.output
+    assert len(world.custody.keyring) == 0
+
+
+def test_lock_says_when_others_may_not_have_heard(run: Run, data: Path) -> None:
+    """The exit code is 1, and the message says what to do."""
+    world = World()
+    world.lock_signal.away = True
+
+    with running(world) as url:
+        write_state(data / "state.json", _state(url))
+        result = run("lock", APP__SERVER__API_KEY=API_KEY)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("the service answers 503: this replica has forgotten its unlocked seeds (0); others may not have heard")
+
+
 def test_status_shows_children_replicas_and_health(run: Run, data: Path) -> None:
     """All is well when every child is ready, there is a replica, and every component is ok; then the exit code is 0."""
     replica = "exec -a ray::ServeReplica:wallets:WalletService sleep 1000"
