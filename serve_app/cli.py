@@ -146,7 +146,8 @@ def lock() -> None:
         answer = _client().post("/api/v1/admin/lock", {})
         forgotten, at = answer["forgotten_seeds"], answer["locked_at"]
         _console().print(
-            f"locked at {at}: the replica that answered forgot {forgotten} seeds, all others do within a second", highlight=False
+            f"locked at {at}: the replica that answered forgot its unlocked seeds ({forgotten}), all others do within a second",
+            highlight=False,
         )
 
 
