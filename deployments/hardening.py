@@ -60,12 +60,17 @@ class Hardening:
 
 def harden() -> Hardening:
     """Protect this process as far as the system lets it, and say how far that is. Never fails; doing it again changes nothing."""
-    _quietly(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
     return Hardening(
-        CoreDumps.OFF if resource.getrlimit(resource.RLIMIT_CORE) == (0, 0) else CoreDumps.ON,
+        forbid_core_dumps(),
         Dumpable.NO if _quietly(lambda: _libc("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)) else Dumpable.YES,
         _lock_memory(),
     )
+
+
+def forbid_core_dumps() -> CoreDumps:
+    """Have this process, and every one that it starts from now on, leave no core file; say whether that holds."""
+    _quietly(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
+    return CoreDumps.OFF if resource.getrlimit(resource.RLIMIT_CORE) == (0, 0) else CoreDumps.ON
 
 
 def _lock_memory() -> Memory:

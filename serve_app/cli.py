@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deployments.hardening import forbid_core_dumps
 from deployments.settings import ConfigurationError, Settings, load
 from serve_app.banner import banner
 from serve_app.configuration_table import effective
@@ -52,6 +53,8 @@ def up() -> None:
     """Run the whole service here, in the foreground, with the servers that no APP__* variable names."""
     begin, console = time.monotonic(), _console()
     with _told_plainly():
+        # HAProxy and OpenBao see phrases on their way.
+        forbid_core_dumps()
         settings = load()
         progress = Progress(console, TITLES)
         try:
