@@ -54,7 +54,7 @@ class PostgresWalletStore:
                     await connection.execute(
                         "INSERT INTO master_wallets (id, label, scheme, encrypted_phrase, created_at) VALUES ($1, $2, $3, $4, $5)", *values
                     )
-                    await _insert_events(connection, [_row(event)])
+                    await insert_event(connection, event)
             except asyncpg.UniqueViolationError as error:
                 msg = "a wallet with this id exists"
                 raise ConflictError(msg) from error
@@ -112,7 +112,7 @@ class PostgresAddressBook:
             try:
                 async with connection.transaction():
                     if await connection.fetchval(statement, *values) is not None:
-                        await _insert_events(connection, [_row(event)])
+                        await insert_event(connection, event)
             except asyncpg.ForeignKeyViolationError as error:
                 raise _no_wallet() from error
 
@@ -224,6 +224,11 @@ class PostgresHealth:
             return HealthStatus.ERROR, {"reason": "the database is away"}
         except asyncpg.PostgresError as error:
             return HealthStatus.ERROR, {"reason": f"the database refuses: {type(error).__name__}"}
+
+
+async def insert_event(connection: "type_connection", event: AuditEvent) -> None:
+    """Write an audit row in whichever transaction the connection is."""
+    await _insert_events(connection, [_row(event)])
 
 
 async def _insert_events(connection: "type_connection", rows: Sequence[Row]) -> None:

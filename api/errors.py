@@ -28,6 +28,7 @@ from wallets.errors import (
     InvalidMnemonicError,
     InvalidRequestError,
     KeyEncryptionUnavailableError,
+    LockNotSharedError,
     MalformedTransactionError,
     NotFoundError,
     PolicyViolationError,
@@ -124,11 +125,13 @@ OUTCOMES: Mapping[type[WalletError], Outcome] = MappingProxyType(
         WalletNotFoundError: Outcome("wallet-not-found", "Wallet not found", 404, "NOT_FOUND"),
         AddressNotFoundError: Outcome("address-not-found", "Address not found", 404, "NOT_FOUND"),
         ConflictError: Outcome("conflict", "Conflict", 409, "ALREADY_EXISTS"),
-        CorruptCiphertextError: INTERNAL,
+        # Trying again does not help, and somebody has to look: no 503.
+        CorruptCiphertextError: Outcome("corrupt-ciphertext", "Corrupt ciphertext", 500, "INTERNAL"),
         UnavailableError: Outcome("unavailable", "Temporarily unavailable", 503, "UNAVAILABLE"),
         KeyEncryptionUnavailableError: Outcome("key-encryption-unavailable", "Key encryption unavailable", 503, "UNAVAILABLE"),
         StoreUnavailableError: Outcome("store-unavailable", "Store unavailable", 503, "UNAVAILABLE"),
         AuditUnavailableError: Outcome("audit-unavailable", "Audit log unavailable", 503, "UNAVAILABLE"),
+        LockNotSharedError: Outcome("lock-not-shared", "Locked here alone", 503, "UNAVAILABLE"),
         AuthenticationError: Outcome("authentication-required", "Authentication required", 401, "UNAUTHENTICATED"),
         RateLimitedError: Outcome("rate-limited", "Too many requests", 429, "RESOURCE_EXHAUSTED"),
         MalformedBodyError: Outcome("malformed-body", "Malformed body", 400, "INVALID_ARGUMENT"),
@@ -152,8 +155,8 @@ def outcome(error: BaseException) -> Outcome:
 
 
 def detail(error: BaseException) -> str:
-    """Return the sentence a client may read: the error's own, or nothing of the cause where it is ours to mend."""
-    if outcome(error).http_status == INTERNAL.http_status:
+    """Return the sentence a client may read: the error's own, or nothing of the cause where it is a bug."""
+    if outcome(error) is INTERNAL:
         return "The request could not be completed. The cause is in the service's log under this request id."
     return str(error)
 

@@ -112,6 +112,7 @@ def _add_wallet_routes(app: FastAPI, edge: Edge, routes: WalletRoutes) -> None:
     add("POST", "/wallets/import", routes.import_wallet, schemas.WalletAnswer, "wallets", *_WITH_BODY)
     add("GET", "/wallets/{wallet_id}", routes.get_wallet, schemas.WalletAnswer, "wallets", *_OF_WALLET)
     add("GET", "/addresses/{address}", routes.find_address, schemas.AccountsAnswer, "accounts", *_OF_WALLET)
+    add("POST", "/admin/lock", routes.lock, schemas.LockAnswer, "admin", 422)
 
 
 def _add_operations(app: FastAPI, edge: Edge) -> None:

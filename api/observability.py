@@ -90,6 +90,15 @@ class Metrics:
         self._vault = self._histogram("vault_operations_duration_seconds", "Calls of Vault, with their retries", "operation", "status")
         self._cache_size = self._gauge("address_cache_size", "Addresses in the caches of this node's processes")
         self._cache_capacity = self._gauge("address_cache_capacity", "Addresses that these caches hold at most")
+        self._seeds = self._gauge("keyring_unlocked_seeds", "Seeds that this node's processes hold unlocked")
+        self._corrupt = self._counter("keyring_corrupt_ciphertexts_total", "Stored ciphertexts that did not decrypt; each is an alarm")
+        self._hardening = Gauge(
+            "process_hardening",
+            "How each process that sees seeds is protected; the value is 1",
+            ("core_dumps", "dumpable", "memory"),
+            registry=self._registry,
+            multiprocess_mode="liveall",
+        )
         self._requests = self._counter("http_requests_total", "HTTP requests answered", "method", "route", "status")
         self._durations = self._histogram("http_request_duration_seconds", "Time to answer HTTP requests", "method", "route")
         # Looking a series up by its labels takes as long as counting in it.
@@ -117,6 +126,18 @@ class Metrics:
         """Take how full this process's address cache is."""
         self._cache_size.set(size)
         self._cache_capacity.set(capacity)
+
+    def seeds_unlocked(self, count: int) -> None:
+        """See `wallets.keyring.Watcher.seeds_unlocked`."""
+        self._seeds.set(count)
+
+    def ciphertext_refused(self) -> None:
+        """See `wallets.keyring.Watcher.ciphertext_refused`."""
+        self._corrupt.inc()
+
+    def process_hardened(self, *, core_dumps: str, dumpable: str, memory: str) -> None:
+        """Take how this process is protected, each in a word of a closed set."""
+        self._hardening.labels(core_dumps, dumpable, memory).set(1)
 
     def request_ended(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an HTTP request. `route` is the template, such as `/api/v1/wallets/{wallet_id}`."""

@@ -20,7 +20,7 @@ PROBLEMS: Mapping[int, str] = {
     415: "The body is not declared as `application/json`",
     422: "A field or query parameter is missing, unknown, or outside its range",
     429: "Too many requests; see `Retry-After`",
-    500: "A fault of the service; nothing was released",
+    500: "A fault of the service, or a stored ciphertext that does not decrypt; nothing was released",
     503: "Something the service needs is away; see `Retry-After`. Nothing was released",
 }
 
@@ -64,5 +64,6 @@ def _tags() -> list[dict[str, Any]]:
     return [
         {"name": "wallets", "description": "Create, take over and find wallets"},
         {"name": "accounts", "description": "Addresses and signatures of a wallet's accounts"},
+        {"name": "admin", "description": "What an operator does in an emergency"},
         {"name": "operations", "description": "Health and metrics; no API key is needed"},
     ]

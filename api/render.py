@@ -8,7 +8,7 @@ import orjson
 from starlette.responses import Response
 
 from wallets.chains import chain_for
-from wallets.model import Account, Address, Intent, Page, SigningResult, Wallet
+from wallets.model import Account, Address, Intent, KeyringLock, Page, SigningResult, Wallet
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that JavaScript's numbers tell from its neighbours (ECMA-262, Number.MAX_SAFE_INTEGER)."""
@@ -70,6 +70,11 @@ def signing_result(value: SigningResult) -> dict[str, Any]:
     if signed.tx_id is None:
         del content["tx_id"]
     return content
+
+
+def keyring_lock(value: KeyringLock) -> dict[str, Any]:
+    """Render what a lock did."""
+    return {"forgotten_seeds": value.forgotten_seeds, "locked_at": timestamp(value.at)}
 
 
 def intent(value: Intent) -> dict[str, Any]:

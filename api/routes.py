@@ -193,6 +193,10 @@ class WalletRoutes:
         self._metrics.sign_ended(account.network)
         return render.signing_result(result)
 
+    async def lock(self, request: Request) -> Response:
+        """Forget every unlocked seed, in every replica, within a second. What is signed later is decrypted anew."""
+        return render.json_response(render.keyring_lock(await self._custody.lock(_caller(request))))
+
 
 class HealthRoutes:
     """How the service is; no API key is needed."""

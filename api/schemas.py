@@ -253,6 +253,13 @@ class Readiness(BaseModel):
     components: dict[str, dict[str, str | int | float]]
 
 
+class LockAnswer(BaseModel):
+    """What a lock did."""
+
+    forgotten_seeds: int = Field(description="Unlocked seeds that the replica which answers has forgotten; the others do within a second")
+    locked_at: str = Field(examples=[_EXAMPLE_TIME], json_schema_extra={"format": "date-time"})
+
+
 class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
 

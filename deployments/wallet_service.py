@@ -1,10 +1,13 @@
 """Serve wallets from one process: the ingress of the inline topology."""
 
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 
+import structlog
 from fastapi import FastAPI
 
 from api.http import create_http_app
+from deployments.hardening import harden
 from deployments.serve_corrections import close_handle_port, own_requests
 from deployments.settings import load, require_dependencies
 from deployments.wiring import open_edge
@@ -20,11 +23,14 @@ class WalletService:
             ConfigurationError: The settings cannot be right.
             SchemaMismatchError: The database's schema is too old or too new for this version.
         """
+        hardening = asdict(harden())
         close_handle_port()
         own_requests()
         settings = require_dependencies(load())
         self._resources = AsyncExitStack()
         edge = await self._resources.enter_async_context(open_edge(settings))
+        edge.metrics.process_hardened(**hardening)
+        structlog.get_logger(__name__).info("process_hardened", **hardening)
         self._app = create_http_app(edge)
 
     def __serve_build_asgi_app__(self) -> FastAPI:

@@ -10,6 +10,7 @@ import structlog
 from pydantic import SecretStr
 
 from adapters.database import PostgresDatabase
+from adapters.lock_signal import PostgresLockSignal
 from adapters.memory import CachedWalletStore, LayeredAddressCache, LruAddressCache, MemoryRateLimiter
 from adapters.migrations import SchemaMismatchError, check_schema
 from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresHealth, PostgresWalletStore
@@ -26,7 +27,7 @@ from wallets.custody import LocalCustody
 from wallets.errors import StoreUnavailableError
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesOurAccount
-from wallets.ports import AddressCache, Component
+from wallets.ports import AddressCache, Component, LockSignal
 
 EXPIRY_PERIOD_SECONDS = 1.0
 
@@ -84,8 +85,11 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
         if redis is not None:
             components.append(RedisHealth(redis))
             cache = LayeredAddressCache(cache, RedisAddressCache(redis, ttl_seconds=settings.redis.ttl_secs))
-        keyring = Keyring(store, encryption, max_seeds=settings.keyring.max_seeds, ttl_seconds=settings.keyring.ttl_secs)
+        bounds = settings.keyring
+        keyring = Keyring(store, encryption, max_seeds=bounds.max_seeds, ttl_seconds=bounds.ttl_secs, watcher=metrics)
         stack.enter_context(_expiring(keyring))
+        lock_signal = PostgresLockSignal(database, _required(settings.database.url))
+        await stack.enter_async_context(_following(lock_signal, keyring))
         yield LocalCustody(
             store=store,
             addresses=PostgresAddressBook(database),
@@ -93,6 +97,7 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
             audit=PostgresAuditLog(database),
             encryption=encryption,
             keyring=keyring,
+            lock_signal=lock_signal,
             policy=AllOf(NamesOurAccount()),
             components=components,
         )
@@ -113,6 +118,21 @@ def _expiring(keyring: Keyring) -> Iterator[None]:
     finally:
         task.cancel()
         keyring.lock()
+
+
+@asynccontextmanager
+async def _following(signal: LockSignal, keyring: Keyring) -> AsyncIterator[None]:
+    """Have the keyring locked whenever a replica, this one or another, was told to lock."""
+
+    def lock() -> None:
+        structlog.get_logger(__name__).info("keyring_locked", forgotten=keyring.lock())
+
+    task = asyncio.create_task(signal.follow(lock))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def _refuse_another_schema(database: PostgresDatabase) -> None:

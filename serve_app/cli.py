@@ -1,4 +1,4 @@
-"""The command line: `crypto-wallets up | migrate | status | check-config | demo`.
+"""The command line: `crypto-wallets up | migrate | status | check-config | demo | lock`.
 
 An error is a line or two on standard error and the exit code 1, or 2 where the settings are wrong.
 """
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deployments.hardening import forbid_core_dumps
 from deployments.settings import ConfigurationError, Settings, load
 from serve_app.banner import banner
 from serve_app.configuration_table import effective
@@ -31,6 +32,7 @@ from serve_app.ports import PortError
 from serve_app.progress import Progress
 from serve_app.server_home import EmbeddedServerError, default_data_folder, open_data_folder, told
 from serve_app.service_client import ServiceClient, ServiceError
+from serve_app.state import Phase, read_state
 from serve_app.status import read_status, render_status
 from serve_app.supervisor import ChildFailedError, Supervisor
 
@@ -51,6 +53,8 @@ def up() -> None:
     """Run the whole service here, in the foreground, with the servers that no APP__* variable names."""
     begin, console = time.monotonic(), _console()
     with _told_plainly():
+        # HAProxy and OpenBao see phrases on their way.
+        forbid_core_dumps()
         settings = load()
         progress = Progress(console, TITLES)
         try:
@@ -126,12 +130,7 @@ def demo() -> None:
     """Have the service that runs here create a wallet and sign one transaction on every network."""
     console = _console()
     with _told_plainly():
-        folder = _data_folder()
-        with told(folder):
-            found = read_status(folder)
-        if found is None:
-            _fail(_not_running(folder))
-        client = ServiceClient(found.state.facts["url"], _api_key(load(), found.state.facts.get("api_key_file")))
+        client = _client()
         wallet_id = create_wallet(client, f"demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
         console.print(f"created wallet {wallet_id}", highlight=False)
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
@@ -141,6 +140,18 @@ def demo() -> None:
             for signed in sign_everywhere(client, wallet_id):
                 table.add_row(signed.network, signed.sender, signed.tx_id, escape(signed.intent))
         console.print(table, highlight=False)
+
+
+@app.command()
+def lock() -> None:
+    """Have the service that runs here forget every unlocked seed, in all its replicas."""
+    with _told_plainly():
+        answer = _client().post("/api/v1/admin/lock", {})
+        forgotten, at = answer["forgotten_seeds"], answer["locked_at"]
+        _console().print(
+            f"locked at {at}: the replica that answered forgot its unlocked seeds ({forgotten}), all others do within a second",
+            highlight=False,
+        )
 
 
 def main() -> None:
@@ -172,6 +183,16 @@ def _fail(message: str, code: int = 1) -> NoReturn:
 
 def _data_folder() -> Path:
     return (load().data_dir or default_data_folder()).absolute()
+
+
+def _client() -> ServiceClient:
+    """Return a client of the service that runs here, which shows its key."""
+    folder = _data_folder()
+    with told(folder):
+        found = read_state(folder / "state.json")
+    if found is None or found.phase is Phase.STOPPED:
+        _fail(_not_running(folder))
+    return ServiceClient(found.facts["url"], _api_key(load(), found.facts.get("api_key_file")))
 
 
 def _not_running(folder: Path) -> str:

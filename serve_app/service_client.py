@@ -37,6 +37,19 @@ class ServiceClient:
         """
         return self._send(path, None)
 
+    def text(self, path: str) -> str:
+        """Return the text of a GET that succeeds.
+
+        Raises:
+            ServiceError: It does not succeed.
+        """
+        try:
+            with _OPENER.open(self._request(path, None), timeout=_TIMEOUT_SECONDS) as answer:
+                content: bytes = answer.read()
+        except OSError as error:
+            raise self._unreachable(error) from error
+        return content.decode()
+
     def fetch(self, path: str) -> Any:
         """Return the body of a GET that succeeds; wait where the service says that there are too many requests.
 
@@ -65,18 +78,22 @@ class ServiceClient:
         raise ServiceError(msg)
 
     def _send(self, path: str, body: bytes | None) -> tuple[int, Any]:
-        headers = {"Content-Type": "application/json"} | ({} if self.api_key is None else {"X-Api-Key": self.api_key})
-        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310  # always http
         try:
-            with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as answer:
+            with _OPENER.open(self._request(path, body), timeout=_TIMEOUT_SECONDS) as answer:
                 return answer.status, _parse(answer.read())
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, {**_parse_refusal(error.read()), "retry_after": _seconds(error.headers.get("Retry-After"))}
         except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            msg = f"the service at {self.url} does not answer: {getattr(reason, 'strerror', None) or reason}"
-            raise ServiceError(msg) from error
+            raise self._unreachable(error) from error
+
+    def _request(self, path: str, body: bytes | None) -> urllib.request.Request:
+        headers = {"Content-Type": "application/json"} | ({} if self.api_key is None else {"X-Api-Key": self.api_key})
+        return urllib.request.Request(self.url + path, body, headers)  # noqa: S310  # always http
+
+    def _unreachable(self, error: Exception) -> ServiceError:
+        reason = getattr(error, "reason", error)
+        return ServiceError(f"the service at {self.url} does not answer: {getattr(reason, 'strerror', None) or reason}")
 
 
 def _parse(data: bytes) -> Any:

@@ -8,8 +8,9 @@ import asyncio
 import base64
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -181,6 +182,31 @@ class FakeAuditLog:
         """See `wallets.ports.AuditLog.record_all`."""
         for event in events:
             await self.record(event)
+
+
+class FakeLockSignal:
+    """Call whoever follows, and write the audit row into the journal. While it is `away`, nothing is sent."""
+
+    def __init__(self, journal: Journal | None = None) -> None:
+        self.journal = journal or Journal()
+        self.away = False
+        self._locks: list[Callable[[], object]] = []
+
+    async def send(self, event: AuditEvent) -> None:
+        """See `wallets.ports.LockSignal.send`."""
+        await asyncio.sleep(0)
+        if self.away:
+            msg = "the database is away"
+            raise StoreUnavailableError(msg)
+        _write(self.journal, event)
+        for lock in self._locks:
+            lock()
+
+    async def follow(self, lock: Callable[[], object]) -> NoReturn:
+        """See `wallets.ports.LockSignal.follow`."""
+        self._locks.append(lock)
+        while True:
+            await asyncio.get_running_loop().create_future()
 
 
 class FakeKeyEncryption:

@@ -74,7 +74,8 @@ def sign_secp256k1(key: PrivateKey, digest: bytes) -> bytes:
     """
     signature = ffi.new("secp256k1_ecdsa_recoverable_signature *")
     # Without a nonce function of ours, libsecp256k1 takes RFC 6979's.
-    is_signed = lib.secp256k1_ecdsa_sign_recoverable(_CONTEXT, signature, _digest(digest), key.reveal(), ffi.NULL, ffi.NULL)
+    with key.revealed() as view, ffi.from_buffer("unsigned char[32]", view) as secret:
+        is_signed = lib.secp256k1_ecdsa_sign_recoverable(_CONTEXT, signature, _digest(digest), secret, ffi.NULL, ffi.NULL)
     if not is_signed or _recovered(signature, digest) != key.public_key:
         msg = "a fresh secp256k1 signature did not verify"
         raise SignatureFaultError(msg)

@@ -13,7 +13,15 @@ from wallets import mnemonic as bip39
 from wallets.chains import CHAINS, chain_for
 from wallets.chains.base import Chain
 from wallets.derivation import MAX_INDEX, DerivationScheme
-from wallets.errors import AddressNotFoundError, ConflictError, InvalidRequestError, NotFoundError, WalletError
+from wallets.errors import (
+    AddressNotFoundError,
+    ConflictError,
+    InvalidRequestError,
+    LockNotSharedError,
+    NotFoundError,
+    StoreUnavailableError,
+    WalletError,
+)
 from wallets.keyring import Keyring, associated_data
 from wallets.model import (
     Account,
@@ -24,13 +32,14 @@ from wallets.model import (
     Caller,
     ComponentHealth,
     HealthStatus,
+    KeyringLock,
     Page,
     SigningRequest,
     SigningResult,
     Wallet,
 )
 from wallets.policy import Policy
-from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, WalletStore
+from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, LockSignal, WalletStore
 from wallets.secret import Mnemonic, Phrase
 from wallets.signing import Draft, Item, Pace, account_details, brief
 
@@ -113,6 +122,14 @@ class Custody(Protocol):
         """
         ...
 
+    async def lock(self, caller: Caller) -> KeyringLock:
+        """Forget every unlocked seed: here at once and whatever happens, in every other replica within a second.
+
+        Raises:
+            LockNotSharedError: The others may not have been told.
+        """
+        ...
+
     async def health(self) -> Mapping[str, ComponentHealth]:
         """Ask every component, at once, how it is; by name."""
         ...
@@ -128,6 +145,7 @@ class LocalCustody:
     audit: AuditLog
     encryption: KeyEncryption
     keyring: Keyring
+    lock_signal: LockSignal
     policy: Policy
     components: Sequence[Component]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -242,6 +260,17 @@ class LocalCustody:
             item.key = await self.keyring.key(item.wallet, item.draft.chain, account.index)
         except Exception as error:  # noqa: BLE001  # it is this item's outcome, and audited as such
             item.error = error
+
+    async def lock(self, caller: Caller) -> KeyringLock:
+        """See `Custody.lock`."""
+        done = KeyringLock(self.keyring.lock(), self.now())
+        event = AuditEvent(AuditAction.KEYRING_LOCK, AuditStatus.OK, None, caller, done.at, {"forgotten_seeds": done.forgotten_seeds})
+        try:
+            await self.lock_signal.send(event)
+        except StoreUnavailableError as error:
+            msg = f"this replica has forgotten its unlocked seeds ({done.forgotten_seeds}); others may not have heard of it: try again"
+            raise LockNotSharedError(msg) from error
+        return done
 
     async def health(self) -> Mapping[str, ComponentHealth]:
         """See `Custody.health`."""

@@ -78,7 +78,8 @@ def derive(seed: Seed, path: DerivationPath, curve: Curve, scheme: DerivationSch
 def _bip32(seed: Seed, path: DerivationPath) -> bytes:
     """BIP-32, master key generation and CKDpriv."""
     try:
-        node = _hmac_sha512(b"Bitcoin seed", seed.reveal())
+        with seed.revealed() as view:
+            node = _hmac_sha512(b"Bitcoin seed", view)
         key, chain_code = add_scalars(node[:32], bytes(32)), node[32:]
         for step in path.steps:
             parent = b"\0" + key if step >= HARDENED else private_key(Curve.SECP256K1, key).public_key
@@ -92,7 +93,8 @@ def _bip32(seed: Seed, path: DerivationPath) -> bytes:
 
 def _slip10_ed25519(seed: Seed, path: DerivationPath) -> bytes:
     """SLIP-0010, ed25519."""
-    node = _hmac_sha512(b"ed25519 seed", seed.reveal())
+    with seed.revealed() as view:
+        node = _hmac_sha512(b"ed25519 seed", view)
     for step in path.steps:
         if step < HARDENED:
             msg = "ed25519 has hardened children only"
@@ -101,5 +103,5 @@ def _slip10_ed25519(seed: Seed, path: DerivationPath) -> bytes:
     return node[:32]
 
 
-def _hmac_sha512(key: bytes, data: bytes) -> bytes:
+def _hmac_sha512(key: bytes, data: bytes | memoryview) -> bytes:
     return hmac.digest(key, data, hashlib.sha512)

@@ -17,7 +17,8 @@
     └── UnavailableError
         ├── KeyEncryptionUnavailableError
         ├── StoreUnavailableError
-        └── AuditUnavailableError
+        ├── AuditUnavailableError
+        └── LockNotSharedError
 
 Each takes the message and nothing else, so that it pickles. What status an error becomes is the edge's knowledge (`api.errors`).
 """
@@ -85,3 +86,7 @@ class StoreUnavailableError(UnavailableError):
 
 class AuditUnavailableError(UnavailableError):
     """The audit row could not be made durable, so nothing was released."""
+
+
+class LockNotSharedError(UnavailableError):
+    """This replica has forgotten its unlocked seeds, but the others may not have been told to."""

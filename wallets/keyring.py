@@ -10,12 +10,15 @@ from uuid import UUID
 from wallets.chains.base import Chain
 from wallets.curves import Curve
 from wallets.derivation import DerivationPath, DerivationScheme, derive
+from wallets.errors import CorruptCiphertextError
 from wallets.mnemonic import to_seed
 from wallets.model import Wallet
 from wallets.ports import KeyEncryption
-from wallets.secret import PrivateKey, Seed
+from wallets.secret import Mnemonic, PrivateKey, Seed
 
-MAX_KEYS_PER_WALLET = 1_000
+MAX_KEYS = 50_000
+"""Account keys kept at most, of all wallets together: some 25 MB. Seeds and time are the bounds that a setting moves; a key that is not
+kept is derived again in 0.2 ms, and never gives away more than the seed beside it, so this one has no setting."""
 
 
 class EncryptedMnemonics(Protocol):
@@ -26,8 +29,32 @@ class EncryptedMnemonics(Protocol):
         ...
 
 
+class Watcher(Protocol):
+    """Who counts what a keyring does."""
+
+    def seeds_unlocked(self, count: int) -> None:
+        """Take how many seeds are unlocked now."""
+        ...
+
+    def ciphertext_refused(self) -> None:
+        """Count a ciphertext that does not decrypt."""
+        ...
+
+
+class Unwatched:
+    """Nobody counts."""
+
+    def seeds_unlocked(self, count: int) -> None:
+        """See `Watcher.seeds_unlocked`."""
+
+    def ciphertext_refused(self) -> None:
+        """See `Watcher.ciphertext_refused`."""
+
+
 _Place = tuple[UUID, DerivationScheme]
 """What a ciphertext is bound to, and so what a seed is unlocked for."""
+
+_KeyPlace = tuple[Curve, str, int]
 
 
 def _place(wallet: Wallet) -> _Place:
@@ -39,20 +66,54 @@ def associated_data(wallet: Wallet) -> bytes:
     return f"{wallet.id}:{wallet.scheme}".encode()
 
 
+class _Keys:
+    """The keys that were derived from the unlocked seeds, the least recently used first, and no more than `MAX_KEYS`."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[tuple[_Unlocked, _KeyPlace], PrivateKey] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def get(self, owner: "_Unlocked", place: _KeyPlace) -> PrivateKey | None:
+        """Return the key if it is kept."""
+        key = self._keys.get((owner, place))
+        if key is not None:
+            self._keys.move_to_end((owner, place))
+        return key
+
+    def keep(self, owner: "_Unlocked", place: _KeyPlace, key: PrivateKey) -> None:
+        """Keep a key, and close the one that was not used for longest if there are too many."""
+        self._keys[owner, place] = key
+        owner.places.add(place)
+        if len(self._keys) > MAX_KEYS:
+            (loser, lost), oldest = self._keys.popitem(last=False)
+            loser.places.remove(lost)
+            oldest.close()
+
+    def drop_all_of(self, owner: "_Unlocked") -> None:
+        """Close the keys of one seed."""
+        while owner.places:
+            self._keys.pop((owner, owner.places.pop())).close()
+
+
 class _Unlocked:
-    """One wallet's seed and the keys derived from it so far, the least recently used first.
+    """One wallet's seed. `places` says which of `keys` were derived from it.
 
     It is made before its seed is there. Requests wait for `opening`, and are counted, so that a seed that is dropped while some of them
     have still to run is closed by the last of them and not under their hands.
     """
 
-    __slots__ = ("_is_dropped", "_keys", "_seed", "_waiting", "opening", "until")
+    __slots__ = ("_is_dropped", "_keys", "_seed", "_waiting", "opening", "places", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, keys: _Keys) -> None:
         self.opening: asyncio.Task[None] | None = None
+        self.places: set[_KeyPlace] = set()
         self.until = 0.0
+        self._keys = keys
         self._seed: Seed | None = None
-        self._keys: OrderedDict[tuple[Curve, str, int], PrivateKey] = OrderedDict()
         self._waiting = 0
         self._is_dropped = False
 
@@ -79,33 +140,29 @@ class _Unlocked:
         self._close_if_unused()
 
     def key(self, wallet: Wallet, chain: Chain, index: int) -> PrivateKey:
-        """Return the account's key, a copy that its receiver closes."""
+        """Return the account's key, one of its own for its receiver, who closes it."""
         assert self._seed is not None
         place = (chain.curve, chain.paths[wallet.scheme], index)
-        key = self._keys.get(place)
+        key = self._keys.get(self, place)
         if key is None:
             key = derive(self._seed, DerivationPath.parse(place[1].format(index=index)), chain.curve, wallet.scheme)
-            self._keys[place] = key
-            if len(self._keys) > MAX_KEYS_PER_WALLET:
-                self._keys.popitem(last=False)[1].close()
-        else:
-            self._keys.move_to_end(place)
-        return PrivateKey(key.reveal(), key.public_key)
+            self._keys.keep(self, place, key)
+        return key.lend()
 
     def _close_if_unused(self) -> None:
         if self._waiting or not self._is_dropped:
             return
         if self._seed is not None:
             self._seed.close()
-        while self._keys:
-            self._keys.popitem()[1].close()
+        self._keys.drop_all_of(self)
 
 
 class Keyring:
     """Unlock accounts. The only caller of `KeyEncryption.decrypt`.
 
     Requests that wait for the same wallet share one decryption. A seed is forgotten `ttl_seconds` after it was unlocked, however often it
-    is used, and the least recently used goes when there are more than `max_seeds`. With either at 0 nothing is kept.
+    is used, and the least recently used goes when there are more than `max_seeds`. With either at 0 nothing is kept. `watcher` is told of
+    every change.
     """
 
     def __init__(
@@ -116,6 +173,7 @@ class Keyring:
         max_seeds: int = 1_000,
         ttl_seconds: float = 300,
         clock: Callable[[], float] = time.monotonic,
+        watcher: Watcher | None = None,
     ) -> None:
         self._mnemonics = mnemonics
         self._encryption = encryption
@@ -127,7 +185,10 @@ class Keyring:
         self._expiring: OrderedDict[_Place, None] = OrderedDict()
         """The same wallets by the time they were unlocked, which is the order they expire in."""
         self._opening: dict[_Place, _Unlocked] = {}
+        self._keys = _Keys()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watcher = watcher or Unwatched()
+        self._watcher.seeds_unlocked(0)
 
     def __len__(self) -> int:
         return len(self._unlocked)
@@ -174,7 +235,7 @@ class Keyring:
         return count
 
     def _open(self, wallet: Wallet) -> _Unlocked:
-        unlocked = self._opening[_place(wallet)] = _Unlocked()
+        unlocked = self._opening[_place(wallet)] = _Unlocked(self._keys)
         unlocked.opening = asyncio.create_task(self._decrypt(wallet, unlocked))
         # The event loop keeps only weak references to tasks.
         self._tasks.add(unlocked.opening)
@@ -183,8 +244,7 @@ class Keyring:
 
     async def _decrypt(self, wallet: Wallet, unlocked: _Unlocked) -> None:
         try:
-            ciphertext = await self._mnemonics.encrypted_mnemonic(wallet.id)
-            with await self._encryption.decrypt(ciphertext, associated_data=associated_data(wallet)) as mnemonic:
+            with await self._mnemonic(wallet) as mnemonic:
                 seed = await asyncio.to_thread(to_seed, mnemonic)
             unlocked.fill(seed, self._clock() + self._ttl_seconds)
         finally:
@@ -198,15 +258,33 @@ class Keyring:
         else:
             unlocked.drop()
 
+    async def _mnemonic(self, wallet: Wallet) -> Mnemonic:
+        """Decrypt the wallet's mnemonic. A ciphertext that is refused may have been replaced while it was on its way: then again, once."""
+        ciphertext = await self._mnemonics.encrypted_mnemonic(wallet.id)
+        try:
+            try:
+                return await self._encryption.decrypt(ciphertext, associated_data=associated_data(wallet))
+            except CorruptCiphertextError:
+                # Rewrapped meanwhile, and its key version not accepted any more (`min_decryption_version`).
+                newer = await self._mnemonics.encrypted_mnemonic(wallet.id)
+                if newer == ciphertext:
+                    raise
+                return await self._encryption.decrypt(newer, associated_data=associated_data(wallet))
+        except CorruptCiphertextError:
+            self._watcher.ciphertext_refused()
+            raise
+
     def _keep(self, place: _Place, unlocked: _Unlocked) -> None:
         self._unlocked[place] = unlocked
         self._expiring[place] = None
         if len(self._unlocked) > self._max_seeds:
             self._drop(next(iter(self._unlocked)))
+        self._watcher.seeds_unlocked(len(self._unlocked))
 
     def _drop(self, place: _Place) -> None:
         del self._expiring[place]
         self._unlocked.pop(place).drop()
+        self._watcher.seeds_unlocked(len(self._unlocked))
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -49,9 +49,9 @@ def parse(phrase: str, passphrase: str = "") -> Mnemonic:
 
 def to_seed(mnemonic: Mnemonic) -> Seed:
     """Stretch to 64 bytes: PBKDF2-HMAC-SHA-512, 2048 rounds (BIP-39). Takes about a millisecond and releases the GIL."""
-    phrase, _, passphrase = mnemonic.reveal().decode().partition("\n")
-    salt = "mnemonic" + unicodedata.normalize("NFKD", passphrase)
-    return Seed(hashlib.pbkdf2_hmac("sha512", phrase.encode(), salt.encode(), 2048))
+    with mnemonic.revealed_parts() as (phrase, passphrase):
+        salt = b"mnemonic" + unicodedata.normalize("NFKD", str(passphrase, "utf-8")).encode()
+        return Seed(hashlib.pbkdf2_hmac("sha512", phrase, salt, 2048))
 
 
 def _why_not(words: list[str]) -> str:

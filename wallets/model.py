@@ -139,6 +139,7 @@ class AuditAction(StrEnum):
     WALLET_IMPORT = "wallet:import"
     ADDRESS_DERIVE = "address:derive"
     TRANSACTION_SIGN = "transaction:sign"
+    KEYRING_LOCK = "keyring:lock"
 
 
 class AuditStatus(StrEnum):
@@ -161,6 +162,14 @@ class AuditEvent:
     caller: Caller
     at: datetime
     details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringLock:
+    """What a lock did: how many unlocked seeds the asked replica forgot, and when all were told to."""
+
+    forgotten_seeds: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Ask the world for what the domain needs. Implementations are in `adapters`; one contract test runs on each."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn, Protocol
 from uuid import UUID
 
 from wallets.model import Account, AuditEvent, ComponentHealth, Page, Wallet
@@ -80,6 +80,26 @@ class AuditLog(Protocol):
 
         Raises:
             AuditUnavailableError: One could not be made so, in bounded time; others may be.
+        """
+        ...
+
+
+class LockSignal(Protocol):
+    """Tell every replica to forget its unlocked seeds."""
+
+    async def send(self, event: AuditEvent) -> None:
+        """Tell all replicas, and write the audit row: both or neither.
+
+        Raises:
+            StoreUnavailableError: In bounded time: it is not known whether anybody was told.
+        """
+        ...
+
+    async def follow(self, lock: Callable[[], object]) -> NoReturn:
+        """Call `lock` within a second of every `send`, anybody's, that happens from now on.
+
+        What is sent while the signal cannot be heard makes one call as soon as it can be heard again. Never raises, and ends only when it
+        is cancelled.
         """
         ...
 

@@ -1,10 +1,18 @@
 """Hold secrets in types that cannot be printed, pickled or copied.
 
-`reveal()` is the only way out, and greppable. `close()` overwrites the buffer. Python cannot promise that no copy remains (the
-interpreter, the allocator and the curve libraries make their own): we bound how long a secret lives, we do not claim to wipe memory.
+`reveal()` and `revealed()` are the only ways out, and greppable. `close()` overwrites the buffer, as does the last reference that
+goes. What Python cannot do, so that nobody relies on it:
+
+- `bytes`, `str` and `int` cannot be overwritten. Whatever a library gives or wants as one of these (the phrase out of JSON, the seed out of
+  hashlib, each HMAC on the way to a key, the key that coincurve takes) stays in freed memory until something else is written there.
+- The interpreter hides nothing from code that runs in it: `gc`, a debugger, and frames that an exception keeps can reach any buffer.
+
+So we bound how long a secret lives and who can read the process (`deployments.hardening`); we do not claim to wipe memory.
 """
 
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn, Self, final
 
 
@@ -13,24 +21,35 @@ class Secret:
 
     __slots__ = ("_buffer",)
 
-    def __init__(self, value: bytes | bytearray) -> None:
+    def __init__(self, value: bytes | bytearray | memoryview) -> None:
         self._buffer = bytearray(value)
 
     def reveal(self) -> bytes:
-        """Return the bytes. Use inside the expression that needs them; never bind them to a name that outlives it.
+        """Return a copy that cannot be overwritten. Use inside the expression that needs it; never bind it to a name that outlives it.
 
         Raises:
             ValueError: The secret has been closed.
         """
-        if not self._buffer:
-            msg = "this secret has been closed"
-            raise ValueError(msg)
-        return bytes(self._buffer)
+        return bytes(self._opened())
+
+    @contextmanager
+    def revealed(self) -> Iterator[memoryview]:
+        """Lend a read-only view for the block, for whatever takes a buffer: no copy is made, and behind the block the view is of no use.
+
+        Raises:
+            ValueError: The secret has been closed.
+        """
+        with memoryview(self._opened()) as view, view.toreadonly() as readonly:
+            yield readonly
 
     def close(self) -> None:
         """Overwrite and forget the bytes. Closing twice does nothing."""
         self._buffer[:] = bytes(len(self._buffer))
         self._buffer = bytearray()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_buffer"):  # not where the constructor failed
+            self.close()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: redacted>"
@@ -53,8 +72,21 @@ class Secret:
     def __deepcopy__(self, memo: object) -> NoReturn:
         self._refuse("copied")
 
+    def __reduce__(self) -> NoReturn:
+        self._refuse("pickled")
+
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         self._refuse("pickled")
+
+    def __getstate__(self) -> NoReturn:
+        # What object has of it since Python 3.11 would give the buffer away.
+        self._refuse("pickled")
+
+    def _opened(self) -> bytearray:
+        if not self._buffer:
+            msg = "this secret has been closed"
+            raise ValueError(msg)
+        return self._buffer
 
     def _refuse(self, verb: str) -> NoReturn:
         msg = f"a {type(self).__name__} must not be {verb}"
@@ -93,6 +125,19 @@ class Mnemonic(Secret):
 
     __slots__ = ()
 
+    @contextmanager
+    def revealed_parts(self) -> Iterator[tuple[memoryview, memoryview]]:
+        """Lend views of the phrase and of its passphrase, as `revealed` does; the passphrase is empty if there is none.
+
+        Raises:
+            ValueError: The mnemonic has been closed.
+        """
+        with self.revealed() as view:
+            newline = self._buffer.find(b"\n")
+            end = len(view) if newline < 0 else newline
+            with view[:end] as phrase, view[end + 1 :] as passphrase:
+                yield phrase, passphrase
+
 
 @final
 class Seed(Secret):
@@ -110,6 +155,14 @@ class PrivateKey(Secret):
 
     __slots__ = ("public_key",)
 
-    def __init__(self, value: bytes | bytearray, public_key: bytes) -> None:
+    def __init__(self, value: bytes | bytearray | memoryview, public_key: bytes) -> None:
         super().__init__(value)
         self.public_key = public_key
+
+    def lend(self) -> "PrivateKey":
+        """Return a key of the same content for one use, which its receiver closes: closing either leaves the other alone.
+
+        Raises:
+            ValueError: The key has been closed.
+        """
+        return PrivateKey(self._opened(), self.public_key)

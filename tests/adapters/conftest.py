@@ -62,7 +62,7 @@ async def storage(request: pytest.FixtureRequest) -> AsyncIterator[Storage]:
         return
     url = request.getfixturevalue("database_url")
     async with PostgresDatabase(url, pool_size=4, min_connections=1) as database:
-        yield _on_postgres(database, url)
+        yield on_postgres(database, url)
 
 
 @pytest.fixture(params=["fake", "postgres"])
@@ -72,7 +72,7 @@ async def storage_away(request: pytest.FixtureRequest) -> AsyncIterator[Storage]
         yield _fakes(away=True)
         return
     async with PostgresDatabase(NOWHERE, acquire_timeout_seconds=1) as database:
-        yield _on_postgres(database, NOWHERE)
+        yield on_postgres(database, NOWHERE)
 
 
 @pytest.fixture(params=["fake", "vault"])
@@ -114,7 +114,9 @@ def _fakes(*, away: bool) -> Storage:
     return Storage(store, book, audit, events)
 
 
-def _on_postgres(database: PostgresDatabase, url: str) -> Storage:
+def on_postgres(database: PostgresDatabase, url: str) -> Storage:
+    """Return what a database keeps."""
+
     async def events() -> Sequence[AuditEvent]:
         return [_event(record) for record in await query(url, "SELECT * FROM audit_logs ORDER BY id")]
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,7 +15,16 @@ from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, ClientAddresses
 from api.http import Edge, create_http_app
 from api.observability import Metrics
-from tests.fakes import FakeAddressBook, FakeAddressCache, FakeAuditLog, FakeComponent, FakeKeyEncryption, FakeWalletStore, Journal
+from tests.fakes import (
+    FakeAddressBook,
+    FakeAddressCache,
+    FakeAuditLog,
+    FakeComponent,
+    FakeKeyEncryption,
+    FakeLockSignal,
+    FakeWalletStore,
+    Journal,
+)
 from tests.known_phrase import ANOTHER_PHRASE
 from wallets.custody import LocalCustody
 from wallets.keyring import Keyring
@@ -79,16 +89,24 @@ class World:
         self.store = FakeWalletStore(self.journal)
         self.book = FakeAddressBook(self.journal)
         self.audit = FakeAuditLog(self.journal)
+        self.lock_signal = FakeLockSignal(self.journal)
         self.custody = LocalCustody(
             store=self.store,
             addresses=self.book,
             cache=FakeAddressCache(),
             audit=self.audit,
             encryption=self.encryption,
-            keyring=Keyring(self.store, self.encryption),
+            keyring=Keyring(self.store, self.encryption, watcher=self.metrics),
+            lock_signal=self.lock_signal,
             policy=AllOf(NamesOurAccount()),
             components=[self.database, self.vault, self.redis],
         )
+
+    async def corrupt(self, wallet_id: str) -> None:
+        """Tamper with a wallet's ciphertext."""
+        ciphertext = await self.store.encrypted_mnemonic(UUID(wallet_id))
+        other = "A" if ciphertext[20] != "A" else "B"
+        self.store.replace_ciphertext(UUID(wallet_id), ciphertext[:20] + other + ciphertext[21:])
 
     def edge(self) -> Edge:
         """The edge in front of it, behind a proxy on loopback."""

@@ -72,11 +72,20 @@ def test_an_error_added_later_is_what_its_parent_is() -> None:
     assert outcome(LimitError("too much")) == OUTCOMES[PolicyViolationError]
 
 
-@pytest.mark.parametrize("error", [KeyError("secret"), RuntimeError("postgresql://user:password@host"), CorruptCiphertextError("row 7")])
-def test_what_is_ours_to_mend_says_nothing_of_its_cause(error: Exception) -> None:
-    """A bug, and a ciphertext that does not decrypt, are internal errors without detail."""
+@pytest.mark.parametrize("error", [KeyError("secret"), RuntimeError("postgresql://user:password@host")])
+def test_a_bug_says_nothing_of_its_cause(error: Exception) -> None:
+    """It is an internal error without detail."""
     assert outcome(error) == INTERNAL
     assert str(error.args[0]) not in detail(error)
+
+
+def test_a_corrupt_ciphertext_is_a_fault_that_is_named() -> None:
+    """It says what it is, and nothing invites to try again."""
+    error = CorruptCiphertextError("the stored ciphertext does not decrypt")
+
+    assert (outcome(error).name, outcome(error).http_status) == ("corrupt-ciphertext", 500)
+    assert detail(error) == "the stored ciphertext does not decrypt"
+    assert headers(error) == {}
 
 
 def test_headers_tell_what_to_do_next() -> None:

@@ -3,7 +3,6 @@
 import re
 import uuid
 from datetime import UTC, datetime
-from uuid import UUID
 
 import httpx
 import pytest
@@ -170,15 +169,29 @@ async def test_what_is_away_is_503(client: httpx.AsyncClient, world: World, away
     assert len(world.store) == 0
 
 
-async def test_a_ciphertext_that_was_tampered_with_is_500_without_its_cause(client: httpx.AsyncClient, world: World) -> None:
-    """A row changed behind our back is our fault to the client, and nothing of it is told."""
-    wallet_id = (await client.post("/api/v1/wallets", json={"label": "a"})).json()["id"]
-    world.store.replace_ciphertext(UUID(wallet_id), "fake:v1:AAAA")
+async def test_a_corrupt_ciphertext_is_named_audited_and_counted(client: httpx.AsyncClient, world: World) -> None:
+    """Both calls that need the key are refused with 500, leave a row of their failure, and sound the alarm."""
+    ids = [(await client.post("/api/v1/wallets", json={"label": "a"})).json()["id"] for _ in range(2)]
+    await world.corrupt(ids[0])
+    body = {
+        "network": "eth",
+        "index": 0,
+        "unsigned_tx": "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080",
+    }
 
-    answer = await client.get(f"/api/v1/wallets/{wallet_id}/address/eth")
+    address = await client.get(f"/api/v1/wallets/{ids[0]}/address/eth")
+    signed = await client.post(f"/api/v1/wallets/{ids[0]}/sign", json=body)
+    other = await client.get(f"/api/v1/wallets/{ids[1]}/address/eth")
 
-    assert (answer.status_code, answer.json()["type"]) == (500, "urn:crypto-wallets:problem:internal-error")
-    assert "decrypt" not in answer.text
+    for answer in (address, signed):
+        assert (answer.status_code, answer.json()["type"]) == (500, "urn:crypto-wallets:problem:corrupt-ciphertext")
+        assert "Retry-After" not in answer.headers
+    assert other.status_code == 200
+    rows = [(event.action, event.status) for event in world.audit.events[2:4]]
+    assert rows == [(AuditAction.ADDRESS_DERIVE, AuditStatus.FAILED), (AuditAction.TRANSACTION_SIGN, AuditStatus.FAILED)]
+    metrics = (await client.get("/metrics")).text
+    assert "keyring_corrupt_ciphertexts_total 2.0" in metrics
+    assert 'sign_operations_total{network="eth",status="failed"} 1.0' in metrics
 
 
 async def test_wallets_are_counted(client: httpx.AsyncClient) -> None:

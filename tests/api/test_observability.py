@@ -228,6 +228,9 @@ def test_every_metric_of_the_contract_is_there() -> None:
     metrics.sign_ended("no such network")
     metrics.observe_vault("decrypt", "ok", 0.02)
     metrics.observe_cache(3, 1000)
+    metrics.seeds_unlocked(5)
+    metrics.ciphertext_refused()
+    metrics.process_hardened(core_dumps="off", dumpable="no", memory="locked")
     metrics.request_ended("GET", "/api/v1/wallets", 200, 0.01)
 
     found = samples(metrics)
@@ -240,6 +243,9 @@ def test_every_metric_of_the_contract_is_there() -> None:
     assert found["vault_operations_duration_seconds_count operation=decrypt status=ok"] == 1
     assert found["address_cache_size"] == 3
     assert found["address_cache_capacity"] == 1000
+    assert found["keyring_unlocked_seeds"] == 5
+    assert found["keyring_corrupt_ciphertexts_total"] == 1
+    assert found["process_hardening core_dumps=off dumpable=no memory=locked"] == 1
     assert found["http_requests_total method=GET route=/api/v1/wallets status=200"] == 1
     assert found["http_request_duration_seconds_count method=GET route=/api/v1/wallets"] == 1
 
@@ -298,6 +304,9 @@ REPLICA = textwrap.dedent(
     metrics = Metrics(Path(sys.argv[1]))
     metrics.wallet_created()
     metrics.observe_cache(10, 1000)
+    metrics.seeds_unlocked(7)
+    metrics.seeds_unlocked(3)
+    metrics.process_hardened(core_dumps="off", dumpable="no", memory="locked")
     metrics.observe_vault("decrypt", "ok", 0.02)
     print("counted", flush=True)
     sys.stdin.readline()
@@ -324,5 +333,10 @@ def test_one_process_answers_for_all_of_its_node(tmp_path: Path) -> None:
     assert "wallets_created_total 3.0" in answer
     assert "address_cache_size 20.0" in answer
     assert "address_cache_capacity 2000.0" in answer
+    assert "keyring_unlocked_seeds 6.0" in answer
+    pids = [process.pid for process in (first, second)]
+    for pid in pids:
+        assert f'process_hardening{{core_dumps="off",dumpable="no",memory="locked",pid="{pid}"}} 1.0' in answer
+    assert answer.count("process_hardening{") == 2
     assert 'vault_operations_duration_seconds_count{operation="decrypt",status="ok"} 3.0' in answer
     assert directory.stat().st_mode & 0o777 == 0o700

@@ -28,6 +28,7 @@ OPERATIONS = {
     ("post", "/api/v1/wallets/{wallet_id}/sign-batch"),
     ("post", "/api/v1/sign-batch"),
     ("get", "/api/v1/addresses/{address}"),
+    ("post", "/api/v1/admin/lock"),
     ("get", "/api/v1/health"),
     ("get", "/api/v1/health/live"),
     ("get", "/api/v1/health/ready"),
@@ -73,7 +74,8 @@ async def test_each_call_of_wallets_asks_for_the_key(document: dict[str, Any]) -
     assert document["components"]["securitySchemes"] == {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            assert ("security" in operation) == path.startswith(("/api/v1/wallets", "/api/v1/addresses", "/api/v1/sign-batch"))
+            asks = ("/api/v1/wallets", "/api/v1/addresses", "/api/v1/sign-batch", "/api/v1/admin")
+            assert ("security" in operation) == path.startswith(asks)
 
 
 async def test_problems_are_described(document: dict[str, Any]) -> None:

@@ -1,44 +1,19 @@
 """A replica is composed of what the settings name, starts while it is away, and refuses a schema of another version."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 
 from adapters.migrations import SchemaMismatchError
-from api.edge import Edge
-from api.http import create_http_app
 from deployments import wiring
-from deployments.settings import Settings, load, require_dependencies
 from deployments.wiring import open_edge
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
+from tests.deployments.replicas import client_of, settings_of
 from tests.postgres_probes import query
 from tests.servers import RunningServer
 from wallets.custody import LocalCustody
-
-_KEY = "0123456789abcdef"
-
-
-def _settings(database_url: str, vault: EmbeddedVault, **more: str) -> Settings:
-    environ = {
-        "APP__SERVER__API_KEY": _KEY,
-        "APP__DATABASE__URL": database_url,
-        "APP__DATABASE__MIN_CONNECTIONS": "1",
-        "APP__DATABASE__ACQUIRE_TIMEOUT_SECS": "2",
-        "APP__VAULT__ADDRESS": vault.address,
-        "APP__VAULT__TOKEN": vault.token,
-    }
-    return require_dependencies(load(environ | more))
-
-
-@asynccontextmanager
-async def _client(edge: Edge) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_http_app(edge))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers={"X-Api-Key": _KEY}) as client:
-        yield client
 
 
 async def test_a_replica_serves_with_everything(
@@ -46,9 +21,9 @@ async def test_a_replica_serves_with_everything(
 ) -> None:
     """With database, Vault and Redis a wallet is created, its address is cached, and the metrics tell of all of them."""
     redis = {"APP__REDIS__ENABLED": "true", "APP__REDIS__URL": redis_server.server.url}
-    settings = _settings(database_url, vault_server.server, **redis)
+    settings = settings_of(database_url, vault_server.server, **redis)
 
-    async with open_edge(settings) as edge, _client(edge) as client:
+    async with open_edge(settings) as edge, client_of(edge) as client:
         wallet = (await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()
         path = f"/api/v1/wallets/{wallet['id']}/address/sol"
         addresses = [(await client.get(path)).raise_for_status().json() for _ in range(2)]
@@ -65,9 +40,9 @@ async def test_a_replica_serves_with_everything(
 
 async def test_a_replica_needs_no_redis_and_can_do_without_limits(database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
     """Without Redis and with limits switched off it serves all the same."""
-    settings = _settings(database_url, vault_server.server, APP__SERVER__RATE_LIMIT__ENABLED="false")
+    settings = settings_of(database_url, vault_server.server, APP__SERVER__RATE_LIMIT__ENABLED="false")
 
-    async with open_edge(settings) as edge, _client(edge) as client:
+    async with open_edge(settings) as edge, client_of(edge) as client:
         answers = await asyncio.gather(*(client.get("/api/v1/wallets") for _ in range(30)))
 
     assert {answer.status_code for answer in answers} == {200}
@@ -75,9 +50,9 @@ async def test_a_replica_needs_no_redis_and_can_do_without_limits(database_url: 
 
 async def test_the_limit_of_one_replica_holds_without_redis(database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
     """The burst is allowed, and what is beyond it is refused."""
-    settings = _settings(database_url, vault_server.server, APP__SERVER__RATE_LIMIT__BURST_SIZE="5")
+    settings = settings_of(database_url, vault_server.server, APP__SERVER__RATE_LIMIT__BURST_SIZE="5")
 
-    async with open_edge(settings) as edge, _client(edge) as client:
+    async with open_edge(settings) as edge, client_of(edge) as client:
         statuses = [(await client.get("/api/v1/wallets")).status_code for _ in range(8)]
 
     assert statuses[:5] == [200] * 5
@@ -87,9 +62,9 @@ async def test_the_limit_of_one_replica_holds_without_redis(database_url: str, v
 async def test_a_replica_without_keys_serves_everybody(database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
     """Asked to, it takes requests without a key."""
     environ = {"APP__SERVER__API_KEY": "", "APP__SERVER__ALLOW_UNAUTHENTICATED": "true", "APP__SERVER__TRUSTED_PROXIES": "10.0.0.0/8"}
-    settings = _settings(database_url, vault_server.server, **environ)
+    settings = settings_of(database_url, vault_server.server, **environ)
 
-    async with open_edge(settings) as edge, _client(edge) as client:
+    async with open_edge(settings) as edge, client_of(edge) as client:
         answer = await client.get("/api/v1/wallets", headers={"X-Api-Key": ""})
 
     assert answer.status_code == 200
@@ -98,7 +73,7 @@ async def test_a_replica_without_keys_serves_everybody(database_url: str, vault_
 async def test_another_schema_is_refused(empty_database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
     """A database that was not migrated stops the start."""
     with pytest.raises(SchemaMismatchError, match="migrate"):
-        async with open_edge(_settings(empty_database_url, vault_server.server)):
+        async with open_edge(settings_of(empty_database_url, vault_server.server)):
             pass
 
 
@@ -107,7 +82,7 @@ async def test_a_newer_schema_is_refused(database_url: str, vault_server: Runnin
     await _make_newer(database_url)
 
     with pytest.raises(SchemaMismatchError, match="too new"):
-        async with open_edge(_settings(database_url, vault_server.server)):
+        async with open_edge(settings_of(database_url, vault_server.server)):
             pass
 
 
@@ -118,8 +93,8 @@ async def test_a_wrong_schema_that_shows_late_lets_no_request_through(
     await _make_newer(database_url)
     async with AsyncExitStack() as stack:
         with postgres_server.stopped():
-            edge = await stack.enter_async_context(open_edge(_settings(database_url, vault_server.server)))
-        client = await stack.enter_async_context(_client(edge))
+            edge = await stack.enter_async_context(open_edge(settings_of(database_url, vault_server.server)))
+        client = await stack.enter_async_context(client_of(edge))
         answer = await client.get("/api/v1/wallets")
         async with asyncio.timeout(20):
             while "too new" not in answer.json()["detail"]:
@@ -139,8 +114,8 @@ async def test_a_replica_starts_while_the_database_is_away(
     """It is alive and not ready, answers 503 in bounded time, and serves once the database is there."""
     async with AsyncExitStack() as stack:
         with postgres_server.stopped():
-            edge = await stack.enter_async_context(open_edge(_settings(database_url, vault_server.server)))
-            client = await stack.enter_async_context(_client(edge))
+            edge = await stack.enter_async_context(open_edge(settings_of(database_url, vault_server.server)))
+            client = await stack.enter_async_context(client_of(edge))
             alive = await client.get("/api/v1/health/live")
             ready = await client.get("/api/v1/health/ready")
             refused = await client.get("/api/v1/wallets")
@@ -156,9 +131,9 @@ async def test_seeds_are_forgotten_on_time_though_nobody_asks(
 ) -> None:
     """An unlocked seed goes when its time is over, and every one at the end."""
     monkeypatch.setattr(wiring, "EXPIRY_PERIOD_SECONDS", 0.05)
-    settings = _settings(database_url, vault_server.server, APP__KEYRING__TTL_SECS="0.5")
+    settings = settings_of(database_url, vault_server.server, APP__KEYRING__TTL_SECS="0.5")
 
-    async with open_edge(settings) as edge, _client(edge) as client:
+    async with open_edge(settings) as edge, client_of(edge) as client:
         assert isinstance(edge.custody, LocalCustody)
         wallet = (await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()
         (await client.get(f"/api/v1/wallets/{wallet['id']}/address/eth")).raise_for_status()

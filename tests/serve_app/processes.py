@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -114,3 +115,16 @@ class Supervised:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.communicate(timeout=60)
+
+
+def python_for(uid: int) -> str:
+    """Return a Python of our version that this user can run, or skip the test: ours may be in a closed home."""
+    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+        command = (python, "-c", "import deployments.hardening, serve_app.supervisor")
+        environment = {"PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}", "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            if subprocess.run(command, user=uid, env=environment, cwd="/", capture_output=True, check=False).returncode == 0:
+                return python
+        except OSError:
+            continue
+    pytest.skip("no Python here that an ordinary user can run")

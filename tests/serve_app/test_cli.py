@@ -26,7 +26,7 @@ def test_check_config_shows_every_value_but_no_secret(run: Run) -> None:
     assert "hush" not in result.output
 
 
-@pytest.mark.parametrize("command", ["check-config", "up", "migrate", "status", "demo"])
+@pytest.mark.parametrize("command", ["check-config", "up", "migrate", "status", "demo", "lock"])
 def test_wrong_settings_are_refused_by_every_command(run: Run, command: str) -> None:
     """An unknown name gets a suggestion, a malformed value its reason; the exit code is 2, and nothing is shown of the value."""
     result = run(command, APP__SERVER__PROT="3000", APP__DATABASE__POOL_SIZE="many-and-secret")
@@ -37,7 +37,7 @@ def test_wrong_settings_are_refused_by_every_command(run: Run, command: str) -> 
     assert "many-and-secret" not in result.output
 
 
-@pytest.mark.parametrize("command", [["status"], ["demo"]])
+@pytest.mark.parametrize("command", [["status"], ["demo"], ["lock"]])
 def test_says_that_nothing_runs(run: Run, command: list[str], tmp_path: Path) -> None:
     """Without a service the commands that need one say where they looked, and make nothing there."""
     result = run(*command)

@@ -1,16 +1,23 @@
 """The commands that speak to a running service: demo and status."""
 
+import functools
 import json
 import os
 import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import psutil
+import pytest
+from prometheus_client import values
 
+from api.observability import Metrics
 from serve_app.ports import free_ports
 from serve_app.state import ChildState, MachineState, Phase, write_state
 from tests.api.conftest import API_KEY, CountingLimiter, World
 from tests.serve_app.conftest import Run
+from tests.serve_app.processes import ROOT
 from tests.serve_app.running_service import running
 from wallets.chains import CHAINS
 from wallets.model import AuditAction
@@ -57,6 +64,35 @@ def test_demo_says_why_the_service_refuses(run: Run, data: Path) -> None:
     assert result.stderr.startswith("the service answers 401: ")
 
 
+def test_lock_has_the_service_forget_its_seeds(run: Run, data: Path) -> None:
+    """It says when, and how many seeds the replica that answered has forgotten."""
+    world = World()
+    with running(world) as url:
+        write_state(data / "state.json", _state(url))
+        run("demo", APP__SERVER__API_KEY=API_KEY)
+        assert len(world.custody.keyring) == 1
+
+        result = run("lock", APP__SERVER__API_KEY=API_KEY)
+
+    assert result.exit_code == 0, result.stderr
+    assert result.output.startswith("locked at 20")
+    assert "forgot its unlocked seeds (1)" in result.output
+    assert len(world.custody.keyring) == 0
+
+
+def test_lock_says_when_others_may_not_have_heard(run: Run, data: Path) -> None:
+    """The exit code is 1, and the message says what to do."""
+    world = World()
+    world.lock_signal.away = True
+
+    with running(world) as url:
+        write_state(data / "state.json", _state(url))
+        result = run("lock", APP__SERVER__API_KEY=API_KEY)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("the service answers 503: this replica has forgotten its unlocked seeds (0); others may not have heard")
+
+
 def test_status_shows_children_replicas_and_health(run: Run, data: Path) -> None:
     """All is well when every child is ready, there is a replica, and every component is ok; then the exit code is 0."""
     replica = "exec -a ray::ServeReplica:wallets:WalletService sleep 1000"
@@ -76,6 +112,46 @@ def test_status_shows_children_replicas_and_health(run: Run, data: Path) -> None
     assert len(answer["replicas"]) == 1
     assert answer["health"]["components"]["database"] == "ok"
     assert all(word in table.output for word in ("ray", "ready", "database", "MiB", str(ray.pid)))
+
+
+REPLICA = """
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from api.observability import Metrics
+from deployments.hardening import harden
+
+Metrics(Path(sys.argv[1])).process_hardened(**asdict(harden()))
+print(flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_status_says_how_each_replica_is_protected(run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a replica tells of its protection stands in the table in words and in the JSON by itself; of others it is not known."""
+    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "replaced by the metrics")
+    metrics = tmp_path / "metrics"
+    names = "exec -a ray::ServeReplica:wallets:WalletService"
+    script = f"({names} {sys.executable} -c '{REPLICA}' {metrics}) <&0 & ({names} sleep 1000) & wait"
+    environ = {"PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}"}
+    start = functools.partial(subprocess.Popen, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with running(World(metrics=Metrics(metrics))) as url, start(["bash", "-c", script]) as ray:
+        assert ray.stdout is not None
+        ray.stdout.readline()
+        write_state(data / "state.json", _state(url, ChildState("ray", Phase.READY, ray.pid, "2026-11-24T10:00:01+00:00")))
+
+        table, content = run("status"), run("status", "--json")
+        for process in psutil.Process(ray.pid).children():
+            process.kill()
+
+    told = [replica["hardening"] for replica in json.loads(content.stdout)["replicas"]]
+    assert [each is None for each in told].count(True) == 1
+    (known,) = filter(None, told)
+    assert (known["core_dumps"], known["dumpable"]) == ("off", "no")
+    assert known["memory"] in {"locked", "limited", "refused"}
+    assert "no core dumps, closed to debuggers, " in table.output
+    assert "unknown" in table.output
 
 
 def test_status_fails_when_a_component_is_away(run: Run, data: Path) -> None:

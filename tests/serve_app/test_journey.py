@@ -4,15 +4,10 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import os
-import shutil
+import re
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from uuid import UUID
 
 import asyncpg
@@ -31,9 +26,9 @@ from solders.transaction import Transaction as SolanaTransaction
 from tronpy.keys import Signature as TronSignature
 from tronpy.keys import to_raw_address
 
-from serve_app.ports import free_port_range
 from tests.known_phrase import FIRST_ADDRESSES, PHRASE
 from tests.samples import ton_transfer, tron_transfer
+from tests.serve_app.whole_service import Service, eventually, whole_service
 from wallets.chains import CHAINS
 from wallets.chains.evm import Evm
 from wallets.curves import Curve
@@ -46,88 +41,6 @@ _UNSIGNED = "0xec098504a817c8008252089435353535353535353535353535353535353535358
 _CHAIN_IDS = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114}
 
 
-class Service:
-    """A `crypto-wallets up` in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        # Below the range from which the system gives out ports: it must stay free while a killed HAProxy is away.
-        port = free_port_range(1)
-        self.url = f"http://127.0.0.1:{port}"
-        self.environ = {name: value for name, value in os.environ.items() if not name.startswith("APP__")} | {
-            "APP__DATA_DIR": str(folder),
-            "APP__SERVER__PORT": str(port),
-            "APP__SERVER__RATE_LIMIT__REQUESTS_PER_SECOND": "1000",
-            "APP__SERVER__RATE_LIMIT__BURST_SIZE": "1000",
-            "COLUMNS": "200",
-        }
-        self.tree: set[psutil.Process] = set()
-        self.start()
-
-    def start(self) -> None:
-        """Start it; it is not ready yet."""
-        self.output = self.folder / "output"
-        with self.output.open("w") as output:
-            self.process = subprocess.Popen(self.command("up"), env=self.environ, stdout=output, stderr=subprocess.STDOUT)
-
-    def command(self, *arguments: str) -> list[str]:
-        """Return the command line with `arguments`."""
-        return [sys.executable, "-c", f"from serve_app.cli import app; app({list(arguments)!r})"]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line with `arguments` beside the service."""
-        return subprocess.run(self.command(*arguments), env=self.environ, capture_output=True, text=True, timeout=60, check=False)
-
-    def headers(self) -> dict[str, str]:
-        """Return the header with the API key."""
-        return {"X-Api-Key": (self.folder / "api-key").read_text()}
-
-    def client(self) -> httpx.Client:
-        """Make a client that shows the API key."""
-        return httpx.Client(base_url=self.url, headers=self.headers(), timeout=15)
-
-    def is_well(self) -> bool:
-        """Tell whether it is ready and all its components are."""
-        self.note()
-        assert self.process.poll() is None, self.output.read_text()
-        try:
-            return bool(httpx.get(f"{self.url}/api/v1/health", timeout=5).json().get("status") == "ok")
-        except (httpx.TransportError, json.JSONDecodeError):
-            return False
-
-    def note(self) -> None:
-        """Remember every process of it."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self.tree.update(psutil.Process(self.process.pid).children(recursive=True))
-
-    def left(self) -> list[psutil.Process]:
-        """Return the processes of it that still run."""
-        return [each for each in self.tree if _runs(each)]
-
-    def named(self, name: str) -> list[psutil.Process]:
-        """Return its processes with this name, which the kernel cuts at 15 characters."""
-        self.note()
-        return [each for each in self.left() if _name(each).startswith(name[:15])]
-
-    def has_another(self, name: str, than: psutil.Process) -> bool:
-        """Tell whether `than` is gone and a process of its name was started since."""
-        return not _runs(than) and any(each.create_time() > than.create_time() for each in self.named(name))
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _name(process: psutil.Process) -> str:
-    try:
-        return str(process.name())
-    except psutil.NoSuchProcess:
-        return ""
-
-
 def _listening(process: psutil.Process) -> set[tuple[str, str]]:
     """Return the process's name with each address it listens on; nothing when it has just ended."""
     try:
@@ -137,35 +50,9 @@ def _listening(process: psutil.Process) -> set[tuple[str, str]]:
         return set()
 
 
-def _eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.2)
-
-
-@contextlib.contextmanager
-def _service() -> Iterator[Service]:
-    folder = Path(tempfile.mkdtemp(prefix="cw-test-"))
-    folder.chmod(0o711)
-    service = Service(folder)
-    try:
-        _eventually(service.is_well)
-        yield service
-    finally:
-        service.note()
-        service.process.kill()
-        service.process.wait()
-        # Shown where a test has failed.
-        shutil.rmtree((folder / "runtime-folder").read_text(), ignore_errors=True)
-        sys.stdout.write(service.output.read_text() + (folder / "logs" / "ray.log").read_text()[-4000:])
-        _eventually(lambda: not service.left(), 30)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture(name="service", scope="module")
 def _shared_service() -> Iterator[Service]:
-    with _service() as service:
+    with whole_service() as service:
         yield service
 
 
@@ -293,7 +180,7 @@ def test_nothing_listens_beyond_loopback(service: Service) -> None:
 
 def test_status_and_demo_tell_of_it(service: Service) -> None:
     """`status` says that all is well, and `demo` signs on every network."""
-    _eventually(lambda: service.run("status", "--json").returncode == 0)
+    eventually(lambda: service.run("status", "--json").returncode == 0)
 
     status = service.run("status", "--json")
     demo = service.run("demo")
@@ -304,6 +191,34 @@ def test_status_and_demo_tell_of_it(service: Service) -> None:
     assert found["replicas"]
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert all(network in demo.stdout for network in CHAINS)
+
+
+def test_a_lock_reaches_every_replica(service: Service) -> None:
+    """Both replicas hold the wallet's seed; within a second of `lock` neither does, and both sign again."""
+    with service.client() as client:
+        wallet_id = client.post("/api/v1/wallets", json={"label": "locked"}).raise_for_status().json()["id"]
+
+    def both_hold_it() -> bool:
+        with service.client() as client:  # a connection of its own, which any replica may get
+            _sign(client, wallet_id, "eth", _UNSIGNED)
+        return _unlocked_seeds(service) >= 2
+
+    service.run("lock")
+    eventually(lambda: _unlocked_seeds(service) == 0)
+    eventually(both_hold_it)
+
+    locked = service.run("lock")
+    eventually(lambda: _unlocked_seeds(service) == 0, 1)
+
+    assert locked.returncode == 0, locked.stderr
+    assert "forgot its unlocked seeds (1)" in locked.stdout
+    eventually(both_hold_it)
+
+
+def _unlocked_seeds(service: Service) -> float:
+    found = re.search(r"^keyring_unlocked_seeds (\S+)$", httpx.get(f"{service.url}/metrics").text, re.MULTILINE)
+    assert found is not None
+    return float(found[1])
 
 
 @pytest.mark.parametrize("name", ["postgres", "valkey-server", "bao", "raylet", "gcs_server", "haproxy", "ray::ServeReplica"])
@@ -323,12 +238,12 @@ def test_what_is_killed_comes_back(service: Service, name: str) -> None:
             return _sign(client, wallet_id, "eth", _UNSIGNED)["from"] == address
         return False
 
-    _eventually(lambda: service.has_another(name, victim) and signs())
+    eventually(lambda: service.has_another(name, victim) and signs())
 
 
 def test_it_ends_in_order_and_leaves_nothing_when_killed() -> None:
     """SIGTERM under load: what was taken is answered, within 30 s. Started again: the wallets are there. Killed: no process is left."""
-    with _service() as service:
+    with whole_service() as service:
         with service.client() as client:
             wallet_id = client.post("/api/v1/wallets", json={"label": "kept"}).raise_for_status().json()["id"]
             address = _address(client, wallet_id, "eth")
@@ -342,7 +257,7 @@ def test_it_ends_in_order_and_leaves_nothing_when_killed() -> None:
         assert set(answered) == {200}
         assert not service.left()
         service.start()
-        _eventually(service.is_well)
+        eventually(service.is_well)
         with service.client() as client:
             # Nothing was signed for which nobody got the answer.
             assert asyncio.run(_signatures(service, wallet_id)) == len(answered)
@@ -350,7 +265,7 @@ def test_it_ends_in_order_and_leaves_nothing_when_killed() -> None:
         service.note()
         service.process.kill()
         service.process.wait()
-        _eventually(lambda: not service.left(), 30)
+        eventually(lambda: not service.left(), 30)
 
 
 async def _signatures(service: Service, wallet_id: str) -> int:

@@ -3,8 +3,6 @@
 import os
 import pwd
 import signal
-import subprocess
-import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.serve_app.processes import IS_ROOT, ROOT, Supervised, all_gone, marked, only_as_root
+from tests.serve_app.processes import IS_ROOT, Supervised, all_gone, marked, only_as_root, python_for
 
 Supervise = Callable[..., Supervised]
 
@@ -366,16 +364,3 @@ def test_works_as_an_ordinary_user(supervise: Supervise, folder: Path, mark: str
     assert all_gone(processes)
     assert stopped.end() == (0, "")
     assert not marked(mark)
-
-
-def python_for(uid: int) -> str:
-    """Return a Python of our version that this user can run, or skip the test: ours may be in a closed home."""
-    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
-        command = (python, "-c", "import serve_app.supervisor")
-        environment = {"PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}", "PYTHONDONTWRITEBYTECODE": "1"}
-        try:
-            if subprocess.run(command, user=uid, env=environment, cwd="/", capture_output=True, check=False).returncode == 0:
-                return python
-        except OSError:
-            continue
-    pytest.skip("no Python here that an ordinary user can run")

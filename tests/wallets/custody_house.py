@@ -13,6 +13,7 @@ from tests.fakes import (
     FakeAuditLog,
     FakeComponent,
     FakeKeyEncryption,
+    FakeLockSignal,
     FakeWalletStore,
     Journal,
 )
@@ -53,18 +54,21 @@ class House:
     cache: FakeAddressCache = field(default_factory=FakeAddressCache)
     components: list[FakeComponent] = field(default_factory=list)
     now: datetime = NOW
+    max_seeds: int = 0
 
     def __post_init__(self) -> None:
         self.store = FakeWalletStore(self.journal)
         self.addresses = FakeAddressBook(self.journal)
         self.audit = FakeAuditLog(self.journal)
+        self.lock_signal = FakeLockSignal(self.journal)
         self.custody = LocalCustody(
             store=self.store,
             addresses=self.addresses,
             cache=self.cache,
             audit=self.audit,
             encryption=self.encryption,
-            keyring=Keyring(self.store, self.encryption, max_seeds=0),
+            keyring=Keyring(self.store, self.encryption, max_seeds=self.max_seeds),
+            lock_signal=self.lock_signal,
             policy=AllOf(NamesOurAccount()),
             components=self.components,
             now=lambda: self.now,

@@ -2,18 +2,22 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
+
+import pytest
 
 from tests.clock import Clock
 from tests.fakes import FakeKeyEncryption
 from tests.known_phrase import PHRASE
+from wallets import keyring as keyring_module
 from wallets.chains import chain_for
-from wallets.derivation import DerivationScheme
+from wallets.derivation import DerivationScheme, derive
 from wallets.errors import WalletNotFoundError
-from wallets.keyring import Keyring, associated_data
+from wallets.keyring import Keyring, Watcher, associated_data
 from wallets.mnemonic import parse
 from wallets.model import Wallet
-from wallets.secret import Seed
+from wallets.secret import PrivateKey, Secret
 
 ETH, SOL, TON = chain_for("eth"), chain_for("sol"), chain_for("ton")
 
@@ -41,9 +45,9 @@ class Vault:
         self.ciphertexts = Ciphertexts()
         self.clock = Clock()
 
-    def keyring(self, *, max_seeds: int = 10, ttl_seconds: float = 60) -> Keyring:
+    def keyring(self, *, max_seeds: int = 10, ttl_seconds: float = 60, watcher: Watcher | None = None) -> Keyring:
         """Make a keyring."""
-        return Keyring(self.ciphertexts, self.encryption, max_seeds=max_seeds, ttl_seconds=ttl_seconds, clock=self.clock)
+        return Keyring(self.ciphertexts, self.encryption, max_seeds=max_seeds, ttl_seconds=ttl_seconds, clock=self.clock, watcher=watcher)
 
     async def wallet(self, scheme: DerivationScheme = DerivationScheme.STANDARD) -> Wallet:
         """Make a wallet of the known phrase."""
@@ -52,9 +56,37 @@ class Vault:
         return wallet
 
 
-def is_closed(seed: Seed) -> bool:
+class CountingWatcher:
+    """Remembers the last number of seeds, and counts refused ciphertexts."""
+
+    def __init__(self) -> None:
+        self.count = -1
+        self.refused = 0
+
+    def seeds_unlocked(self, count: int) -> None:
+        """See `Watcher.seeds_unlocked`."""
+        self.count = count
+
+    def ciphertext_refused(self) -> None:
+        """See `Watcher.ciphertext_refused`."""
+        self.refused += 1
+
+
+def recorded_keys(monkeypatch: pytest.MonkeyPatch) -> list[PrivateKey]:
+    """Return a list to which every key that is derived from now on is added."""
+    made: list[PrivateKey] = []
+
+    def recorded(*arguments: Any) -> PrivateKey:
+        made.append(derive(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(keyring_module, "derive", recorded)
+    return made
+
+
+def is_closed(secret: Secret) -> bool:
     """Tell whether a secret has been closed."""
-    return not seed._buffer
+    return not secret._buffer
 
 
 async def settle() -> None:

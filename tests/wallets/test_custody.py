@@ -19,6 +19,7 @@ from wallets.errors import (
     InvalidMnemonicError,
     InvalidRequestError,
     KeyEncryptionUnavailableError,
+    LockNotSharedError,
     StoreUnavailableError,
     UnsupportedNetworkError,
     WalletError,
@@ -30,6 +31,7 @@ from wallets.model import (
     AuditStatus,
     ComponentHealth,
     HealthStatus,
+    KeyringLock,
     SigningRequest,
 )
 from wallets.secret import Phrase
@@ -335,3 +337,35 @@ async def test_a_phrase_that_is_no_mnemonic_is_refused_and_audited(house: House,
     assert "abandon" not in json.dumps(house.only_event().details)
     with pytest.raises(ValueError, match="closed"):
         phrase.reveal()
+
+
+async def test_a_lock_forgets_here_and_tells_the_others() -> None:
+    """What was unlocked is forgotten, the others are told, and one row says how many seeds it was."""
+    house = House(max_seeds=10)
+    wallet = await house.known_wallet()
+    await house.custody.address(Account(wallet.id, "eth", 0), CALLER)
+    house.journal.events.clear()
+    told: list[None] = []
+    follower = asyncio.create_task(house.lock_signal.follow(lambda: told.append(None)))
+    await asyncio.sleep(0)
+
+    done = await house.custody.lock(CALLER)
+
+    assert done == KeyringLock(1, NOW)
+    assert (len(house.custody.keyring), len(told)) == (0, 1)
+    assert outcome(house.only_event()) == (AuditAction.KEYRING_LOCK, AuditStatus.OK, None)
+    assert house.only_event().details == {"forgotten_seeds": 1}
+    follower.cancel()
+
+
+async def test_a_lock_that_cannot_be_told_locks_here() -> None:
+    """The error says that others may not know; here everything is forgotten before anybody is asked."""
+    house = House(max_seeds=10)
+    wallet = await house.known_wallet()
+    await house.custody.address(Account(wallet.id, "eth", 0), CALLER)
+    house.lock_signal.away = True
+
+    with pytest.raises(LockNotSharedError, match=r"forgotten its unlocked seeds \(1\); others may not have heard"):
+        await house.custody.lock(CALLER)
+
+    assert len(house.custody.keyring) == 0

@@ -10,7 +10,6 @@ import pytest
 from tests.fakes import FakeKeyEncryption
 from tests.known_phrase import FIRST_ADDRESSES
 from tests.wallets.keyring_house import ETH, SOL, TON, Vault, is_closed
-from wallets import keyring as keyring_module
 from wallets.derivation import DerivationScheme
 from wallets.errors import CorruptCiphertextError, WalletNotFoundError
 from wallets.model import Wallet
@@ -169,22 +168,6 @@ async def test_the_mnemonic_is_closed_once_it_is_stretched(vault: Vault, monkeyp
     (mnemonic,) = seen
     with pytest.raises(ValueError, match="closed"):
         mnemonic.reveal()
-
-
-async def test_the_keys_of_a_wallet_are_bounded(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The least recently used key of a wallet goes, and is derived again when it is asked for."""
-    monkeypatch.setattr(keyring_module, "MAX_KEYS_PER_WALLET", 2)
-    keyring, wallet = vault.keyring(), await vault.wallet()
-    first = await keyring.key(wallet, ETH, 0)
-    await keyring.key(wallet, ETH, 1)
-    await keyring.key(wallet, ETH, 0)
-
-    await keyring.key(wallet, ETH, 2)
-
-    (unlocked,) = keyring._unlocked.values()
-    assert [index for _, _, index in unlocked._keys] == [0, 2]
-    assert first == await keyring.key(wallet, ETH, 0)
-    assert (await keyring.key(wallet, ETH, 1)).reveal()
 
 
 async def test_a_seed_is_unlocked_for_its_scheme_alone(vault: Vault) -> None:
