@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -41,7 +41,7 @@ from wallets.model import (
 from wallets.policy import Policy
 from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, LockSignal, WalletStore
 from wallets.secret import Mnemonic, Phrase
-from wallets.signing import Draft, Item, Pace, account_details, brief
+from wallets.signing import Draft, Item, OpenWallet, Pace, account_details, brief
 
 HEALTH_CHECK_SECONDS = 2.0
 """What a component has to say how it is."""
@@ -203,12 +203,13 @@ class LocalCustody:
         wallet = await self.store.get(accounts[0].wallet_id)
         entries = []
         pace = Pace()
-        for account in accounts:
-            with await self.keyring.key(wallet, chain, account.index) as key:
-                text = chain.address(key.public_key, wallet.scheme)
-            details = account_details(account) | {"address": text}
-            entries.append((account, text, self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, details)))
-            await pace.keep()
+        async with self.keyring.unlocked(wallet) as keys:
+            for account in accounts:
+                with keys(chain, account.index) as key:
+                    text = chain.address(key.public_key, wallet.scheme)
+                details = account_details(account) | {"address": text}
+                entries.append((account, text, self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, details)))
+                await pace.keep()
         await self.addresses.add_all(entries)
         return {account.index: text for account, text, _ in entries}
 
@@ -239,27 +240,23 @@ class LocalCustody:
         for item in batch:
             item.decode()
             await pace.keep()
-        # Wallets, ciphertexts and seeds that are asked for together are fetched together.
-        await asyncio.gather(*(self._hold_key(item) for item in batch))
-        try:
+        async with AsyncExitStack() as stack:
+            ids = {item.account.wallet_id for item in batch if item.error is None}
+            # Wallets, ciphertexts and seeds that are asked for together are fetched together.
+            opened = dict(zip(ids, await asyncio.gather(*(self._opened(stack, wallet_id) for wallet_id in ids)), strict=True))
             for item in batch:
-                item.sign(self.policy)
-                await pace.keep()
-        finally:
-            for item in batch:
-                item.close()
+                if item.error is None:
+                    item.sign(opened[item.account.wallet_id], self.policy)
+                    await pace.keep()
         await self.audit.record_all([self._signing_event(item.draft, item.error) for item in batch])
         return [item.outcome for item in batch]
 
-    async def _hold_key(self, item: "Item") -> None:
-        if item.error is not None:
-            return
-        account = item.draft.request.account
+    async def _opened(self, stack: AsyncExitStack, wallet_id: UUID) -> OpenWallet | Exception:
         try:
-            item.wallet = await self.store.get(account.wallet_id)
-            item.key = await self.keyring.key(item.wallet, item.draft.chain, account.index)
-        except Exception as error:  # noqa: BLE001  # it is this item's outcome, and audited as such
-            item.error = error
+            wallet = await self.store.get(wallet_id)
+            return wallet, await stack.enter_async_context(self.keyring.unlocked(wallet))
+        except Exception as error:  # noqa: BLE001  # it is the outcome of this wallet's items, and audited as such
+            return error
 
     async def lock(self, caller: Caller) -> KeyringLock:
         """See `Custody.lock`."""

@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -50,6 +52,9 @@ class Unwatched:
     def ciphertext_refused(self) -> None:
         """See `Watcher.ciphertext_refused`."""
 
+
+Keys = Callable[[Chain, int], PrivateKey]
+"""Lend the key of an account of one wallet, by chain and index; whoever gets it closes it."""
 
 _Place = tuple[UUID, DerivationScheme]
 """What a ciphertext is bound to, and so what a seed is unlocked for."""
@@ -213,6 +218,25 @@ class Keyring:
         try:
             await unlocked.wait()
             return unlocked.key(wallet, chain, index)
+        finally:
+            unlocked.release()
+
+    @asynccontextmanager
+    async def unlocked(self, wallet: Wallet) -> AsyncIterator[Keys]:
+        """Hold a wallet unlocked while the block runs, and lend its accounts' keys without waiting. Raises what `key` does.
+
+        What is locked meanwhile is forgotten by everybody else at once, and here when the block ends.
+        """
+        self.expire()
+        place = _place(wallet)
+        unlocked = self._unlocked.get(place)
+        if unlocked is None:
+            unlocked = self._opening.get(place) or self._open(wallet)
+        else:
+            self._unlocked.move_to_end(place)
+        try:
+            await unlocked.wait()
+            yield partial(unlocked.key, wallet)
         finally:
             unlocked.release()
 

@@ -5,6 +5,7 @@ import time
 
 from wallets.chains import chain_for
 from wallets.encoding import legible, unhex
+from wallets.keyring import Keys
 from wallets.model import MAX_LABEL_LENGTH, Account, SigningRequest, SigningResult, Wallet
 from wallets.policy import Policy
 from wallets.secret import PrivateKey
@@ -39,17 +40,20 @@ class Draft:
         return SigningResult(self.request.account, address, signed, intent)
 
 
-class Item:
-    """One request of a batch: its draft, what it holds for a while, and how it ended."""
+OpenWallet = tuple[Wallet, Keys]
+"""A wallet that is held unlocked, and what lends its keys."""
 
-    __slots__ = ("draft", "error", "key", "result", "wallet")
+
+class Item:
+    """One request of a batch: its draft, and how it ended."""
+
+    __slots__ = ("account", "draft", "error", "result")
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
+        self.account = draft.request.account
         self.error: Exception | None = None
         self.result: SigningResult | None = None
-        self.wallet: Wallet | None = None
-        self.key: PrivateKey | None = None
 
     @property
     def outcome(self) -> SigningResult | Exception:
@@ -65,21 +69,17 @@ class Item:
         except Exception as error:  # noqa: BLE001  # it is this item's outcome, and audited as such
             self.error = error
 
-    def sign(self, policy: Policy) -> None:
-        """Sign, unless something was or is wrong."""
-        if self.wallet is None or self.key is None:
+    def sign(self, opened: OpenWallet | Exception, policy: Policy) -> None:
+        """Sign, unless the wallet could not be unlocked or something else is wrong."""
+        if isinstance(opened, Exception):
+            self.error = opened
             return
+        wallet, keys = opened
         try:
-            self.result = self.draft.sign(self.wallet, self.key, policy)
+            with keys(self.draft.chain, self.account.index) as key:
+                self.result = self.draft.sign(wallet, key, policy)
         except Exception as error:  # noqa: BLE001  # it is this item's outcome, and audited as such
             self.error = error
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Let go of the key."""
-        if self.key is not None:
-            self.key.close()
 
 
 class Pace:

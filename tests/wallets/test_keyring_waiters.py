@@ -140,3 +140,33 @@ async def test_a_cancelled_decryption_leaves_nothing_behind(vault: Vault) -> Non
 
     vault.encryption.gate.set()
     assert (await keyring.key(wallet, ETH, 0)).reveal()
+
+
+async def test_a_wallet_held_unlocked_serves_its_block_to_the_end(vault: Vault, seeds: list[Seed]) -> None:
+    """A lock meanwhile forgets it for everybody else; the block still gets keys, and closes the seed when it ends."""
+    keyring = vault.keyring()
+    wallet = await vault.wallet()
+
+    async with keyring.unlocked(wallet) as keys:
+        first = keys(ETH, 0)
+        keyring.lock()
+        again = keys(ETH, 0)
+        was_closed = is_closed(seeds[0])
+
+    assert first == again
+    assert not was_closed
+    assert len(keyring) == 0
+    assert is_closed(seeds[0])
+
+
+async def test_holding_an_unlocked_wallet_decrypts_nothing(vault: Vault) -> None:
+    """It is there already, and stays."""
+    keyring = vault.keyring()
+    wallet = await vault.wallet()
+    key = await keyring.key(wallet, ETH, 0)
+
+    async with keyring.unlocked(wallet) as keys:
+        assert keys(ETH, 0) == key
+
+    assert vault.encryption.decryptions == 1
+    assert len(keyring) == 1
