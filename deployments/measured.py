@@ -1,13 +1,13 @@
 """Measure what a replica asks of the key backend and of its cache, without either knowing."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from adapters.memory import LruAddressCache
 from api.observability import Metrics
 from wallets.errors import CorruptCiphertextError
-from wallets.model import Account
+from wallets.model import Account, EncryptedMnemonic
 from wallets.ports import KeyEncryption
 from wallets.secret import Mnemonic
 
@@ -28,6 +28,14 @@ class MeasuredKeyEncryption:
     async def decrypt(self, ciphertext: str, *, associated_data: bytes) -> Mnemonic:
         """See `KeyEncryption.decrypt`."""
         return await self._measured("decrypt", self._encryption.decrypt(ciphertext, associated_data=associated_data))
+
+    async def encrypt_many(self, items: Sequence[tuple[Mnemonic, bytes]]) -> Sequence[str]:
+        """See `KeyEncryption.encrypt_many`."""
+        return await self._measured("encrypt", self._encryption.encrypt_many(items))
+
+    async def decrypt_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[Mnemonic | CorruptCiphertextError]:
+        """See `KeyEncryption.decrypt_many`."""
+        return await self._measured("decrypt", self._encryption.decrypt_many(items))
 
     async def _measured(self, operation: str, call: Awaitable[T]) -> T:
         started, status = time.perf_counter(), "error"

@@ -15,14 +15,18 @@ from adapters.memory import CachedWalletStore, LayeredAddressCache, LruAddressCa
 from adapters.migrations import SchemaMismatchError, check_schema
 from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresHealth, PostgresWalletStore
 from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth, RedisRateLimiter
-from adapters.vault import VaultHealth, VaultTransit
+from adapters.vault import TransitKey, VaultTransit
+from adapters.vault_client import VaultClient
+from adapters.vault_health import VaultHealth
+from adapters.vault_login import TokenLogin
+from adapters.vault_server import VaultServer
 from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, Authenticator, ClientAddresses, Everybody
 from api.edge import Edge
 from api.limits import RateLimiter, Unlimited
 from api.observability import Metrics, configure_logging
 from deployments.measured import MeasuredAddressCache, MeasuredKeyEncryption
-from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings
+from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings, VaultSettings
 from wallets.custody import LocalCustody
 from wallets.errors import StoreUnavailableError
 from wallets.keyring import Keyring
@@ -62,23 +66,13 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
 @asynccontextmanager
 async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnections | None) -> AsyncIterator[LocalCustody]:
     """Open the use cases on the real world; dependencies may be away, and come back."""
-    vault = settings.vault
-    assert vault.address is not None, "require_dependencies has checked it"
-    token = _required(vault.token)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(_database(settings.database))
         await _refuse_another_schema(database)
-        transit = VaultTransit(
-            vault.address,
-            token,
-            key_id=vault.key_id,
-            mount=vault.mount,
-            ca_file=vault.ca_file,
-            deadline_seconds=vault.deadline_secs,
-        )
-        await stack.enter_async_context(transit)
-        health = await stack.enter_async_context(VaultHealth(vault.address, token, transit, ca_file=vault.ca_file))
-        encryption = MeasuredKeyEncryption(transit, metrics)
+        vault = await stack.enter_async_context(vault_client(settings.vault))
+        key = TransitKey(settings.vault.key_id, settings.vault.mount)
+        health = await stack.enter_async_context(VaultHealth(vault, key))
+        encryption = MeasuredKeyEncryption(VaultTransit(vault, key), metrics)
         store = CachedWalletStore(PostgresWalletStore(database))
         components: list[Component] = [PostgresHealth(database), health]
         cache: AddressCache = MeasuredAddressCache(LruAddressCache(), metrics)
@@ -101,6 +95,13 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
             policy=AllOf(NamesOurAccount()),
             components=components,
         )
+
+
+def vault_client(vault: VaultSettings) -> VaultClient:
+    """Make a client that logs in as the settings say; use it as an asynchronous context manager."""
+    assert vault.address is not None, "require_dependencies has checked it"
+    server = VaultServer(vault.address, vault.ca_file)
+    return VaultClient(server, TokenLogin(_required(vault.token)), deadline_seconds=vault.deadline_secs)
 
 
 @contextmanager

@@ -29,6 +29,7 @@ path "auth/token/renew-self" {{ capabilities = ["update"] }}
 _OPERATOR_POLICY = f"""\
 path "{TRANSIT_MOUNT}/keys/{TRANSIT_KEY}" {{ capabilities = ["read"] }}
 path "{TRANSIT_MOUNT}/keys/{TRANSIT_KEY}/rotate" {{ capabilities = ["update"] }}
+path "{TRANSIT_MOUNT}/rewrap/{TRANSIT_KEY}" {{ capabilities = ["update"] }}
 path "{TRANSIT_MOUNT}/keys/{TRANSIT_KEY}/config" {{
   capabilities = ["update"]
   allowed_parameters = {{ "min_decryption_version" = [], "min_encryption_version" = [] }}
@@ -178,7 +179,7 @@ class EmbeddedVault:
         role = {"allowed_policies": ["wallet-service"], "orphan": True, "token_period": _LASTING, "token_no_default_policy": True}
         return [
             request("transit", f"sys/mounts/{TRANSIT_MOUNT}", type="transit"),
-            request("key", f"{TRANSIT_MOUNT}/keys/{TRANSIT_KEY}", type="aes256-gcm96"),
+            request("key", f"{TRANSIT_MOUNT}/keys/{TRANSIT_KEY}", type="aes256-gcm96", derived=True),
             request("service-policy", "sys/policies/acl/wallet-service", policy=_SERVICE_POLICY),
             request("operator-policy", "sys/policies/acl/wallet-operator", policy=_OPERATOR_POLICY),
             request("service-role", "auth/token/roles/wallet-service", **role),

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from adapters.database import PostgresDatabase
 from adapters.migrations import migrate
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
+from tests.open_vault import OpenVault
 from tests.servers import RunningServer, open_folder, started
 
 T = TypeVar("T")
@@ -53,6 +54,14 @@ def vault_server(server_folder: Path, postgres_server: RunningServer[EmbeddedPos
     """An OpenBao on the PostgreSQL."""
     vault = EmbeddedVault(server_folder / "vault", postgres_server.server)
     with started(vault, server_folder / "vault.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def open_vault(server_folder: Path) -> Iterator[RunningServer[OpenVault]]:
+    """An OpenBao that tests may administrate."""
+    (server_folder / "open-vault").mkdir()
+    with started(OpenVault(server_folder / "open-vault"), server_folder / "open-vault.log") as server:
         yield server
 
 

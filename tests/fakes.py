@@ -24,7 +24,7 @@ from wallets.errors import (
     StoreUnavailableError,
     WalletNotFoundError,
 )
-from wallets.model import Account, AuditEvent, ComponentHealth, HealthStatus, Page, Wallet
+from wallets.model import Account, AuditEvent, ComponentHealth, EncryptedMnemonic, HealthStatus, Page, Wallet
 from wallets.secret import Mnemonic
 
 _PREFIX = "fake:v1:"
@@ -221,18 +221,43 @@ class FakeKeyEncryption:
 
     async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
         """See `wallets.ports.KeyEncryption.encrypt`."""
-        await self._reach()
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + self._aead.encrypt(nonce, mnemonic.reveal(), associated_data)
-        return _PREFIX + base64.b64encode(sealed).decode()
+        (ciphertext,) = await self.encrypt_many([(mnemonic, associated_data)])
+        return ciphertext
 
     async def decrypt(self, ciphertext: str, *, associated_data: bytes) -> Mnemonic:
         """See `wallets.ports.KeyEncryption.decrypt`."""
         self.decryptions += 1
         await self.gate.wait()
         await self._reach()
+        return self._opened(ciphertext, associated_data)
+
+    async def encrypt_many(self, items: Sequence[tuple[Mnemonic, bytes]]) -> Sequence[str]:
+        """See `wallets.ports.KeyEncryption.encrypt_many`."""
+        await self._reach()
+        return [self._sealed(mnemonic, associated_data) for mnemonic, associated_data in items]
+
+    async def decrypt_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[Mnemonic | CorruptCiphertextError]:
+        """See `wallets.ports.KeyEncryption.decrypt_many`."""
+        await self._reach()
+        answers: list[Mnemonic | CorruptCiphertextError] = []
+        for item in items:
+            try:
+                answers.append(self._opened(item.ciphertext, item.associated_data))
+            except CorruptCiphertextError as error:
+                answers.append(error)
+        return answers
+
+    def _sealed(self, mnemonic: Mnemonic, associated_data: bytes) -> str:
+        nonce = os.urandom(_NONCE_BYTES)
+        return _PREFIX + base64.b64encode(nonce + self._aead.encrypt(nonce, mnemonic.reveal(), associated_data)).decode()
+
+    def _opened(self, ciphertext: str, associated_data: bytes) -> Mnemonic:
+        prefix, payload = ciphertext[: len(_PREFIX)], ciphertext[len(_PREFIX) :]
+        if prefix != _PREFIX:
+            msg = "the stored ciphertext does not decrypt"
+            raise CorruptCiphertextError(msg)
         try:
-            sealed = base64.b64decode(ciphertext.removeprefix(_PREFIX), validate=True)
+            sealed = base64.b64decode(payload, validate=True)
             return Mnemonic(self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], associated_data))
         except (InvalidTag, ValueError) as error:
             msg = "the stored ciphertext does not decrypt"

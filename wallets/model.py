@@ -132,6 +132,19 @@ class SigningResult:
     intent: Intent
 
 
+@dataclass(frozen=True, slots=True)
+class EncryptedMnemonic:
+    """A ciphertext and what binds it to its wallet (`wallets.keyring.associated_data`), which is never empty."""
+
+    ciphertext: str
+    associated_data: bytes
+
+    def __post_init__(self) -> None:
+        if not self.associated_data:
+            msg = "a ciphertext is bound to something"
+            raise ValueError(msg)
+
+
 class AuditAction(StrEnum):
     """What was done, as `subject:action`."""
 
@@ -170,6 +183,14 @@ class KeyringLock:
 
     forgotten_seeds: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyVersions:
+    """The versions of a backend's key: new ciphertexts are under `latest`, and those under `oldest_usable` or newer decrypt."""
+
+    latest: int
+    oldest_usable: int
 
 
 @dataclass(frozen=True, slots=True)

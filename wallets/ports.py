@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, Protocol
 from uuid import UUID
 
-from wallets.model import Account, AuditEvent, ComponentHealth, Page, Wallet
+from wallets.errors import CorruptCiphertextError
+from wallets.model import Account, AuditEvent, ComponentHealth, EncryptedMnemonic, Page, Wallet
 from wallets.secret import Mnemonic
 
 
@@ -105,23 +106,30 @@ class LockSignal(Protocol):
 
 
 class KeyEncryption(Protocol):
-    """Encrypt mnemonics under a key that never leaves its backend (Vault Transit to us)."""
+    """Encrypt mnemonics under a key that never leaves its backend (Vault Transit to us).
+
+    Associated data is never empty. Ciphertexts are text that names backend and key version: `vault:v3:...`, `local:v3:...`. Every method
+    raises `KeyEncryptionUnavailableError`, in bounded time, when the backend is away or is not set up.
+    """
 
     async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
-        """Return ciphertext that decrypts only with the same associated data.
-
-        Raises:
-            KeyEncryptionUnavailableError: The backend is away, in bounded time.
-        """
+        """Return ciphertext that decrypts only with the same associated data."""
         ...
 
     async def decrypt(self, ciphertext: str, *, associated_data: bytes) -> Mnemonic:
         """Return the mnemonic.
 
         Raises:
-            CorruptCiphertextError: Tampered with, other associated data, or an unknown key.
-            KeyEncryptionUnavailableError: The backend is away, in bounded time.
+            CorruptCiphertextError: Tampered with, other associated data, or an unknown key or key version.
         """
+        ...
+
+    async def encrypt_many(self, items: Sequence[tuple[Mnemonic, bytes]]) -> Sequence[str]:
+        """Encrypt each mnemonic with the associated data beside it, in one call of the backend; all or none."""
+        ...
+
+    async def decrypt_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[Mnemonic | CorruptCiphertextError]:
+        """Decrypt each, in one call of the backend; the place of what does not decrypt has the error that `decrypt` would raise."""
         ...
 
 

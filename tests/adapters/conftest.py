@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -13,7 +13,11 @@ import pytest
 
 from adapters.database import PostgresDatabase
 from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresWalletStore
-from adapters.vault import VaultTransit
+from adapters.resilience import CircuitBreaker
+from adapters.vault import TransitKey, VaultTransit
+from adapters.vault_client import VaultClient
+from adapters.vault_login import TokenLogin, VaultLogin
+from adapters.vault_server import VaultServer
 from serve_app.embedded import EmbeddedVault
 from tests.fakes import FakeAddressBook, FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
 from tests.postgres_probes import query
@@ -82,20 +86,38 @@ async def encryption(request: pytest.FixtureRequest) -> AsyncIterator[KeyEncrypt
         yield FakeKeyEncryption()
         return
     vault: RunningServer[EmbeddedVault] = request.getfixturevalue("vault_server")
-    async with VaultTransit(vault.server.address, vault.server.token) as transit:
-        yield transit
+    async with vault_client(vault.server) as client:
+        yield VaultTransit(client, TransitKey())
 
 
 @pytest.fixture(params=["fake", "vault"])
 async def encryption_away(request: pytest.FixtureRequest) -> AsyncIterator[KeyEncryption]:
     """A key encryption that is away."""
-    async with AsyncExitStack() as stack:
-        if request.param == "fake":
-            fake = FakeKeyEncryption()
-            fake.away = True
-            yield fake
-        else:
-            yield await stack.enter_async_context(VaultTransit("http://127.0.0.1:1", "x", sleep=no_sleep))
+    if request.param == "fake":
+        fake = FakeKeyEncryption()
+        fake.away = True
+        yield fake
+        return
+    async with client_of("http://127.0.0.1:1") as client:
+        yield VaultTransit(client, TransitKey())
+
+
+def vault_client(
+    vault: EmbeddedVault, token: str | None = None, *, deadline_seconds: float = 10, breaker: CircuitBreaker | None = None
+) -> VaultClient:
+    """Return a client of the embedded OpenBao with the service's token, or another."""
+    login = TokenLogin(token or vault.token)
+    return VaultClient(VaultServer(vault.address), login, deadline_seconds=deadline_seconds, breaker=breaker)
+
+
+@asynccontextmanager
+async def client_of(address: str, login: VaultLogin | None = None, breaker: CircuitBreaker | None = None) -> AsyncIterator[VaultClient]:
+    """Lend a client that waits for nothing, and whose login nobody keeps alive, so that each request is one of the test's own."""
+    client = VaultClient(VaultServer(address), login or TokenLogin("x"), breaker=breaker, sleep=no_sleep)
+    try:
+        yield client
+    finally:
+        await client.__aexit__()
 
 
 async def no_sleep(_seconds: float) -> None:

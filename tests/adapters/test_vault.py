@@ -1,77 +1,36 @@
-"""What is Vault's own: the token's rights, retries, the circuit, renewal, health, faults."""
+"""What is Transit's own: the key must be derived, batches, what Vault's answers mean, and faults of the server."""
 
 import asyncio
+import base64
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
-import hvac
 import pytest
 import requests
 from hvac import exceptions
 
 from adapters.resilience import CircuitBreaker, CircuitState
-from adapters.vault import TRANSIENT, VaultHealth, VaultTransit
+from adapters.vault import TransitKey, UnboundTransit, VaultTransit
+from adapters.vault_client import VaultClient, VaultRefusedError
+from adapters.vault_login import TokenLogin
+from adapters.vault_server import TRANSIENT, GarbledAnswerError, TransientStatusError
 from serve_app.embedded import EmbeddedPostgres, EmbeddedVault
-from tests.adapters.bad_vault import BadVault, serving
-from tests.adapters.conftest import no_sleep
+from tests.adapters.bad_vault import ENCRYPTED, NO_CONTEXT, TOKEN, Answer, BadVault, serving
+from tests.adapters.conftest import client_of, vault_client
 from tests.adapters.test_key_encryption_contract import PHRASE
+from tests.open_vault import OpenVault
 from tests.servers import RunningServer, eventually
-from wallets.errors import KeyEncryptionUnavailableError
-from wallets.model import HealthStatus
+from wallets.errors import CorruptCiphertextError, KeyEncryptionUnavailableError
+from wallets.model import EncryptedMnemonic
 from wallets.secret import Mnemonic
 
-ENCRYPTED = (200, {"data": {"ciphertext": "vault:v1:x"}})
-KEY = "wallet-master-key"
 NOWHERE = "http://127.0.0.1:1"
-
-FORBIDDEN: dict[str, Callable[[hvac.Client], object]] = {
-    "read the key": lambda client: client.secrets.transit.read_key(KEY),
-    "export the key": lambda client: client.secrets.transit.export_key(KEY, "encryption-key"),
-    "back the key up": lambda client: client.secrets.transit.backup_key(KEY),
-    "rotate the key": lambda client: client.secrets.transit.rotate_key(KEY),
-    "change the key": lambda client: client.secrets.transit.update_key_configuration(KEY, deletion_allowed=True),
-    "delete the key": lambda client: client.secrets.transit.delete_key(KEY),
-    "make a key": lambda client: client.secrets.transit.create_key("another"),
-    "make a key by using it": lambda client: client.secrets.transit.encrypt_data("another", plaintext="eA=="),
-    "list keys": lambda client: client.secrets.transit.list_keys(),
-    "list mounts": lambda client: client.sys.list_mounted_secrets_engines(),
-    "read its policy": lambda client: client.sys.read_policy("wallet-service"),
-    "change its policy": lambda client: client.sys.create_or_update_policy("wallet-service", 'path "*" { capabilities = ["sudo"] }'),
-    "make tokens": lambda client: client.auth.token.create(policies=["root"]),
-    "seal": lambda client: client.sys.seal(),
-}
+ENCRYPT_PATH = "/v1/transit/encrypt/wallet-master-key"
 
 
-@pytest.mark.parametrize("action", FORBIDDEN)
-def test_the_service_may_only_encrypt_and_decrypt(vault_server: RunningServer[EmbeddedVault], action: str) -> None:
-    """Whoever steals its token cannot take the key along, replace it or destroy it."""
-    client = hvac.Client(vault_server.server.address, token=vault_server.server.token)
-
-    with pytest.raises(exceptions.Forbidden):
-        FORBIDDEN[action](client)
-
-
-@pytest.mark.parametrize("action", set(FORBIDDEN) - {"read the key", "rotate the key", "read its policy", "change its policy"})
-def test_the_operator_may_not_take_or_use_the_key(vault_server: RunningServer[EmbeddedVault], action: str) -> None:
-    """Its token rotates the key and repairs the service's policy; nothing else."""
-    client = hvac.Client(vault_server.server.address, token=vault_server.server.operator_token)
-
-    with pytest.raises(exceptions.Forbidden):
-        FORBIDDEN[action](client)
-
-
-async def test_what_was_encrypted_before_a_rotation_decrypts_after_it(vault_server: RunningServer[EmbeddedVault]) -> None:
-    """The operator rotates; the service goes on."""
-    operator = hvac.Client(vault_server.server.address, token=vault_server.server.operator_token)
-    async with VaultTransit(vault_server.server.address, vault_server.server.token) as transit:
-        before = await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
-        operator.secrets.transit.rotate_key(KEY)
-        after = await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
-
-        assert before.split(":")[1] != after.split(":")[1]
-        assert await transit.decrypt(before, associated_data=b"a") == await transit.decrypt(after, associated_data=b"a") == Mnemonic(PHRASE)
+async def encrypt(client: VaultClient) -> str:
+    """Encrypt something."""
+    return await VaultTransit(client, TransitKey()).encrypt(Mnemonic(PHRASE), associated_data=b"a")
 
 
 VENDOR_ERRORS = [
@@ -82,17 +41,19 @@ VENDOR_ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("error", VENDOR_ERRORS)
+@pytest.mark.parametrize("error", [*VENDOR_ERRORS, TransientStatusError, GarbledAnswerError])
 async def test_every_vendor_error_is_mapped(error: type[Exception]) -> None:
     """No class of hvac or requests gets out, and none takes the phrase along as cause or context."""
 
-    def call() -> None:
+    def request(_client: object) -> None:
         raise error.__new__(error)
 
-    async with unrenewed(NOWHERE) as transit:
-        with pytest.raises(KeyEncryptionUnavailableError, match=r"^the key backend is away$") as raised:
-            await transit._called(call)
+    with serving(BadVault(ENCRYPTED, greets=True)) as vault:
+        async with client_of(vault.address) as client:
+            with pytest.raises((KeyEncryptionUnavailableError, VaultRefusedError)) as raised:
+                await client.call(request, lambda answer: answer)
 
+    assert raised.type is (KeyEncryptionUnavailableError if issubclass(error, TRANSIENT) else VaultRefusedError)
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
 
@@ -100,82 +61,195 @@ async def test_every_vendor_error_is_mapped(error: type[Exception]) -> None:
 @pytest.mark.parametrize("status", [429, 473, 500, 502, 503, 504])
 async def test_what_passes_is_tried_again(status: int) -> None:
     """Statuses that say: not now."""
-    with serving(BadVault((status, {}), (status, {}), (status, {}), ENCRYPTED)) as vault:
-        async with unrenewed(vault.address) as transit:
-            ciphertext = await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+    with serving(BadVault((status, {}), (status, {}), (status, {}), ENCRYPTED, greets=True)) as vault:
+        async with client_of(vault.address) as client:
+            ciphertext = await encrypt(client)
 
-    assert ciphertext == "vault:v1:x"
-    assert vault.paths == ["/v1/transit/encrypt/wallet-master-key"] * 4
+    assert ciphertext == "vault:v1:AAAA"
+    assert vault.paths == [ENCRYPT_PATH] * 4
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 412, 413])
+@pytest.mark.parametrize("status", [400, 401, 404, 405, 412, 413])
 async def test_what_does_not_pass_is_not_tried_again(status: int) -> None:
     """Statuses that say: not so."""
-    with serving(BadVault((status, {"errors": ["no"]}))) as vault:
-        async with unrenewed(vault.address) as transit:
-            with pytest.raises(KeyEncryptionUnavailableError):
-                await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+    with serving(BadVault((status, {"errors": ["no"]}), greets=True)) as vault:
+        async with client_of(vault.address) as client:
+            with pytest.raises(KeyEncryptionUnavailableError, match="refuses"):
+                await encrypt(client)
 
     assert len(vault.paths) == 1
 
 
 async def test_after_three_retries_it_gives_up() -> None:
     """A request costs Vault at most four."""
-    with serving(BadVault((503, {"errors": ["Vault is sealed"]}))) as vault:
-        async with unrenewed(vault.address) as transit:
+    with serving(BadVault((503, {"errors": ["Vault is sealed"]}), greets=True)) as vault:
+        async with client_of(vault.address) as client:
             with pytest.raises(KeyEncryptionUnavailableError):
-                await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+                await encrypt(client)
 
     assert len(vault.paths) == 4
+
+
+GARBLED: dict[str, Answer] = {
+    "a page": (200, "<html>welcome</html>"),
+    "nothing": (200, ""),
+    "half of it": (200, '{"data": {"batch_results": [{"ciph'),
+    "no object": (200, "[]"),
+    "another object": (200, {"data": {}}),
+    "no results": (200, {"data": {"batch_results": []}}),
+    "more results than items": (200, {"data": {"batch_results": [{"ciphertext": "vault:v1:AAAA"}] * 2}}),
+    "no ciphertext": (200, {"data": {"batch_results": [{}]}}),
+    "something else as ciphertext": (200, {"data": {"batch_results": [{"ciphertext": "the phrase itself"}]}}),
+    "a refused item": (400, {"data": {"batch_results": [{"error": "internal"}]}}),
+    "no body": (204, ""),
+}
+
+
+@pytest.mark.parametrize("name", GARBLED)
+async def test_an_answer_that_is_none_is_tried_again(name: str) -> None:
+    """Nothing is taken for a ciphertext that is not one."""
+    with serving(BadVault(GARBLED[name], ENCRYPTED, greets=True)) as vault:
+        async with client_of(vault.address) as client:
+            ciphertext = await encrypt(client)
+
+    assert ciphertext == "vault:v1:AAAA"
+    assert len(vault.paths) == 2
+
+
+@pytest.mark.parametrize("plaintext", ["not base64!", None, 7, "é"])
+async def test_a_plaintext_that_is_none_is_not_taken_for_a_phrase(plaintext: object) -> None:
+    """Vault answers base64."""
+    with serving(BadVault((200, {"data": {"batch_results": [{"plaintext": plaintext}]}}), greets=True)) as vault:
+        async with client_of(vault.address) as client:
+            with pytest.raises(KeyEncryptionUnavailableError):
+                await VaultTransit(client, TransitKey()).decrypt("vault:v1:AAAA", associated_data=b"a")
+
+
+async def test_the_plaintexts_of_a_batch_of_which_some_fail_stay_out_of_exceptions() -> None:
+    """Vault answers 400 with the others' plaintexts in it, of which hvac would make the text of an exception."""
+    plaintext = base64.b64encode(PHRASE).decode()
+    answer: Answer = (400, {"data": {"batch_results": [{"plaintext": plaintext}, {"plaintext": "", "error": "cipher: ..."}]}})
+    items = [EncryptedMnemonic("vault:v1:AAAA", b"a"), EncryptedMnemonic("vault:v1:BBBB", b"a")]
+    with serving(BadVault(answer, greets=True)) as vault:
+        async with client_of(vault.address) as client:
+            first, second = await VaultTransit(client, TransitKey()).decrypt_many(items)
+
+    assert first == Mnemonic(PHRASE)
+    assert isinstance(second, CorruptCiphertextError)
 
 
 async def test_the_circuit_opens_and_closes() -> None:
     """Five calls that fail open it, then none is made; after 30 s three that succeed close it."""
     now = 0.0
     breaker = CircuitBreaker(clock=lambda: now)
-    with serving(BadVault((500, {}))) as vault:
-        async with unrenewed(vault.address, breaker) as transit, VaultHealth(vault.address, "x", transit) as health:
+    with serving(BadVault((500, {}), greets=True)) as vault:
+        async with client_of(vault.address, breaker=breaker) as client:
+            transit = VaultTransit(client, TransitKey())
             for _ in range(6):
                 with pytest.raises(KeyEncryptionUnavailableError):
                     await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
             asked = len(vault.paths)
-            opened = await health.check()
             now += 30
-            vault.answer_from_now_on(*ENCRYPTED)
+            vault.answer_from_now_on(ENCRYPTED)
             for _ in range(3):
                 await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
 
     assert asked == 5 * 4
-    assert (opened.status, opened.details["circuit_state"]) == (HealthStatus.DEGRADED, "open")
-    assert transit.circuit_state is CircuitState.CLOSED
+    assert breaker.state is CircuitState.CLOSED
 
 
 async def test_refusals_do_not_open_the_circuit() -> None:
     """A Vault that refuses is there."""
-    with serving(BadVault((403, {"errors": ["permission denied"]}))) as vault:
-        async with unrenewed(vault.address) as transit:
+    with serving(BadVault((400, {"errors": ["encryption key not found"]}), greets=True)) as vault:
+        async with client_of(vault.address) as client:
             for _ in range(6):
                 with pytest.raises(KeyEncryptionUnavailableError):
+                    await encrypt(client)
+
+            assert client.breaker.state is CircuitState.CLOSED
+
+
+async def test_a_key_that_is_not_derived_is_refused() -> None:
+    """It would encrypt, and bind nothing: so it is not used at all, and the message says what helps."""
+    with serving(BadVault(TOKEN, ENCRYPTED)) as vault:
+        async with client_of(vault.address) as client:
+            transit = VaultTransit(client, TransitKey())
+            with pytest.raises(KeyEncryptionUnavailableError, match="derived one"):
+                await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+            with pytest.raises(KeyEncryptionUnavailableError, match="derived one"):
+                await transit.decrypt("vault:v1:AAAA", associated_data=b"a")
+
+    assert vault.paths == ["/v1/auth/token/lookup-self", ENCRYPT_PATH, ENCRYPT_PATH]
+
+
+async def test_a_key_is_examined_once_and_again_after_a_refusal() -> None:
+    """Another key may have taken its place."""
+    answers = (TOKEN, NO_CONTEXT, ENCRYPTED, ENCRYPTED, (400, {"errors": ["encryption key not found"]}), ENCRYPTED)
+    with serving(BadVault(*answers)) as vault:
+        async with client_of(vault.address) as client:
+            transit = VaultTransit(client, TransitKey())
+            for _ in range(2):
+                await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+            for error in ("refuses", "derived one"):
+                with pytest.raises(KeyEncryptionUnavailableError, match=error):
                     await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
 
-    assert transit.circuit_state is CircuitState.CLOSED
+    assert vault.paths[1:] == [ENCRYPT_PATH] * 5
+
+
+async def test_requests_that_come_together_examine_the_key_once(vault_server: RunningServer[EmbeddedVault]) -> None:
+    """All wait for one answer."""
+    key = TransitKey()
+    examined = 0
+    probe = key.probe
+
+    def counted(client: object) -> object:
+        nonlocal examined
+        examined += 1
+        return probe(client)
+
+    key.probe = counted  # type: ignore[method-assign]  # to count, and then to ask the real server
+    async with vault_client(vault_server.server) as client:
+        transit = VaultTransit(client, key)
+        await asyncio.gather(*(transit.encrypt(Mnemonic(PHRASE), associated_data=b"a") for _ in range(20)))
+
+    assert examined == 1
+
+
+async def test_what_1_0_8_encrypted_is_read_without_a_binding(open_vault: RunningServer[OpenVault]) -> None:
+    """Its key is not derived; what does not decrypt has its error in its place."""
+    vault = open_vault.server
+    name = vault.make_key(derived=False)
+    made = vault.root().secrets.transit.encrypt_data(name, plaintext=base64.b64encode(PHRASE).decode())["data"]["ciphertext"]
+    async with client_of(vault.address, TokenLogin(vault.token("service", name))) as client:
+        answers = await UnboundTransit(client, TransitKey(name)).decrypt_many([made, "x", made[:-5] + "AAAA="])
+
+    assert answers[0] == Mnemonic(PHRASE)
+    assert [type(answer) for answer in answers[1:]] == [CorruptCiphertextError] * 2
+
+
+async def test_a_key_of_vault_that_is_not_derived_is_refused(open_vault: RunningServer[OpenVault]) -> None:
+    """Vault itself would take a context with it, and ignore it."""
+    vault = open_vault.server
+    name = vault.make_key(derived=False)
+    async with client_of(vault.address, TokenLogin(vault.token("service", name))) as client:
+        with pytest.raises(KeyEncryptionUnavailableError, match="derived one"):
+            await VaultTransit(client, TransitKey(name)).encrypt(Mnemonic(PHRASE), associated_data=b"a")
 
 
 async def test_a_vault_that_hangs_costs_a_bounded_time(vault_server: RunningServer[EmbeddedVault]) -> None:
     """The whole call has one deadline; when Vault goes on, so does the service."""
-    vault = vault_server.server
-    async with VaultTransit(vault.address, vault.token, deadline_seconds=0.3, breaker=CircuitBreaker(failures_to_open=1000)) as transit:
+    async with vault_client(vault_server.server, deadline_seconds=0.3, breaker=CircuitBreaker(failures_to_open=1000)) as client:
+        await encrypt(client)
         vault_server.hold()
         try:
             start = time.monotonic()
-            answers = await asyncio.gather(
-                *(transit.encrypt(Mnemonic(PHRASE), associated_data=b"a") for _ in range(40)), return_exceptions=True
-            )
+            answers = await asyncio.gather(*(encrypt(client) for _ in range(40)), return_exceptions=True)
             elapsed = time.monotonic() - start
         finally:
             vault_server.release()
 
-        ciphertext = await eventually(lambda: transit.encrypt(Mnemonic(PHRASE), associated_data=b"a"), KeyEncryptionUnavailableError)
+        ciphertext = await eventually(lambda: encrypt(client), KeyEncryptionUnavailableError)
 
     assert {type(answer) for answer in answers} == {KeyEncryptionUnavailableError}
     assert elapsed < 2
@@ -184,8 +258,8 @@ async def test_a_vault_that_hangs_costs_a_bounded_time(vault_server: RunningServ
 
 async def test_a_vault_that_crashes_comes_back(vault_server: RunningServer[EmbeddedVault]) -> None:
     """It unseals itself, on the same address, and decrypts what it encrypted."""
-    vault = vault_server.server
-    async with VaultTransit(vault.address, vault.token, breaker=CircuitBreaker(failures_to_open=1000)) as transit:
+    async with vault_client(vault_server.server, breaker=CircuitBreaker(failures_to_open=1000)) as client:
+        transit = VaultTransit(client, TransitKey())
         ciphertext = await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
         vault_server.kill()
         try:
@@ -203,8 +277,8 @@ async def test_a_vault_whose_storage_crashes_comes_back(
     postgres_server: RunningServer[EmbeddedPostgres], vault_server: RunningServer[EmbeddedVault]
 ) -> None:
     """Without being restarted itself."""
-    vault = vault_server.server
-    async with VaultTransit(vault.address, vault.token, breaker=CircuitBreaker(failures_to_open=1000)) as transit:
+    async with vault_client(vault_server.server, breaker=CircuitBreaker(failures_to_open=1000)) as client:
+        transit = VaultTransit(client, TransitKey())
         ciphertext = await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
         postgres_server.kill()
         postgres_server.start()
@@ -218,112 +292,10 @@ async def test_a_proxy_of_the_environment_is_not_used(vault_server: RunningServe
     """Phrases do not travel through it."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    vault = vault_server.server
-    async with VaultTransit(vault.address, vault.token) as transit:
-        ciphertext = await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+    async with vault_client(vault_server.server) as client:
+        ciphertext = await encrypt(client)
 
     assert ciphertext.startswith("vault:v")
-
-
-async def test_the_token_is_renewed_when_two_thirds_are_over() -> None:
-    """Again and again, and after a failure half a minute later."""
-    waits: list[float] = []
-    done = asyncio.Event()
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        if len(waits) == 4:
-            done.set()
-            await asyncio.Event().wait()
-
-    alive = (200, {"data": {"ttl": 9, "renewable": True}})
-    with serving(BadVault(alive, (200, {}), alive, (403, {}), alive, (200, {}), alive)) as vault:
-        async with VaultTransit(vault.address, "x", sleep=sleep):
-            await done.wait()
-
-    assert waits == [6.0, 6.0, 30.0, 6.0]
-    assert vault.paths[:2] == ["/v1/auth/token/lookup-self", "/v1/auth/token/renew-self"]
-
-
-@pytest.mark.parametrize("token", [{"ttl": 0, "renewable": False}, {"ttl": 100, "renewable": False}])
-async def test_a_token_that_cannot_be_renewed_is_left_alone(token: dict[str, object]) -> None:
-    """A root token, or one whose time others look after."""
-    with serving(BadVault((200, {"data": token}))) as vault:
-        async with VaultTransit(vault.address, "x") as transit:
-            assert transit._renewal is not None
-            await transit._renewal
-
-    assert vault.paths == ["/v1/auth/token/lookup-self"]
-
-
-async def test_a_token_of_ten_years_is_renewed_daily(vault_server: RunningServer[EmbeddedVault]) -> None:
-    """The embedded Vault's token outlives any pause of the service, and is renewed all the same."""
-    waits: list[float] = []
-    slept = asyncio.Event()
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        slept.set()
-        await asyncio.Event().wait()
-
-    async with VaultTransit(vault_server.server.address, vault_server.server.token, sleep=sleep):
-        await slept.wait()
-
-    assert waits == [86_400]
-
-
-async def test_health_of_a_vault_that_is_well(vault_server: RunningServer[EmbeddedVault]) -> None:
-    """Unsealed, and it knows our token."""
-    vault = vault_server.server
-    async with unrenewed(NOWHERE) as transit, VaultHealth(vault.address, vault.token, transit) as health:
-        answer = await health.check()
-
-    assert answer.status is HealthStatus.OK
-    assert answer.details["circuit_state"] == "closed"
-    assert int(answer.details["token_ttl_seconds"]) > 86_400 * 365
-
-
-@pytest.mark.parametrize("token", ["wrong", ""])
-async def test_health_tells_that_the_token_is_refused(vault_server: RunningServer[EmbeddedVault], token: str) -> None:
-    """A Vault that is there, but not for us."""
-    async with unrenewed(NOWHERE) as transit, VaultHealth(vault_server.server.address, token, transit) as health:
-        answer = await health.check()
-
-    assert (answer.status, answer.details["reason"]) == (HealthStatus.ERROR, "Vault refuses the token")
-
-
-async def test_health_of_a_vault_that_is_away() -> None:
-    """An error, not degraded: nobody knows yet for how long."""
-    async with unrenewed(NOWHERE) as transit, VaultHealth(NOWHERE, "x", transit) as health:
-        answer = await health.check()
-
-    assert (answer.status, answer.details["reason"]) == (HealthStatus.ERROR, "Vault is away")
-
-
-async def test_health_of_a_vault_that_hangs_answers_in_time(vault_server: RunningServer[EmbeddedVault]) -> None:
-    """In two seconds, without raising; also asked twice."""
-    vault = vault_server.server
-    async with unrenewed(NOWHERE) as transit, VaultHealth(vault.address, vault.token, transit) as health:
-        vault_server.hold()
-        try:
-            start = time.monotonic()
-            answers = await asyncio.gather(health.check(), health.check())
-            elapsed = time.monotonic() - start
-        finally:
-            vault_server.release()
-
-    assert {answer.status for answer in answers} == {HealthStatus.ERROR}
-    assert elapsed < 2.5
-
-
-@asynccontextmanager
-async def unrenewed(address: str, breaker: CircuitBreaker | None = None) -> AsyncIterator[VaultTransit]:
-    """Lend a transit that looks after no token, so that each request is one of the test's own."""
-    transit = VaultTransit(address, "x", breaker=breaker, sleep=no_sleep)
-    try:
-        yield transit
-    finally:
-        await transit.__aexit__()
 
 
 def test_what_is_transient_is_what_the_network_does() -> None:
