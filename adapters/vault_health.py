@@ -53,12 +53,10 @@ class VaultHealth:
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 ttl_seconds = await asyncio.get_running_loop().run_in_executor(self._thread, self._look)
-        except KeyEncryptionUnavailableError:
-            return HealthStatus.ERROR, {"reason": "the Transit key is not derived"}
+        except KeyEncryptionUnavailableError as error:
+            return HealthStatus.ERROR, {"reason": str(error)}
         except VaultError:
-            return HealthStatus.ERROR, {
-                "reason": "Vault refuses the token" if self._key.is_derived else "Vault refuses the token or the key"
-            }
+            return HealthStatus.ERROR, {"reason": "Vault refuses the token"}
         except TRANSIENT:
             return HealthStatus.ERROR, {"reason": "Vault is away"}
         return HealthStatus.OK, {"token_ttl_seconds": ttl_seconds}

@@ -20,6 +20,9 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 PREFIX = "APP__"
 MIN_API_KEY_LENGTH = 16
 
+_MOUNT = r"^[A-Za-z0-9._/-]{1,128}$"
+_PLAIN = r"^[A-Za-z0-9._-]{1,256}$"
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -32,6 +35,14 @@ class Environment(StrEnum):
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+class AuthMethod(StrEnum):
+    """How the service logs in to Vault."""
+
+    TOKEN = "token"  # noqa: S105  # the name of a method
+    APPROLE = "approle"
+    KUBERNETES = "kubernetes"
 
 
 class _Section(BaseModel):
@@ -118,10 +129,22 @@ class VaultSettings(_Section):
     """HashiCorp Vault or OpenBao, Transit engine."""
 
     address: str | None = Field(default=None, pattern=r"^https?://", description="URL of Vault; `up` starts an OpenBao if not set")
+    auth_method: AuthMethod = Field(default=AuthMethod.TOKEN, description="How to log in: `token`, `approle` or `kubernetes`")
     token: SecretStr | None = Field(default=None, description="May encrypt and decrypt with the key, look itself up and renew itself")
-    token_file: Path | None = Field(default=None, description="File with the token")
+    token_file: Path | None = Field(default=None, description="File with the token, taken up again when it changes (a Vault Agent's sink)")
+    role_id: str | None = Field(default=None, pattern=_PLAIN, description="Role id of the AppRole")
+    secret_id: SecretStr | None = Field(default=None, description="Secret id of the AppRole")
+    secret_id_file: Path | None = Field(default=None, description="File with the secret id, read anew at each login")
+    approle_mount: str = Field(default="approle", pattern=_MOUNT, description="Mount point of the AppRole method")
+    kubernetes_role: str | None = Field(default=None, pattern=_PLAIN, description="Role of the Kubernetes method")
+    kubernetes_mount: str = Field(default="kubernetes", pattern=_MOUNT, description="Mount point of the Kubernetes method")
+    kubernetes_jwt_file: Path = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"),
+        description="File with the service account's JWT, read anew at each login",
+    )
+    namespace: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._/-]{1,256}$", description="Namespace in Vault")
     key_id: str = Field(default="wallet-master-key", pattern=r"^[A-Za-z0-9._-]{1,128}$", description="Name of the Transit key")
-    mount: str = Field(default="transit", pattern=r"^[A-Za-z0-9._/-]{1,128}$", description="Mount point of the Transit engine")
+    mount: str = Field(default="transit", pattern=_MOUNT, description="Mount point of the Transit engine")
     ca_file: Annotated[Path, AfterValidator(_readable)] | None = Field(default=None, description="CA certificates to trust for `https`")
     deadline_secs: float = Field(default=10, gt=0, le=60, description="Seconds after which a call with all its retries ends in 503")
 
@@ -229,9 +252,9 @@ def require_dependencies(settings: Settings) -> Settings:
     missing = {
         "APP__DATABASE__URL": settings.database.url,
         "APP__VAULT__ADDRESS": settings.vault.address,
-        "APP__VAULT__TOKEN": settings.vault.token,
     }
     problems = [f"{name}: is not set" for name, value in missing.items() if value is None]
+    problems += missing_login(settings.vault)
     if settings.server.api_key is None and not settings.server.allow_unauthenticated:
         problems.append("APP__SERVER__API_KEY: is not set; without a key the service refuses to start")
     if settings.redis.enabled and settings.redis.url is None:
@@ -239,6 +262,20 @@ def require_dependencies(settings: Settings) -> Settings:
     if problems:
         raise ConfigurationError("\n".join(problems))
     return settings
+
+
+def missing_login(vault: VaultSettings) -> Iterator[str]:
+    """Say what the method of login needs and has not."""
+    needed: dict[AuthMethod, dict[str, object]] = {
+        AuthMethod.TOKEN: {"TOKEN": vault.token},
+        AuthMethod.APPROLE: {"ROLE_ID": vault.role_id, "SECRET_ID": vault.secret_id},
+        AuthMethod.KUBERNETES: {"KUBERNETES_ROLE": vault.kubernetes_role},
+    }
+    for name, value in needed[vault.auth_method].items():
+        if value is None:
+            yield f"APP__VAULT__{name}: is not set, and APP__VAULT__AUTH_METHOD is {vault.auth_method}"
+    if vault.auth_method is AuthMethod.KUBERNETES and not os.access(vault.kubernetes_jwt_file, os.R_OK):
+        yield "APP__VAULT__KUBERNETES_JWT_FILE: is no file that can be read"
 
 
 def _nested(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -256,12 +293,12 @@ def _nested(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _with_files(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Read each `*_file` beside the secret it stands for."""
+    """Read each `*_file` that stands for a secret into it; other files are read by who needs them."""
+    known = {variable.name for variable in variables()}
     for name, value in list(tree.items()):
         if isinstance(value, dict):
             _with_files(value, (*path, name))
-        elif name.endswith("_file") and name != "ca_file":
-            secret = name.removesuffix("_file")
+        elif name.endswith("_file") and _variable((*path, secret := name.removesuffix("_file"))) in known:
             if secret in tree:
                 msg = f"{_variable((*path, name))}: {_variable((*path, secret))} is set as well; set one of the two"
                 raise ConfigurationError(msg)
@@ -304,10 +341,24 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield "APP__SERVER__ALLOW_UNAUTHENTICATED: is refused when APP__ENV is production"
     if production and settings.vault.address and settings.vault.address.startswith("http://") and not _is_loopback(settings.vault.address):
         yield "APP__VAULT__ADDRESS: must be https when APP__ENV is production: mnemonics travel on it"
+    yield from _other_login(settings.vault)
     for name in ("api_key", "previous_api_key"):
         key: SecretStr | None = getattr(settings.server, name)
         if key is not None and len(key.get_secret_value()) < MIN_API_KEY_LENGTH:
             yield f"APP__SERVER__{name.upper()}: must have at least {MIN_API_KEY_LENGTH} characters"
+
+
+def _other_login(vault: VaultSettings) -> Iterator[str]:
+    """Say which credentials belong to another method than the one that is chosen: a forgotten setting, or a forgotten method."""
+    owners = {
+        "TOKEN": (AuthMethod.TOKEN, vault.token),
+        "ROLE_ID": (AuthMethod.APPROLE, vault.role_id),
+        "SECRET_ID": (AuthMethod.APPROLE, vault.secret_id),
+        "KUBERNETES_ROLE": (AuthMethod.KUBERNETES, vault.kubernetes_role),
+    }
+    for name, (method, value) in owners.items():
+        if value is not None and method is not vault.auth_method:
+            yield f"APP__VAULT__{name}: is set, but APP__VAULT__AUTH_METHOD is {vault.auth_method}"
 
 
 def _is_loopback(url: str) -> bool:

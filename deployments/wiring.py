@@ -18,7 +18,7 @@ from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth, Red
 from adapters.vault import TransitKey, VaultTransit
 from adapters.vault_client import VaultClient
 from adapters.vault_health import VaultHealth
-from adapters.vault_login import TokenLogin
+from adapters.vault_login import AppRoleLogin, KubernetesLogin, TokenFileLogin, TokenLogin, VaultLogin
 from adapters.vault_server import VaultServer
 from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, Authenticator, ClientAddresses, Everybody
@@ -26,7 +26,7 @@ from api.edge import Edge
 from api.limits import RateLimiter, Unlimited
 from api.observability import Metrics, configure_logging
 from deployments.measured import MeasuredAddressCache, MeasuredKeyEncryption
-from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings, VaultSettings
+from deployments.settings import AuthMethod, DatabaseSettings, RateLimitSettings, ServerSettings, Settings, VaultSettings
 from wallets.custody import LocalCustody
 from wallets.errors import StoreUnavailableError
 from wallets.keyring import Keyring
@@ -100,8 +100,19 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
 def vault_client(vault: VaultSettings) -> VaultClient:
     """Make a client that logs in as the settings say; use it as an asynchronous context manager."""
     assert vault.address is not None, "require_dependencies has checked it"
-    server = VaultServer(vault.address, vault.ca_file)
-    return VaultClient(server, TokenLogin(_required(vault.token)), deadline_seconds=vault.deadline_secs)
+    server = VaultServer(vault.address, vault.ca_file, vault.namespace)
+    return VaultClient(server, vault_login(vault), deadline_seconds=vault.deadline_secs)
+
+
+def vault_login(vault: VaultSettings) -> VaultLogin:
+    """Make the login that the settings choose; what stands in a file is read at each login."""
+    if vault.auth_method is AuthMethod.APPROLE:
+        assert vault.role_id is not None, "require_dependencies has checked it"
+        return AppRoleLogin(vault.role_id, vault.secret_id_file or _required(vault.secret_id), mount=vault.approle_mount)
+    if vault.auth_method is AuthMethod.KUBERNETES:
+        assert vault.kubernetes_role is not None, "require_dependencies has checked it"
+        return KubernetesLogin(vault.kubernetes_role, vault.kubernetes_jwt_file, mount=vault.kubernetes_mount)
+    return TokenFileLogin(vault.token_file) if vault.token_file else TokenLogin(_required(vault.token))
 
 
 @contextmanager

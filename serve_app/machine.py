@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from deployments.settings import PREFIX, ConfigurationError, Settings, load, require_dependencies
+from deployments.settings import PREFIX, AuthMethod, ConfigurationError, Settings, load, missing_login, require_dependencies
 from serve_app.child import Child
 from serve_app.cluster import RayCluster
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
@@ -179,10 +179,11 @@ def _unit(name: str, server: EmbeddedServer) -> Unit:
 def _check(settings: Settings) -> None:
     """Refuse what cannot be composed, before anything is started."""
     vault = settings.vault
-    if vault.address is not None and vault.token is None:
-        msg = "APP__VAULT__TOKEN: is not set, but APP__VAULT__ADDRESS is"
-    elif vault.address is None and vault.token is not None:
-        msg = "APP__VAULT__ADDRESS: is not set, but APP__VAULT__TOKEN is"
+    missing = list(missing_login(vault)) if vault.address is not None else []
+    if missing:
+        msg = "\n".join(missing)
+    elif vault.address is None and (vault.token is not None or vault.auth_method is not AuthMethod.TOKEN or vault.namespace):
+        msg = "APP__VAULT__ADDRESS: is not set, but how to log in to it is"
     elif vault.address is None and (vault.key_id, vault.mount) != (TRANSIT_KEY, TRANSIT_MOUNT):
         msg = (
             f"APP__VAULT__KEY_ID, APP__VAULT__MOUNT: the OpenBao that `up` starts has the key {TRANSIT_KEY} at {TRANSIT_MOUNT} and no other"

@@ -22,6 +22,12 @@ from deployments.settings import ConfigurationError, load, require_dependencies
         ({"APP__VAULT__TOKEN_FILE": "/nonexistent"}, "cannot be read"),
         ({"APP__VAULT__CA_FILE": "/nonexistent"}, "APP__VAULT__CA_FILE: is no file that can be read"),
         ({"APP__VAULT__ADDRESS": "vault.internal"}, "APP__VAULT__ADDRESS"),
+        ({"APP__VAULT__AUTH_METHOD": "ldap"}, "APP__VAULT__AUTH_METHOD"),
+        ({"APP__VAULT__ROLE_ID": "r"}, "APP__VAULT__ROLE_ID: is set, but APP__VAULT__AUTH_METHOD is token"),
+        ({"APP__VAULT__SECRET_ID": "s3cr3t"}, "APP__VAULT__SECRET_ID: is set, but APP__VAULT__AUTH_METHOD is token"),
+        ({"APP__VAULT__AUTH_METHOD": "approle", "APP__VAULT__TOKEN": "s3cr3t"}, "APP__VAULT__TOKEN: is set, but .* is approle"),
+        ({"APP__VAULT__AUTH_METHOD": "approle", "APP__VAULT__KUBERNETES_ROLE": "r"}, "APP__VAULT__KUBERNETES_ROLE: is set, but"),
+        ({"APP__VAULT__NAMESPACE": "a b"}, "APP__VAULT__NAMESPACE"),
         ({"APP__DATABASE__URL": "mysql://s3cr3t@host/db"}, "APP__DATABASE__URL: is no URL that starts with postgresql://"),
         ({"APP__DATABASE__URL": "s3cr3t"}, "APP__DATABASE__URL"),
         ({"APP__DATABASE__MIN_CONNECTIONS": "30"}, "MIN_CONNECTIONS must not exceed POOL_SIZE"),
@@ -61,3 +67,39 @@ def test_a_replica_refuses_to_start_without_its_dependencies() -> None:
         require_dependencies(load({}))
 
     assert all(name in str(refusal.value) for name in ("DATABASE__URL", "VAULT__ADDRESS", "VAULT__TOKEN", "API_KEY"))
+
+
+LOGINS = {
+    "token": ({}, ["APP__VAULT__TOKEN"]),
+    "approle": ({"APP__VAULT__AUTH_METHOD": "approle"}, ["APP__VAULT__ROLE_ID", "APP__VAULT__SECRET_ID"]),
+    "approle without secret id": ({"APP__VAULT__AUTH_METHOD": "approle", "APP__VAULT__ROLE_ID": "r"}, ["APP__VAULT__SECRET_ID"]),
+    "kubernetes": (
+        {"APP__VAULT__AUTH_METHOD": "kubernetes", "APP__VAULT__KUBERNETES_JWT_FILE": "/nonexistent"},
+        ["APP__VAULT__KUBERNETES_ROLE", "APP__VAULT__KUBERNETES_JWT_FILE"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOGINS)
+def test_each_way_to_log_in_says_what_it_lacks(name: str) -> None:
+    """That, and nothing of the other ways."""
+    environ, missing = LOGINS[name]
+
+    with pytest.raises(ConfigurationError) as refusal:
+        require_dependencies(load(environ))
+
+    vault = [line.partition(":")[0] for line in str(refusal.value).splitlines() if line.startswith("APP__VAULT__")]
+    assert vault == ["APP__VAULT__ADDRESS", *missing]
+
+
+def test_a_secret_in_a_file_is_read_and_its_file_remembered(tmp_path: Path) -> None:
+    """What is renewed in the file is read anew by who logs in; the JWT of Kubernetes is no setting's value."""
+    for name in ("token", "jwt"):
+        (tmp_path / name).write_text("s3cr3t")
+
+    vault = load({"APP__VAULT__TOKEN_FILE": str(tmp_path / "token"), "APP__VAULT__KUBERNETES_JWT_FILE": str(tmp_path / "jwt")}).vault
+
+    assert vault.token is not None
+    assert vault.token.get_secret_value() == "s3cr3t"
+    assert (vault.token_file, vault.kubernetes_jwt_file) == (tmp_path / "token", tmp_path / "jwt")
+    assert "s3cr3t" not in repr(vault)

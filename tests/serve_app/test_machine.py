@@ -33,6 +33,9 @@ def test_starts_what_is_not_configured(tmp_path: Path, settings: Mapping[str, st
     [
         ({"APP__VAULT__ADDRESS": "http://v"}, "APP__VAULT__TOKEN"),
         ({"APP__VAULT__TOKEN": "t"}, "APP__VAULT__ADDRESS"),
+        ({"APP__VAULT__AUTH_METHOD": "approle"}, "APP__VAULT__ADDRESS"),
+        ({"APP__VAULT__NAMESPACE": "n"}, "APP__VAULT__ADDRESS"),
+        ({"APP__VAULT__ADDRESS": "http://v", "APP__VAULT__AUTH_METHOD": "approle", "APP__VAULT__ROLE_ID": "r"}, "APP__VAULT__SECRET_ID"),
         ({"APP__VAULT__KEY_ID": "another"}, "APP__VAULT__KEY_ID"),
     ],
 )
