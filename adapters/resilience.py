@@ -20,15 +20,23 @@ class CircuitState(StrEnum):
     OPEN = "open"
     """It lets none pass."""
     HALF_OPEN = "half_open"
-    """It lets a few pass, to see."""
+    """It lets one pass at a time, to see."""
 
 
 class CircuitOpenError(Exception):
-    """The circuit is open: the call was not made."""
+    """The circuit is open: the call was not made. `retry_after_seconds` says when one will be."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+TRIAL_SECONDS = 1.0
+"""When to ask again while another call is the trial."""
 
 
 class CircuitBreaker:
-    """Stop calling what has failed several times in a row, for a while; then try with a few calls.
+    """Stop calling what has failed several times in a row, for a while; then try with one call at a time, until several succeeded.
 
     Written here because no library closes only after several successes, which 1.0.8 did.
     """
@@ -48,8 +56,13 @@ class CircuitBreaker:
         self._opened_at: float | None = None
         self._failures = 0
         self._successes = 0
-        self._trials = 0
+        self._is_trying = False
         self._generation = 0
+
+    @property
+    def changes(self) -> int:
+        """How often it has opened or closed."""
+        return self._generation
 
     @property
     def state(self) -> CircuitState:
@@ -57,6 +70,20 @@ class CircuitBreaker:
         if self._opened_at is None:
             return CircuitState.CLOSED
         return CircuitState.OPEN if self._clock() < self._opened_at + self._open_seconds else CircuitState.HALF_OPEN
+
+    @property
+    def successes_to_close(self) -> int:
+        """How many trials in a row must succeed."""
+        return self._successes_to_close
+
+    def trip(self) -> None:
+        """Open, or begin to be open anew: somebody knows that the other side is not well."""
+        self._change(self._clock())
+
+    def hasten(self) -> None:
+        """Let a trial pass now, if it is open: somebody says that the other side is well again."""
+        if self.state is CircuitState.OPEN:
+            self._opened_at = self._clock() - self._open_seconds
 
     @contextmanager
     def guard(self, failures: tuple[type[BaseException], ...]) -> Iterator[None]:
@@ -82,17 +109,20 @@ class CircuitBreaker:
                 self._learn(failed=False)
         finally:
             if trial and generation == self._generation:
-                self._trials -= 1
+                self._is_trying = False
 
     def _admit(self) -> bool:
         """Return whether the call is a trial."""
         state = self.state
-        if state is CircuitState.OPEN or (state is CircuitState.HALF_OPEN and self._trials >= self._successes_to_close):
+        if state is CircuitState.OPEN or self._is_trying:
             msg = "the circuit is open"
-            raise CircuitOpenError(msg)
-        if state is CircuitState.HALF_OPEN:
-            self._trials += 1
-        return state is CircuitState.HALF_OPEN
+            raise CircuitOpenError(msg, self._seconds_until_trial())
+        self._is_trying = state is CircuitState.HALF_OPEN
+        return self._is_trying
+
+    def _seconds_until_trial(self) -> float:
+        assert self._opened_at is not None
+        return max(self._opened_at + self._open_seconds - self._clock(), TRIAL_SECONDS)
 
     def _learn(self, *, failed: bool) -> None:
         half_open = self._opened_at is not None
@@ -109,7 +139,8 @@ class CircuitBreaker:
     def _change(self, opened_at: float | None) -> None:
         """Open or close; calls that began before have nothing to say any more."""
         self._opened_at = opened_at
-        self._failures = self._successes = self._trials = 0
+        self._failures = self._successes = 0
+        self._is_trying = False
         self._generation += 1
 
 

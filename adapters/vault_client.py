@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 10.0
+PROBE_SECONDS = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -79,8 +80,9 @@ class VaultClient:
             with self.breaker.guard(TRANSIENT):
                 async with asyncio.timeout(self._deadline_seconds):
                     return await retried(lambda: self._attempt(request, read), on=TRANSIENT, retries=retries, sleep=self._sleep)
-        except CircuitOpenError:
-            ours: Exception = KeyEncryptionUnavailableError("the key backend is away, and is not asked for a while")
+        except CircuitOpenError as error:
+            msg = "the key backend is away, and is not asked for a while"
+            ours: Exception = KeyEncryptionUnavailableError(msg, error.retry_after_seconds)
         except TRANSIENT as error:
             _log.warning("vault_away", error=type(error).__name__)
             ours = KeyEncryptionUnavailableError("the key backend is away")
@@ -89,6 +91,17 @@ class VaultClient:
             ours = VaultRefusedError(type(error).__name__)
         # Raised here, without a cause or context: the vendor's exception holds the request, and with it the phrase.
         raise ours
+
+    async def probe(self) -> None:
+        """See whether Vault serves, with one small request beside the circuit. Being refused is being served.
+
+        Raises:
+            Exception: One of `TRANSIENT`.
+        """
+        async with asyncio.timeout(PROBE_SECONDS):
+            with suppress(VaultError, LoginPausedError):
+                login = await self.session.login()
+                await self._in_thread(login.client.auth.token.lookup_self)
 
     async def _attempt(self, request: Callable[[Any], Any], read: Callable[[Any], T]) -> T:
         """Make the request once, and once more after a fresh login where Vault forbids it: the token may have been revoked."""

@@ -16,6 +16,7 @@
         └── OverloadedError
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -41,7 +42,7 @@ from wallets.errors import (
 )
 
 UNAVAILABLE_RETRY_SECONDS = 5
-"""When a client may try again what was refused with 503."""
+"""When a client may try again what was refused with 503, where nothing better is known."""
 
 
 class EdgeError(WalletError):
@@ -171,7 +172,8 @@ def headers(error: BaseException) -> dict[str, str]:
     if result.http_status == 401:
         return {"WWW-Authenticate": 'ApiKey realm="crypto-wallets", header="X-Api-Key"'}
     if result.http_status == 503:
-        return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)}
+        known = error.retry_after_seconds if isinstance(error, UnavailableError) else None
+        return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS if known is None else max(1, math.ceil(known)))}
     if isinstance(error, BodyTooLargeError):
         # The rest of the body is not read, so the connection cannot be used again.
         return {"Connection": "close"}

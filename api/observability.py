@@ -24,6 +24,7 @@ UNKNOWN = "other"
 
 VAULT_OPERATIONS = frozenset({"encrypt", "decrypt"})
 VAULT_STATUSES = frozenset({"ok", "refused", "error"})
+CIRCUIT_STATES = ("closed", "open", "half_open")
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -88,6 +89,8 @@ class Metrics:
         self._wallets_imported = self._counter("wallets_imported_total", "Wallets imported")
         self._signs = self._counter("sign_operations_total", "Signing requests by how they ended", "network", "status")
         self._vault = self._histogram("vault_operations_duration_seconds", "Calls of Vault, with their retries", "operation", "status")
+        self._circuit = self._gauge("vault_circuit_state", "Processes of this node by the state of their circuit to Vault", "state")
+        self._corrupt = self._counter("corrupt_ciphertexts_total", "Stored ciphertexts that did not decrypt: tampered with, or misplaced")
         self._cache_size = self._gauge("address_cache_size", "Addresses in the caches of this node's processes")
         self._cache_capacity = self._gauge("address_cache_capacity", "Addresses that these caches hold at most")
         self._seeds = self._gauge("keyring_unlocked_seeds", "Seeds that this node's processes hold unlocked")
@@ -121,6 +124,15 @@ class Metrics:
     def observe_vault(self, operation: str, status: str, seconds: float) -> None:
         """Take the duration of a call of Vault."""
         self._vault.labels(_one_of(VAULT_OPERATIONS, operation), _one_of(VAULT_STATUSES, status)).observe(seconds)
+
+    def observe_circuit(self, state: str) -> None:
+        """Take the state of this process's circuit to Vault: `closed`, `open` or `half_open`."""
+        for each in CIRCUIT_STATES:
+            self._circuit.labels(each).set(each == state)
+
+    def ciphertext_corrupt(self, count: int = 1) -> None:
+        """Count stored ciphertexts that do not decrypt, each of which a person should look at."""
+        self._corrupt.inc(count)
 
     def observe_cache(self, size: int, capacity: int) -> None:
         """Take how full this process's address cache is."""
@@ -161,8 +173,8 @@ class Metrics:
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self._registry)
 
-    def _gauge(self, name: str, meaning: str) -> Gauge:
-        return Gauge(name, meaning, registry=self._registry, multiprocess_mode="livesum")
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(name, meaning, labels, registry=self._registry, multiprocess_mode="livesum")
 
     def _histogram(self, name: str, meaning: str, *labels: str) -> Histogram:
         return Histogram(name, meaning, labels, registry=self._registry, buckets=_HTTP_BUCKETS)

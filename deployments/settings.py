@@ -147,6 +147,7 @@ class VaultSettings(_Section):
     mount: str = Field(default="transit", pattern=_MOUNT, description="Mount point of the Transit engine")
     ca_file: Annotated[Path, AfterValidator(_readable)] | None = Field(default=None, description="CA certificates to trust for `https`")
     deadline_secs: float = Field(default=10, gt=0, le=60, description="Seconds after which a call with all its retries ends in 503")
+    share_circuit: bool = Field(default=True, description="Tell other replicas through Redis, if it is used, when Vault's circuit changes")
 
 
 class RedisSettings(_Section):

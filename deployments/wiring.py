@@ -15,11 +15,13 @@ from adapters.memory import CachedWalletStore, LayeredAddressCache, LruAddressCa
 from adapters.migrations import SchemaMismatchError, check_schema
 from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresHealth, PostgresWalletStore
 from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth, RedisRateLimiter
+from adapters.resilience import CircuitBreaker
+from adapters.shared_circuit import SharedCircuit
 from adapters.vault import TransitKey, VaultTransit
 from adapters.vault_client import VaultClient
 from adapters.vault_health import VaultHealth
 from adapters.vault_login import AppRoleLogin, KubernetesLogin, TokenFileLogin, TokenLogin, VaultLogin
-from adapters.vault_server import VaultServer
+from adapters.vault_server import TRANSIENT, VaultServer
 from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, Authenticator, ClientAddresses, Everybody
 from api.edge import Edge
@@ -34,6 +36,7 @@ from wallets.policy import AllOf, NamesOurAccount
 from wallets.ports import AddressCache, Component, LockSignal
 
 EXPIRY_PERIOD_SECONDS = 1.0
+CIRCUIT_PERIOD_SECONDS = 1.0
 
 
 @asynccontextmanager
@@ -72,6 +75,9 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
         vault = await stack.enter_async_context(vault_client(settings.vault))
         key = TransitKey(settings.vault.key_id, settings.vault.mount)
         health = await stack.enter_async_context(VaultHealth(vault, key))
+        stack.enter_context(_observed(vault.breaker, metrics))
+        if redis is not None and settings.vault.share_circuit:
+            await stack.enter_async_context(SharedCircuit("vault", vault.breaker, redis, vault.probe, TRANSIENT))
         encryption = MeasuredKeyEncryption(VaultTransit(vault, key), metrics)
         store = CachedWalletStore(PostgresWalletStore(database))
         components: list[Component] = [PostgresHealth(database), health]
@@ -130,6 +136,22 @@ def _expiring(keyring: Keyring) -> Iterator[None]:
     finally:
         task.cancel()
         keyring.lock()
+
+
+@contextmanager
+def _observed(breaker: CircuitBreaker, metrics: Metrics) -> Iterator[None]:
+    """Have the metrics tell the state of Vault's circuit, which changes with time alone."""
+
+    async def observe() -> None:
+        while True:
+            metrics.observe_circuit(breaker.state)
+            await asyncio.sleep(CIRCUIT_PERIOD_SECONDS)
+
+    task = asyncio.create_task(observe())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 @asynccontextmanager

@@ -20,7 +20,8 @@
         ├── AuditUnavailableError
         └── LockNotSharedError
 
-Each takes the message and nothing else, so that it pickles. What status an error becomes is the edge's knowledge (`api.errors`).
+Each takes the message alone, so that it pickles (and `UnavailableError`, if it is known, when to try again). What status an error becomes
+is the edge's knowledge (`api.errors`).
 """
 
 
@@ -73,7 +74,11 @@ class CorruptCiphertextError(WalletError):
 
 
 class UnavailableError(WalletError):
-    """Something the service needs is away; the same request may succeed later."""
+    """Something the service needs is away; the same request may succeed later: after `retry_after_seconds`, if that is known."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class KeyEncryptionUnavailableError(UnavailableError):

@@ -114,15 +114,51 @@ def test_a_failure_while_trying_opens_it_again() -> None:
     assert breaker.state is CircuitState.HALF_OPEN
 
 
-def test_only_a_few_calls_try_at_once() -> None:
-    """A server that comes back is not met by everybody who waited."""
+def test_only_one_call_tries_at_a_time() -> None:
+    """A server that comes back is not met by everybody who waited; the next trial comes after the one before."""
     clock = Clock()
     breaker = half_open(clock)
 
-    with breaker.guard((TimeoutError,)), breaker.guard((TimeoutError,)), breaker.guard((TimeoutError,)):
-        assert_refuses(breaker)
+    for _ in range(3):
+        with breaker.guard((TimeoutError,)):
+            assert_refuses(breaker)
 
     assert breaker.state is CircuitState.CLOSED
+
+
+def test_who_is_refused_hears_when_to_ask_again() -> None:
+    """The time that is left; a second while another call is the trial."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock=clock)
+    fail(breaker, 5)
+    waits = []
+    for seconds in (0, 12.5, 17):
+        clock.now += seconds
+        with pytest.raises(CircuitOpenError) as refusal, breaker.guard((TimeoutError,)):
+            pytest.fail("the call was made")
+        waits.append(refusal.value.retry_after_seconds)
+    clock.now += 0.5
+    with breaker.guard((TimeoutError,)), pytest.raises(CircuitOpenError) as refusal, breaker.guard((TimeoutError,)):
+        pytest.fail("the call was made")
+
+    assert [*waits, refusal.value.retry_after_seconds] == [30, 17.5, 1, 1]
+
+
+def test_tripped_it_is_open_and_hastened_it_tries() -> None:
+    """As somebody says who knows better; each opening and closing is a change."""
+    clock = Clock()
+    breaker = CircuitBreaker(clock=clock)
+
+    breaker.hasten()
+    untouched = breaker.state
+    breaker.trip()
+    tripped = breaker.state
+    breaker.hasten()
+    hastened = breaker.state
+    succeed(breaker, 3)
+
+    assert [untouched, tripped, hastened] == [CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN]
+    assert (breaker.state, breaker.changes) == (CircuitState.CLOSED, 2)
 
 
 def test_a_call_that_began_before_has_nothing_to_say() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from api import errors
 from api.errors import INTERNAL, OUTCOMES, EdgeError, MethodNotAllowedError, RateLimitedError, detail, headers, outcome
-from wallets.errors import CorruptCiphertextError, PolicyViolationError, UnavailableError, WalletError
+from wallets.errors import CorruptCiphertextError, KeyEncryptionUnavailableError, PolicyViolationError, UnavailableError, WalletError
 
 GRPC_CODES = {
     "INVALID_ARGUMENT",
@@ -92,10 +92,13 @@ def test_headers_tell_what_to_do_next() -> None:
     """A limit and an outage say when, a wrong method says which, a missing key says how."""
     assert headers(RateLimitedError("slow down", 7)) == {"Retry-After": "7"}
     assert headers(UnavailableError("away")) == {"Retry-After": str(errors.UNAVAILABLE_RETRY_SECONDS)}
+    assert headers(KeyEncryptionUnavailableError("away", 17.2)) == {"Retry-After": "18"}
+    assert headers(UnavailableError("away", 0.0)) == {"Retry-After": "1"}
     assert headers(MethodNotAllowedError("no", ("GET", "POST"))) == {"Allow": "GET, POST"}
     assert "X-Api-Key" in headers(errors.AuthenticationError("who?"))["WWW-Authenticate"]
 
 
 def test_a_limit_keeps_its_time_when_pickled() -> None:
-    """What a rate limit says besides its message crosses as well."""
+    """What a rate limit or an outage says besides its message crosses as well."""
+    assert pickle.loads(pickle.dumps(UnavailableError("away", 7.5))).retry_after_seconds == 7.5  # noqa: S301  # our own bytes
     assert pickle.loads(pickle.dumps(RateLimitedError("slow down", 7))).retry_after == 7  # noqa: S301  # our own bytes

@@ -1,0 +1,34 @@
+"""What the metrics hear of the key backend."""
+
+import pytest
+
+from api.observability import Metrics
+from deployments.measured import MeasuredKeyEncryption
+from tests.fakes import FakeKeyEncryption
+from wallets.errors import CorruptCiphertextError, KeyEncryptionUnavailableError
+from wallets.model import EncryptedMnemonic
+from wallets.secret import Mnemonic
+
+
+async def test_corrupt_ciphertexts_are_counted_one_by_one() -> None:
+    """Each is something that a person should look at; a backend that is away is not."""
+    metrics, fake = Metrics(), FakeKeyEncryption()
+    measured = MeasuredKeyEncryption(fake, metrics)
+    (good,) = await measured.encrypt_many([(Mnemonic(b"x"), b"a")])
+
+    await measured.decrypt_many([EncryptedMnemonic(good, b"a"), EncryptedMnemonic(good, b"b"), EncryptedMnemonic("x", b"a")])
+    with pytest.raises(CorruptCiphertextError):
+        await measured.decrypt(good, associated_data=b"b")
+    fake.away = True
+    with pytest.raises(KeyEncryptionUnavailableError):
+        await measured.decrypt(good, associated_data=b"a")
+
+    rendered = metrics.render().decode().splitlines()
+    assert "corrupt_ciphertexts_total 3.0" in rendered
+    counts = [line for line in rendered if line.startswith("vault_operations_duration_seconds_count")]
+    assert sorted(counts) == [
+        'vault_operations_duration_seconds_count{operation="decrypt",status="error"} 1.0',
+        'vault_operations_duration_seconds_count{operation="decrypt",status="ok"} 1.0',
+        'vault_operations_duration_seconds_count{operation="decrypt",status="refused"} 1.0',
+        'vault_operations_duration_seconds_count{operation="encrypt",status="ok"} 1.0',
+    ]
