@@ -7,7 +7,7 @@ every process that Ray starts. Secrets print as `**********`; an error never quo
 import difflib
 import ipaddress
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -225,6 +225,18 @@ def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterat
             yield Variable(prefix + name.upper(), default, field.description or "")
 
 
+def secret_names() -> list[str]:
+    """List the variables that hold a secret: those that may be named by a file (`*_FILE`) instead."""
+    known = [variable.name for variable in variables()]
+    return [name for name in known if f"{name}_FILE" in known]
+
+
+def forget_secrets(environ: MutableMapping[str, str]) -> None:
+    """Take the secrets out of an environment that has been read, so that processes we start do not inherit them."""
+    for name in secret_names():
+        environ.pop(name, None)
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings, with every `*_FILE` read into the secret it stands for.
 
@@ -295,11 +307,11 @@ def _nested(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _with_files(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
     """Read each `*_file` that stands for a secret into it; other files are read by who needs them."""
-    known = {variable.name for variable in variables()}
+    secrets = secret_names()
     for name, value in list(tree.items()):
         if isinstance(value, dict):
             _with_files(value, (*path, name))
-        elif name.endswith("_file") and _variable((*path, secret := name.removesuffix("_file"))) in known:
+        elif name.endswith("_file") and _variable((*path, secret := name.removesuffix("_file"))) in secrets:
             if secret in tree:
                 msg = f"{_variable((*path, name))}: {_variable((*path, secret))} is set as well; set one of the two"
                 raise ConfigurationError(msg)

@@ -1,5 +1,6 @@
 """Serve wallets from one process: the ingress of the inline topology."""
 
+import os
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 
@@ -9,7 +10,7 @@ from fastapi import FastAPI
 from api.http import create_http_app
 from deployments.hardening import harden
 from deployments.serve_corrections import close_handle_port, own_requests
-from deployments.settings import load, require_dependencies
+from deployments.settings import forget_secrets, load, require_dependencies
 from deployments.wiring import open_edge
 
 
@@ -27,6 +28,7 @@ class WalletService:
         close_handle_port()
         own_requests()
         settings = require_dependencies(load())
+        forget_secrets(os.environ)
         self._resources = AsyncExitStack()
         edge = await self._resources.enter_async_context(open_edge(settings))
         edge.metrics.process_hardened(**hardening)

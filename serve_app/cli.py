@@ -77,7 +77,10 @@ def _run(settings: Settings, progress: Progress, console: Console, begin: float)
             console.print(f"\n{escape(text)}\n", highlight=False, soft_wrap=True)
 
         supervisor = Supervisor(machine.units(), folder, on_event=progress.event, on_ready=on_ready, facts=machine.facts(), lock=lock)
-        asyncio.run(supervisor.run())
+        try:
+            asyncio.run(supervisor.run())
+        finally:
+            machine.forget_given()
 
 
 @app.command()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from deployments.settings import PREFIX, AuthMethod, ConfigurationError, Settings, load, missing_login, require_dependencies
+from deployments.settings import PREFIX, AuthMethod, ConfigurationError, Settings, load, missing_login, require_dependencies, secret_names
 from serve_app.child import Child
 from serve_app.cluster import RayCluster
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
@@ -24,6 +24,7 @@ TITLES = {"postgres": "PostgreSQL", "redis": "Redis (Valkey)", "vault": "Vault (
 RAY_START_SECONDS = 120.0
 READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+_GIVEN = "given-secrets"
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER")
 """What Ray gets of our environment beside `APP__*`: nothing that would lead it elsewhere (RAY_ADDRESS) or that is a secret of others."""
 
@@ -126,9 +127,20 @@ class Machine:
         cluster.prepare()
         return cluster.child({**environ, "APP__METRICS_DIR": str(cluster.metrics_folder)}, self.url)
 
+    def forget_given(self) -> None:
+        """Remove the files in which the replicas were told the secrets of our own environment."""
+        for file in self._home.make_folder(_GIVEN).iterdir():
+            file.unlink()
+
     def _replica_environ(self) -> dict[str, str]:
-        """Return the replicas' environment. What we made ourselves is named by files, so that no secret stands in it."""
+        """Return the replicas' environment. Every secret is named by a file: all of Ray's processes have this environment."""
         environ = {name: value for name, value in self._environ.items() if value and (name.startswith(PREFIX) or name in _INHERITED)}
+        self.forget_given()
+        given = ServerHome(self._home.make_folder(_GIVEN))
+        for name in secret_names():
+            value = environ.pop(name, None)
+            if value is not None:
+                environ[f"{name}_FILE"] = str(given.write(name.lower(), value))
         environ["APP__DATA_DIR"] = str(self._folder)
         if self.api_key() is not None and self._settings.server.api_key is None:
             environ["APP__SERVER__API_KEY_FILE"] = str(self._folder / "api-key")

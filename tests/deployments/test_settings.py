@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.settings import ConfigurationError, load, require_dependencies
+from deployments.settings import ConfigurationError, Settings, forget_secrets, load, require_dependencies, secret_names, variables
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,33 @@ def test_a_secret_in_a_file_is_read_and_its_file_remembered(tmp_path: Path) -> N
     assert vault.token.get_secret_value() == "s3cr3t"
     assert (vault.token_file, vault.kubernetes_jwt_file) == (tmp_path / "token", tmp_path / "jwt")
     assert "s3cr3t" not in repr(vault)
+
+
+def test_an_environment_that_has_been_read_forgets_its_secrets() -> None:
+    """What we start does not inherit them; all else stays."""
+    environ = {
+        "APP__VAULT__TOKEN": "s3cr3t",
+        "APP__SERVER__API_KEY": "s3cr3t",
+        "APP__VAULT__TOKEN_FILE": "/f",
+        "APP__LOG__LEVEL": "debug",
+        "A": "b",
+    }
+
+    forget_secrets(environ)
+
+    assert environ == kept
+
+
+def test_every_secret_may_be_named_by_a_file() -> None:
+    """Else it would have to stand in an environment."""
+    secret = {variable.name for variable in variables() if _is_secret(variable.name)}
+
+    assert secret == set(secret_names())
+
+
+def _is_secret(name: str) -> bool:
+    value: object = Settings
+    for step in name.removeprefix("APP__").lower().split("__"):
+        field = value.model_fields[step]  # type: ignore[attr-defined]  # each step but the last is a section
+        value = type(field.default) if hasattr(type(field.default), "model_fields") else field.annotation
+    return "SecretStr" in str(value)

@@ -45,6 +45,31 @@ def test_refuses_half_a_vault(tmp_path: Path, settings: Mapping[str, str], varia
         Machine(load(settings), settings, tmp_path, print)
 
 
+def test_tells_the_replicas_no_secret_but_by_files(tmp_path: Path) -> None:
+    """The environment of every process of Ray's names files of mode 0600, which are gone when the service has ended."""
+    secrets = {
+        "APP__SERVER__API_KEY": "s3cr3t-api-key-of-clients",
+        "APP__SERVER__PREVIOUS_API_KEY": "s3cr3t-api-key-of-before",
+        "APP__DATABASE__URL": "postgresql://u:s3cr3t@p/d",
+        "APP__REDIS__URL": "redis://:s3cr3t@r",
+        "APP__VAULT__SECRET_ID": "s3cr3t-id",
+    }
+    others = {"APP__VAULT__ADDRESS": "http://v", "APP__VAULT__AUTH_METHOD": "approle", "APP__VAULT__ROLE_ID": "role"}
+    machine = Machine(load({**secrets, **others}), {**secrets, **others}, tmp_path, print)
+
+    environ = machine._replica_environ()
+
+    assert not any("s3cr3t" in value for value in environ.values())
+    files = {name.removesuffix("_FILE"): Path(environ[name]) for name in environ if name.endswith("_FILE")}
+    assert {name: file.read_text() for name, file in files.items()} == secrets
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files.values()} == {0o600}
+    found = load(environ)
+    assert found.vault.secret_id is not None
+    assert found.vault.secret_id.get_secret_value() == "s3cr3t-id"
+    machine.forget_given()
+    assert not any(file.exists() for file in files.values())
+
+
 def test_makes_an_api_key_once(tmp_path: Path) -> None:
     """Without a configured key one is made, long and for the owner's eyes, and it is the same at the next start."""
     keys = [Machine(load({}), {}, tmp_path, print).api_key() for _ in range(2)]
