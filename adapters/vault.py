@@ -3,12 +3,12 @@
 The key is derived: Transit makes one of it for each `context`, which is what binds a ciphertext to its wallet (ADR 6).
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from adapters.vault_batch import Sealed, answers, answers_to_ciphertexts, read_ciphertext, read_mnemonic, sealed, text
 from adapters.vault_client import VaultClient, VaultRefusedError
+from adapters.vault_server import understood
 from wallets.errors import CorruptCiphertextError, KeyEncryptionUnavailableError
 from wallets.model import EncryptedMnemonic
 from wallets.secret import Mnemonic
@@ -24,35 +24,49 @@ class TransitKey:
         self.mount = mount
         self.is_derived = False
 
-    def probe(self, client: Any) -> Any:
-        """Ask Vault to encrypt a byte without a context, which a derived key refuses: nothing is changed by it."""
-        item = {"plaintext": text(b"?")}
-        return client.secrets.transit.encrypt_data(self.name, batch_input=[item], mount_point=self.mount)
-
-    def decrypt(self, client: Any, items: Sequence[Sealed]) -> Any:
-        """Ask Vault to decrypt a batch."""
-        return client.secrets.transit.decrypt_data(self.name, batch_input=items, mount_point=self.mount)
-
-    def learn(self, answer: Any) -> None:
-        """Take in what `probe` was answered.
+    def examine(self, client: Any) -> None:
+        """Have Vault refuse to encrypt a byte without a context, as it does with a derived key; in the thread of the caller.
 
         Raises:
             KeyEncryptionUnavailableError: The key is there and is not derived, so that it would bind nothing.
+            VaultError: Vault refuses to use the key at all.
         """
-        (result,) = answer["data"]["batch_results"]
-        if "context" not in str(result.get("error", "")):
+        self.is_derived = False
+        answer = client.secrets.transit.encrypt_data(self.name, batch_input=[{"plaintext": text(b"?")}], mount_point=self.mount)
+        with understood():
+            (result,) = answer["data"]["batch_results"]
+            self.is_derived = "context" in str(result.get("error", ""))
+        if not self.is_derived:
             msg = "the key of the key backend does not bind ciphertexts to wallets; the operator must make a derived one (docs/vault)"
             raise KeyEncryptionUnavailableError(msg)
-        self.is_derived = True
+
+    def encrypt(self, client: Any, items: Sequence[tuple[Mnemonic, bytes]]) -> Any:
+        """Ask Vault to encrypt a batch, each mnemonic bound to what stands beside it; raises as `examine`."""
+        self.examine(client)
+        batch = [{"plaintext": text(mnemonic.reveal()), "context": text(context)} for mnemonic, context in items]
+        return client.secrets.transit.encrypt_data(self.name, batch_input=batch, mount_point=self.mount)
+
+    def decrypt(self, client: Any, items: Sequence[Sealed]) -> Any:
+        """Ask Vault to decrypt a batch that is bound; raises as `examine`, unless the key has been examined before."""
+        if not self.is_derived:
+            self.examine(client)
+        return self.decrypt_unbound(client, items)
+
+    def decrypt_unbound(self, client: Any, items: Sequence[Sealed]) -> Any:
+        """Ask Vault to decrypt a batch, with whatever kind of key."""
+        return client.secrets.transit.decrypt_data(self.name, batch_input=items, mount_point=self.mount)
 
 
 class VaultTransit:
-    """See `wallets.ports.KeyEncryption`. It refuses to work with a key that is not derived."""
+    """See `wallets.ports.KeyEncryption`. It refuses to work with a key that is not derived.
+
+    The key is examined before everything that is encrypted, which is rare and must be bound; and before decrypting once, and again after
+    something was refused: another key may have come in the place of one that is gone.
+    """
 
     def __init__(self, client: VaultClient, key: TransitKey) -> None:
         self._client = client
         self._key = key
-        self._learning = asyncio.Lock()
 
     async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
         """See `KeyEncryption.encrypt`."""
@@ -68,31 +82,16 @@ class VaultTransit:
 
     async def encrypt_many(self, items: Sequence[tuple[Mnemonic, bytes]]) -> Sequence[str]:
         """See `KeyEncryption.encrypt_many`."""
-
-        def request(client: Any, part: Sequence[tuple[Mnemonic, bytes]]) -> Any:
-            batch = [{"plaintext": text(mnemonic.reveal()), "context": text(context)} for mnemonic, context in part]
-            return client.secrets.transit.encrypt_data(self._key.name, batch_input=batch, mount_point=self._key.mount)
-
-        await self._require_derived()
-        return await answers(self._asked, items, request, read_ciphertext)
+        return await answers(self._asked, items, self._key.encrypt, read_ciphertext)
 
     async def decrypt_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[Mnemonic | CorruptCiphertextError]:
         """See `KeyEncryption.decrypt_many`."""
-        await self._require_derived()
         return await answers_to_ciphertexts(self._asked, [sealed(item) for item in items], self._key.decrypt, read_mnemonic)
-
-    async def _require_derived(self) -> None:
-        if self._key.is_derived:
-            return
-        async with self._learning:
-            if not self._key.is_derived:
-                await self._asked(self._key.probe, self._key.learn)
 
     async def _asked(self, request: Callable[[Any], Any], read: Callable[[Any], T]) -> T:
         try:
             return await self._client.call(request, read)
         except VaultRefusedError:
-            # The key may be gone, and another may come in its place.
             self._key.is_derived = False
             msg = "the key backend refuses to use the key"
             ours = KeyEncryptionUnavailableError(msg)
@@ -114,7 +113,7 @@ class UnboundTransit:
         """
         items = [{"ciphertext": ciphertext} for ciphertext in ciphertexts]
         try:
-            return await answers_to_ciphertexts(self._client.call, items, self._key.decrypt, read_mnemonic)
+            return await answers_to_ciphertexts(self._client.call, items, self._key.decrypt_unbound, read_mnemonic)
         except VaultRefusedError:
             ours = KeyEncryptionUnavailableError("the key backend refuses to use the key")
         raise ours

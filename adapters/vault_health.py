@@ -72,9 +72,7 @@ class VaultHealth:
 
     def _examine_key(self, client: Any) -> None:
         try:
-            answer = self._key.probe(client)
+            self._key.examine(client)
         except VaultError:
             msg = "Vault refuses to use the key"
             raise KeyEncryptionUnavailableError(msg) from None
-        with understood():
-            self._key.learn(answer)

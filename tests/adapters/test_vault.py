@@ -182,38 +182,34 @@ async def test_a_key_that_is_not_derived_is_refused() -> None:
     assert vault.paths == ["/v1/auth/token/lookup-self", ENCRYPT_PATH, ENCRYPT_PATH]
 
 
-async def test_a_key_is_examined_once_and_again_after_a_refusal() -> None:
-    """Another key may have taken its place."""
-    answers = (TOKEN, NO_CONTEXT, ENCRYPTED, ENCRYPTED, (400, {"errors": ["encryption key not found"]}), ENCRYPTED)
-    with serving(BadVault(*answers)) as vault:
+async def test_a_key_is_examined_before_everything_that_is_encrypted() -> None:
+    """What is encrypted must be bound, and another key may have come in the place of the one that was examined."""
+    with serving(BadVault(TOKEN, NO_CONTEXT, ENCRYPTED, ENCRYPTED)) as vault:
+        async with client_of(vault.address) as client:
+            transit = VaultTransit(client, TransitKey())
+            await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+            with pytest.raises(KeyEncryptionUnavailableError, match="derived one"):
+                await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+
+    assert vault.paths[1:] == [ENCRYPT_PATH] * 3
+
+
+async def test_a_key_is_examined_once_before_decrypting_and_again_after_a_refusal() -> None:
+    """A signature costs Vault one call."""
+    decrypted: Answer = (200, {"data": {"batch_results": [{"plaintext": "eA=="}]}})
+    with serving(
+        BadVault(TOKEN, NO_CONTEXT, decrypted, decrypted, (400, {"errors": ["encryption key not found"]}), NO_CONTEXT, decrypted)
+    ) as vault:
         async with client_of(vault.address) as client:
             transit = VaultTransit(client, TransitKey())
             for _ in range(2):
-                await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
-            for error in ("refuses", "derived one"):
-                with pytest.raises(KeyEncryptionUnavailableError, match=error):
-                    await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+                await transit.decrypt("vault:v1:AAAA", associated_data=b"a")
+            with pytest.raises(KeyEncryptionUnavailableError, match="refuses"):
+                await transit.decrypt("vault:v1:AAAA", associated_data=b"a")
+            await transit.decrypt("vault:v1:AAAA", associated_data=b"a")
 
-    assert vault.paths[1:] == [ENCRYPT_PATH] * 5
-
-
-async def test_requests_that_come_together_examine_the_key_once(vault_server: RunningServer[EmbeddedVault]) -> None:
-    """All wait for one answer."""
-    key = TransitKey()
-    examined = 0
-    probe = key.probe
-
-    def counted(client: object) -> object:
-        nonlocal examined
-        examined += 1
-        return probe(client)
-
-    key.probe = counted  # type: ignore[method-assign]  # to count, and then to ask the real server
-    async with vault_client(vault_server.server) as client:
-        transit = VaultTransit(client, key)
-        await asyncio.gather(*(transit.encrypt(Mnemonic(PHRASE), associated_data=b"a") for _ in range(20)))
-
-    assert examined == 1
+    decrypt_path = ENCRYPT_PATH.replace("encrypt", "decrypt")
+    assert vault.paths[1:] == [ENCRYPT_PATH, *[decrypt_path] * 3, ENCRYPT_PATH, decrypt_path]
 
 
 async def test_what_1_0_8_encrypted_is_read_without_a_binding(open_vault: RunningServer[OpenVault]) -> None:
@@ -240,7 +236,6 @@ async def test_a_key_of_vault_that_is_not_derived_is_refused(open_vault: Running
 async def test_a_vault_that_hangs_costs_a_bounded_time(vault_server: RunningServer[EmbeddedVault]) -> None:
     """The whole call has one deadline; when Vault goes on, so does the service."""
     async with vault_client(vault_server.server, deadline_seconds=0.3, breaker=CircuitBreaker(failures_to_open=1000)) as client:
-        await encrypt(client)
         vault_server.hold()
         try:
             start = time.monotonic()

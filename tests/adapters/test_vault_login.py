@@ -18,7 +18,7 @@ from adapters.vault_client import VaultClient
 from adapters.vault_login import AppRoleLogin, KubernetesLogin, Lease, TokenFileLogin, TokenLogin, VaultLogin
 from adapters.vault_server import VaultServer
 from serve_app.embedded import EmbeddedVault
-from tests.adapters.bad_vault import ENCRYPTED, TOKEN, BadVault, serving
+from tests.adapters.bad_vault import ENCRYPTED, NO_CONTEXT, TOKEN, BadVault, serving
 from tests.adapters.conftest import client_of, no_sleep
 from tests.adapters.service_accounts import AUDIENCE, ServiceAccounts, reviewing
 from tests.adapters.test_key_encryption_contract import PHRASE
@@ -243,11 +243,9 @@ async def test_refused_logins_become_rare() -> None:
 async def test_logins_that_fail_for_the_network_are_tried_again_at_once() -> None:
     """They are as transient as any call."""
     login = {"auth": {"client_token": "t", "lease_duration": 0, "renewable": False}}
-    with serving(BadVault((503, {}), (200, "<html>"), (200, login), ENCRYPTED)) as vault:
+    with serving(BadVault((503, {}), (200, "<html>"), (200, login), NO_CONTEXT, ENCRYPTED)) as vault:
         async with client_of(vault.address, AppRoleLogin("r", "s")) as client:
-            key = TransitKey()
-            key.is_derived = True
-            ciphertext = await VaultTransit(client, key).encrypt(Mnemonic(PHRASE), associated_data=b"a")
+            ciphertext = await VaultTransit(client, TransitKey()).encrypt(Mnemonic(PHRASE), associated_data=b"a")
 
     assert ciphertext == "vault:v1:AAAA"
     assert vault.paths[:3] == ["/v1/auth/approle/login"] * 3
