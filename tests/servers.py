@@ -68,7 +68,7 @@ class RunningServer(Generic[S]):
 
     def __init__(self, server: S, log: Path) -> None:
         self.server = server
-        self._log = log
+        self.log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._child = server.child()
 
@@ -81,12 +81,12 @@ class RunningServer(Generic[S]):
     def start(self) -> None:
         """Start it, and return when it is ready."""
         child = self._child = self.server.child()
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = spawn(child, log)
         deadline = time.monotonic() + START_SECONDS
         while not child.ready():
-            assert self._process.poll() is None, f"{child.name} ended: {self._log.read_text()[-2000:]}"
-            assert time.monotonic() < deadline, f"{child.name} is not ready: {self._log.read_text()[-2000:]}"
+            assert self._process.poll() is None, f"{child.name} ended: {self.log.read_text()[-2000:]}"
+            assert time.monotonic() < deadline, f"{child.name} is not ready: {self.log.read_text()[-2000:]}"
             time.sleep(0.01)
 
     def stop(self) -> None:
