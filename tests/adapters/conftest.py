@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import asyncpg
+import hvac
 import pytest
 
 from adapters.database import PostgresDatabase
@@ -20,6 +22,7 @@ from adapters.vault_login import TokenLogin, VaultLogin
 from adapters.vault_server import VaultServer
 from serve_app.embedded import EmbeddedVault
 from tests.fakes import FakeAddressBook, FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
+from tests.open_vault import OpenVault
 from tests.postgres_probes import query
 from tests.servers import RunningServer
 from wallets.derivation import DerivationScheme
@@ -79,11 +82,27 @@ async def storage_away(request: pytest.FixtureRequest) -> AsyncIterator[Storage]
         yield on_postgres(database, NOWHERE)
 
 
-@pytest.fixture(params=["fake", "vault"])
+@pytest.fixture
+def vault(open_vault: RunningServer[OpenVault]) -> OpenVault:
+    """An OpenBao that may be administrated."""
+    return open_vault.server
+
+
+@pytest.fixture
+def key(vault: OpenVault) -> str:
+    """A derived key of the test's own."""
+    return vault.make_key()
+
+
+@pytest.fixture(params=["fake", "vault", "VAULT_ADDR"])
 async def encryption(request: pytest.FixtureRequest) -> AsyncIterator[KeyEncryption]:
     """A key encryption that is there."""
     if request.param == "fake":
         yield FakeKeyEncryption()
+        return
+    if request.param == "VAULT_ADDR":
+        async with elsewhere() as (client, key):
+            yield VaultTransit(client, key)
         return
     vault: RunningServer[EmbeddedVault] = request.getfixturevalue("vault_server")
     async with vault_client(vault.server) as client:
@@ -108,6 +127,24 @@ def vault_client(
     """Return a client of the embedded OpenBao with the service's token, or another."""
     login = TokenLogin(token or vault.token)
     return VaultClient(VaultServer(vault.address), login, deadline_seconds=deadline_seconds, breaker=breaker)
+
+
+@asynccontextmanager
+async def elsewhere() -> AsyncIterator[tuple[VaultClient, TransitKey]]:
+    """Lend a key of a new name in the Vault that VAULT_ADDR and VAULT_TOKEN name, such as a HashiCorp Vault; else skip the test."""
+    address, token = os.environ.get("VAULT_ADDR"), os.environ.get("VAULT_TOKEN")
+    if not address or not token:
+        pytest.skip("VAULT_ADDR and VAULT_TOKEN name no Vault")
+    key, root = TransitKey(f"test-{uuid4().hex}"), hvac.Client(address, token=token)
+    if "transit/" not in root.sys.list_mounted_secrets_engines()["data"]:
+        root.sys.enable_secrets_engine("transit")
+    root.secrets.transit.create_key(key.name, derived=True)
+    try:
+        async with VaultClient(VaultServer(address), TokenLogin(token)) as client:
+            yield client, key
+    finally:
+        root.secrets.transit.update_key_configuration(key.name, deletion_allowed=True)
+        root.secrets.transit.delete_key(key.name)
 
 
 @asynccontextmanager

@@ -13,7 +13,6 @@ from adapters.vault_rotation import VaultKeyRotation
 from tests.adapters.conftest import client_of
 from tests.adapters.test_key_encryption_contract import PHRASE
 from tests.open_vault import ROOT, OpenVault
-from tests.servers import RunningServer
 from wallets.errors import KeyEncryptionUnavailableError
 from wallets.model import EncryptedMnemonic
 from wallets.secret import Mnemonic
@@ -49,12 +48,6 @@ USES: dict[str, Action] = {
     "encrypt": lambda client, key: client.secrets.transit.encrypt_data(key, plaintext="eA==", context="YQ=="),
     "decrypt": lambda client, key: client.secrets.transit.decrypt_data(key, ciphertext="vault:v1:AAAA", context="YQ=="),
 }
-
-
-@pytest.fixture
-def vault(open_vault: RunningServer[OpenVault]) -> OpenVault:
-    """An OpenBao that may be administrated."""
-    return open_vault.server
 
 
 @pytest.mark.parametrize("action", [*FORBIDDEN, *ROTATES])

@@ -1,12 +1,14 @@
 """What an operator does with the Transit key: rotate, rewrap, retire old versions."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from adapters.vault import TransitKey, VaultTransit
 from adapters.vault_rotation import VaultKeyRotation
 from serve_app.embedded import EmbeddedVault
 from tests.adapters.bad_vault import BadVault, serving
-from tests.adapters.conftest import client_of, vault_client
+from tests.adapters.conftest import client_of, elsewhere, vault_client
 from tests.adapters.test_key_encryption_contract import PHRASE
 from tests.servers import RunningServer
 from wallets.errors import CorruptCiphertextError, InvalidRequestError, KeyEncryptionUnavailableError
@@ -14,23 +16,44 @@ from wallets.model import EncryptedMnemonic
 from wallets.secret import Mnemonic
 
 
-async def test_what_the_service_encrypted_is_rewrapped_by_who_cannot_decrypt_it(vault_server: RunningServer[EmbeddedVault]) -> None:
-    """With the operator's token of the embedded OpenBao; the service decrypts the result, and only for the same wallet."""
-    vault, key = vault_server.server, TransitKey()
+@pytest.fixture(params=["embedded", "VAULT_ADDR"])
+async def service_and_operator(request: pytest.FixtureRequest) -> AsyncIterator[tuple[VaultTransit, VaultKeyRotation]]:
+    """The two sides of one key; where VAULT_ADDR names a Vault, one token is both."""
+    if request.param == "VAULT_ADDR":
+        async with elsewhere() as (client, key):
+            yield VaultTransit(client, key), VaultKeyRotation(client, key)
+        return
+    vault: EmbeddedVault = request.getfixturevalue("vault_server").server
     async with vault_client(vault) as service, vault_client(vault, vault.operator_token) as operator:
-        transit, rotation = VaultTransit(service, key), VaultKeyRotation(operator, key)
-        before = await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
-        version = await rotation.rotate()
-        after, foreign = await rotation.rewrap_many([EncryptedMnemonic(before, b"a"), EncryptedMnemonic(before, b"b")])
+        yield VaultTransit(service, TransitKey()), VaultKeyRotation(operator, TransitKey())
 
-        assert isinstance(after, str)
-        assert isinstance(foreign, CorruptCiphertextError)
-        assert after.startswith(f"vault:v{version}:")
-        assert await transit.decrypt(after, associated_data=b"a") == Mnemonic(PHRASE)
-        with pytest.raises(CorruptCiphertextError):
-            await transit.decrypt(after, associated_data=b"b")
+
+async def test_what_the_service_encrypted_is_rewrapped_by_the_operator(
+    service_and_operator: tuple[VaultTransit, VaultKeyRotation],
+) -> None:
+    """The service decrypts the result, and only for the same wallet."""
+    transit, rotation = service_and_operator
+    before = await transit.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+    version = await rotation.rotate()
+    after, foreign = await rotation.rewrap_many([EncryptedMnemonic(before, b"a"), EncryptedMnemonic(before, b"b")])
+
+    assert isinstance(after, str)
+    assert isinstance(foreign, CorruptCiphertextError)
+    assert after.startswith(f"vault:v{version}:")
+    assert (await rotation.versions()).latest == version
+    assert await transit.decrypt(after, associated_data=b"a") == await transit.decrypt(before, associated_data=b"a") == Mnemonic(PHRASE)
+    with pytest.raises(CorruptCiphertextError):
+        await transit.decrypt(after, associated_data=b"b")
+
+
+async def test_the_operator_cannot_decrypt(vault_server: RunningServer[EmbeddedVault]) -> None:
+    """Whoever rotates sees no phrase."""
+    vault = vault_server.server
+    async with vault_client(vault) as service, vault_client(vault, vault.operator_token) as operator:
+        ciphertext = await VaultTransit(service, TransitKey()).encrypt(Mnemonic(PHRASE), associated_data=b"a")
+
         with pytest.raises(KeyEncryptionUnavailableError):
-            await VaultTransit(operator, TransitKey()).decrypt(after, associated_data=b"a")
+            await VaultTransit(operator, TransitKey()).decrypt(ciphertext, associated_data=b"a")
 
 
 @pytest.mark.parametrize("number", [0, -1, 10_000])
@@ -53,7 +76,7 @@ async def test_the_service_cannot_rotate_or_rewrap(vault_server: RunningServer[E
                 await attempt
 
 
-async def test_a_key_that_binds_nothing_is_not_rotated_further(vault_server: RunningServer[EmbeddedVault]) -> None:
+async def test_a_key_that_binds_nothing_is_not_rotated_further() -> None:
     """The operator is told what kind of key is needed."""
     with serving(BadVault((200, {"data": {"ttl": 0, "renewable": False, "derived": False, "latest_version": 1}}))) as vault:
         async with client_of(vault.address) as client:

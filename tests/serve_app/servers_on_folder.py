@@ -39,10 +39,10 @@ class Servers:
 def encrypt(vault: EmbeddedVault) -> str:
     """Encrypt `PLAINTEXT` with the service's key and token; return the ciphertext."""
     transit = hvac.Client(vault.address, token=vault.token).secrets.transit
-    return str(transit.encrypt_data(KEY, plaintext=PLAINTEXT)["data"]["ciphertext"])
+    return str(transit.encrypt_data(KEY, plaintext=PLAINTEXT, context=PLAINTEXT)["data"]["ciphertext"])
 
 
 def decrypt(vault: EmbeddedVault, ciphertext: str) -> str:
     """Decrypt a ciphertext in the same way."""
     transit = hvac.Client(vault.address, token=vault.token).secrets.transit
-    return str(transit.decrypt_data(KEY, ciphertext=ciphertext)["data"]["plaintext"])
+    return str(transit.decrypt_data(KEY, ciphertext=ciphertext, context=PLAINTEXT)["data"]["plaintext"])
