@@ -90,7 +90,6 @@ class Metrics:
         self._signs = self._counter("sign_operations_total", "Signing requests by how they ended", "network", "status")
         self._vault = self._histogram("vault_operations_duration_seconds", "Calls of Vault, with their retries", "operation", "status")
         self._circuit = self._gauge("vault_circuit_state", "Processes of this node by the state of their circuit to Vault", "state")
-        self._corrupt = self._counter("corrupt_ciphertexts_total", "Stored ciphertexts that did not decrypt: tampered with, or misplaced")
         self._cache_size = self._gauge("address_cache_size", "Addresses in the caches of this node's processes")
         self._cache_capacity = self._gauge("address_cache_capacity", "Addresses that these caches hold at most")
         self._seeds = self._gauge("keyring_unlocked_seeds", "Seeds that this node's processes hold unlocked")
@@ -129,10 +128,6 @@ class Metrics:
         """Take the state of this process's circuit to Vault: `closed`, `open` or `half_open`."""
         for each in CIRCUIT_STATES:
             self._circuit.labels(each).set(each == state)
-
-    def ciphertext_corrupt(self, count: int = 1) -> None:
-        """Count stored ciphertexts that do not decrypt, each of which a person should look at."""
-        self._corrupt.inc(count)
 
     def observe_cache(self, size: int, capacity: int) -> None:
         """Take how full this process's address cache is."""

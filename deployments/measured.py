@@ -35,9 +35,7 @@ class MeasuredKeyEncryption:
 
     async def decrypt_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[Mnemonic | CorruptCiphertextError]:
         """See `KeyEncryption.decrypt_many`."""
-        answers = await self._measured("decrypt", self._encryption.decrypt_many(items))
-        self._metrics.ciphertext_corrupt(sum(isinstance(answer, CorruptCiphertextError) for answer in answers))
-        return answers
+        return await self._measured("decrypt", self._encryption.decrypt_many(items))
 
     async def _measured(self, operation: str, call: Awaitable[T]) -> T:
         started, status = time.perf_counter(), "error"
@@ -46,7 +44,6 @@ class MeasuredKeyEncryption:
             status = "ok"
         except CorruptCiphertextError:
             status = "refused"
-            self._metrics.ciphertext_corrupt()
             raise
         finally:
             self._metrics.observe_vault(operation, status, time.perf_counter() - started)

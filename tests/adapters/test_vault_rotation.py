@@ -8,7 +8,7 @@ from adapters.vault import TransitKey, VaultTransit
 from adapters.vault_rotation import VaultKeyRotation
 from serve_app.embedded import EmbeddedVault
 from tests.adapters.bad_vault import BadVault, serving
-from tests.adapters.conftest import client_of, elsewhere, vault_client
+from tests.adapters.conftest import ELSEWHERE, client_of, elsewhere, vault_client
 from tests.adapters.test_key_encryption_contract import PHRASE
 from tests.servers import RunningServer
 from wallets.errors import CorruptCiphertextError, InvalidRequestError, KeyEncryptionUnavailableError
@@ -16,7 +16,7 @@ from wallets.model import EncryptedMnemonic
 from wallets.secret import Mnemonic
 
 
-@pytest.fixture(params=["embedded", "VAULT_ADDR"])
+@pytest.fixture(params=["embedded", *ELSEWHERE])
 async def service_and_operator(request: pytest.FixtureRequest) -> AsyncIterator[tuple[VaultTransit, VaultKeyRotation]]:
     """The two sides of one key; where VAULT_ADDR names a Vault, one token is both."""
     if request.param == "VAULT_ADDR":

@@ -229,7 +229,6 @@ def test_every_metric_of_the_contract_is_there() -> None:
     metrics.observe_vault("decrypt", "ok", 0.02)
     metrics.observe_circuit("closed")
     metrics.observe_circuit("open")
-    metrics.ciphertext_corrupt()
     metrics.observe_cache(3, 1000)
     metrics.seeds_unlocked(5)
     metrics.ciphertext_refused()
@@ -245,7 +244,6 @@ def test_every_metric_of_the_contract_is_there() -> None:
     assert found["sign_operations_total network=other status=ok"] == 1
     assert found["vault_operations_duration_seconds_count operation=decrypt status=ok"] == 1
     assert [found[f"vault_circuit_state state={state}"] for state in ("closed", "open", "half_open")] == [0, 1, 0]
-    assert found["corrupt_ciphertexts_total"] == 1
     assert found["address_cache_size"] == 3
     assert found["address_cache_capacity"] == 1000
     assert found["keyring_unlocked_seeds"] == 5

@@ -10,8 +10,8 @@ from wallets.model import EncryptedMnemonic
 from wallets.secret import Mnemonic
 
 
-async def test_corrupt_ciphertexts_are_counted_one_by_one() -> None:
-    """Each is something that a person should look at; a backend that is away is not."""
+async def test_calls_are_counted_by_how_they_ended() -> None:
+    """A batch is one call; a ciphertext that does not decrypt is no fault of the backend, one that is away is."""
     metrics, fake = Metrics(), FakeKeyEncryption()
     measured = MeasuredKeyEncryption(fake, metrics)
     (good,) = await measured.encrypt_many([(Mnemonic(b"x"), b"a")])
@@ -24,7 +24,6 @@ async def test_corrupt_ciphertexts_are_counted_one_by_one() -> None:
         await measured.decrypt(good, associated_data=b"a")
 
     rendered = metrics.render().decode().splitlines()
-    assert "corrupt_ciphertexts_total 3.0" in rendered
     counts = [line for line in rendered if line.startswith("vault_operations_duration_seconds_count")]
     assert sorted(counts) == [
         'vault_operations_duration_seconds_count{operation="decrypt",status="error"} 1.0',

@@ -29,7 +29,7 @@ from api.http import create_http_app
 from api.limits import Unlimited
 from api.observability import Metrics
 from deployments.measured import MeasuredKeyEncryption
-from tests.fakes import FakeAddressBook, FakeAddressCache, FakeAuditLog, FakeWalletStore, Journal
+from tests.fakes import FakeAddressBook, FakeAddressCache, FakeAuditLog, FakeLockSignal, FakeWalletStore, Journal
 from tests.fault_proxy import Fault, FaultProxy
 from tests.open_vault import OpenVault
 from tests.servers import RunningServer, eventually
@@ -139,7 +139,8 @@ async def _house(open_vault: RunningServer[OpenVault], folder: Path, *, tls: boo
             cache=FakeAddressCache(),
             audit=FakeAuditLog(journal),
             encryption=encryption,
-            keyring=Keyring(store, encryption, max_seeds=0),
+            keyring=Keyring(store, encryption, max_seeds=0, watcher=metrics),
+            lock_signal=FakeLockSignal(journal),
             policy=AllOf(NamesOurAccount()),
             components=[health],
         )
@@ -342,7 +343,7 @@ async def test_another_key_in_its_place(house: House, derived: bool) -> None:
     assert len(house.store) == stored + derived
     assert signed.status_code == (500 if derived else 503)
     assert house.journal.events[-1].status is AuditStatus.FAILED
-    corrupt = f"corrupt_ciphertexts_total {1.0 if derived else 0.0}"
+    corrupt = f"keyring_corrupt_ciphertexts_total {1.0 if derived else 0.0}"
     assert corrupt in house.metrics.render().decode()
     if not derived:
         assert await house.vault_health() == (503, "error")
@@ -367,9 +368,9 @@ async def test_a_stored_ciphertext_that_is_not_the_wallets(house: House, change:
 
     answer = await house.sign()
 
-    assert (answer.status_code, answer.json()["type"]) == (500, "urn:crypto-wallets:problem:internal-error")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:crypto-wallets:problem:corrupt-ciphertext")
     event = house.journal.events[-1]
     assert (event.status, event.details["reason"]) == (AuditStatus.FAILED, "the stored ciphertext does not decrypt")
-    assert "corrupt_ciphertexts_total 1.0" in house.metrics.render().decode()
+    assert "keyring_corrupt_ciphertexts_total 1.0" in house.metrics.render().decode()
     assert house.breaker.state is CircuitState.CLOSED
     assert await house.vault_health() == (200, "ok")
