@@ -6,6 +6,7 @@ Serve starts HAProxy through a wrapper of ours, which has `sed` mend the configu
 - The service's own port listens where the settings say. Serve itself is told loopback, so that the replicas' ports stay there.
 - HAProxy tells the replica the address of the client, without which any client could choose its own.
 - What HAProxy answers itself (no replica, one that died, one that hangs) are problem documents (RFC 9457) with the right status.
+- It never falls back to Serve's own proxy: that would send a request, and a phrase in it, from process to process through Ray.
 - It does not send a line for each request to a log server that is not there.
 - During a drain, every answer closes its connection.
 """
@@ -36,6 +37,7 @@ exec {binary} -db -f "$configuration" "$@"
 
 _SCRIPT = """\
 /^ *log [0-9.]*:514 /d
+s|^\\( *server .* backup\\)$|\\1 disabled|
 s|^\\( *bind \\)\\*\\{{0,1\\}}:\\([0-9]*\\)|\\1unix@{folder}/\\2.sock mode 600|
 s|^\\( *errorfile \\)\\(50[234]\\) .*|\\1\\2 {folder}/\\2.http|
 /^ *http-request return status 404 .*not found/c\\

@@ -5,14 +5,17 @@ name and its bytes.
 """
 
 import base64
+import mmap
 import re
 import stat
+import subprocess
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
-from subprocess import run
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
 import redis
@@ -24,7 +27,8 @@ Place = tuple[str, bytes]
 PIECE = 16
 """Bytes of a secret that are looked for together: a leak may be cut, and 128 bits are nowhere by chance."""
 
-_LARGEST_AREA = 1 << 30
+_PRINTABLE = re.compile(rb"[\x20-\x7e]{%d,}" % PIECE)
+_PRESENT_OR_SWAPPED = 3 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +37,54 @@ class Needle:
 
     secret: str
     form: str
-    pattern: bytes | re.Pattern[bytes]
+    content: bytes
+
+    def is_in(self, data: bytes, text: bytes) -> bool:
+        """Tell whether it is in the data, whose printable text is `text`: most forms are text, and most data is not."""
+        return self.content in (data if self.form == "raw" else text)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words in a row, in any case, with something between them that is no letter."""
+
+    secret: str
+    words: tuple[bytes, ...]
+    form: str = "words"
+
+    def is_in(self, data: bytes, _: bytes) -> bool:
+        """Tell whether they are in the data."""
+        lower = data.lower()
+        return all(word in lower for word in self.words) and bool(re.search(b"[^a-z]{1,8}".join(self.words), lower))
 
 
 class Search:
-    """Look for secrets: byte strings by name, and phrases whose words may be separated by anything that is no letter."""
+    """Look for secrets: byte strings by name, and phrases, of which one half is enough."""
 
     def __init__(self, secrets: Mapping[str, bytes], phrases: Mapping[str, str] | None = None) -> None:
         byte_strings = dict(secrets)
-        self._needles: list[Needle] = []
+        self._needles: list[Needle | Words] = []
         for name, phrase in (phrases or {}).items():
-            words = phrase.split()
-            half = len(words) // 2
-            for part in (words[:half], words[half:]):
-                text = b"[^a-z]{1,8}".join(word.encode() for word in part)
-                self._needles.append(Needle(name, "words", re.compile(text, re.IGNORECASE)))
+            words = tuple(phrase.encode().split())
+            middle = len(words) // 2
+            self._needles += [Words(name, words[:middle]), Words(name, words[middle:])]
             byte_strings[name] = phrase.encode()
         for name, secret in byte_strings.items():
-            self._needles += [Needle(name, form, text) for form, text in forms(secret)]
+            self._needles += [Needle(name, form, content) for form, content in forms(secret)]
 
     def found(self, places: Iterable[Place]) -> list[str]:
         """Return what was found where, once each."""
-        hits = {
-            f"{place}: {needle.secret} as {needle.form}"
-            for place, data in places
-            for needle in self._needles
-            if (needle.pattern in data if isinstance(needle.pattern, bytes) else needle.pattern.search(data))
-        }
+        hits = set()
+        for place, data in places:
+            text = b"\n".join(_PRINTABLE.findall(data))
+            hits |= {f"{place}: {needle.secret} as {needle.form}" for needle in self._needles if needle.is_in(data, text)}
         return sorted(hits)
 
 
 def texts(secrets: Mapping[str, str]) -> Search:
     """Look for these texts as they are."""
     search = Search({})
-    search._needles += [Needle(name, "text", secret.encode()) for name, secret in secrets.items()]
+    search._needles += [Needle(name, "raw", secret.encode()) for name, secret in secrets.items()]
     return search
 
 
@@ -131,18 +149,28 @@ def command_lines(processes: Iterable[psutil.Process]) -> Iterator[Place]:
 
 
 def memory(processes: Iterable[psutil.Process]) -> Iterator[Place]:
-    """Return each area of memory that processes can write to."""
+    """Return what processes have written to their memory, each area without the pages that were never used."""
     for process in processes:
-        with Path(f"/proc/{process.pid}/maps").open() as maps, Path(f"/proc/{process.pid}/mem").open("rb", 0) as content:
+        folder = Path(f"/proc/{process.pid}")
+        with (folder / "maps").open() as maps, (folder / "mem").open("rb", 0) as content, (folder / "pagemap").open("rb", 0) as pages:
             for line in maps:
                 area, rights, *_ = line.split()
-                first, last = (int(part, 16) for part in area.split("-"))
-                if rights.startswith("rw") and last - first <= _LARGEST_AREA:
-                    try:
-                        content.seek(first)
-                        yield f"memory of {_title(process)}", content.read(last - first)
-                    except OSError:  # an area of a device
-                        continue
+                if rights.startswith("rw"):
+                    first, last = (int(part, 16) // mmap.PAGESIZE for part in area.split("-"))
+                    yield f"memory of {_title(process)}", b"".join(_used(content, pages, first, last))
+
+
+def _used(content: BinaryIO, pages: BinaryIO, first: int, last: int) -> Iterator[bytes]:
+    """Return the runs of used pages (proc_pid_pagemap(5)) from page number `first` up to `last`."""
+    pages.seek(first * 8)
+    used = array("Q", pages.read((last - first) * 8))
+    number = 0
+    for is_used, run in groupby(used, lambda entry: entry & _PRESENT_OR_SWAPPED != 0):
+        length = sum(1 for _ in run)
+        if is_used:
+            content.seek((first + number) * mmap.PAGESIZE)
+            yield content.read(length * mmap.PAGESIZE)
+        number += length
 
 
 def redis_values(url: str) -> Iterator[Place]:
@@ -168,7 +196,7 @@ def database_dump(url: str) -> Iterator[Place]:
     assert package is not None
     assert package.origin is not None
     pg_dump = Path(package.origin).parent / "pginstall" / "bin" / "pg_dump"
-    yield "database dump", run((pg_dump, "--dbname", url, "--inserts"), capture_output=True, check=True).stdout
+    yield "database dump", subprocess.run((pg_dump, "--dbname", url, "--inserts"), capture_output=True, check=True).stdout
 
 
 def _leaves(value: object) -> Iterator[bytes]:

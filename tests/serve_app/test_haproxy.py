@@ -39,8 +39,10 @@ frontend http_frontend
     bind 127.0.0.1:{port}
     acl is_dead path_beg /dead
     acl is_alive path_beg /alive
+    acl is_fallen path_beg /fallen
     use_backend dead if is_dead
     use_backend alive if is_alive
+    use_backend fallen if is_fallen
     default_backend default_backend
 backend default_backend
     http-request return status 404 content-type text/plain lf-string "Path \\'%[path]\\' not found. Ping http://.../-/routes for more."
@@ -48,6 +50,9 @@ backend dead
     server dead 127.0.0.1:{dead}
 backend alive
     server alive 127.0.0.1:{alive}
+backend fallen
+    # Fallback to head node's Serve proxy when no ingress replicas are available
+    server fallback 127.0.0.1:{alive} check backup
 listen stats
   bind *:{stats}
   stats enable
@@ -156,12 +161,13 @@ def test_only_the_service_has_a_port(start: Start, folder: Path, host: str) -> N
     [
         ("/", 503, "unavailable"),
         ("/dead/x", 503, "unavailable"),
+        ("/fallen/x", 503, "unavailable"),
         ("/alive/ends", 502, "replica-lost"),
         ("/alive/hangs", 504, "replica-timeout"),
     ],
 )
 def test_what_haproxy_answers_itself_is_a_problem_document(start: Start, path: str, status: int, problem: str) -> None:
-    """No application, no replica, one that dies and one that hangs each have a status and a type of their own."""
+    """No application, no replica (but Serve's own proxy), one that dies and one that hangs have a status and a type each."""
     answer = httpx.get(start("127.0.0.1") + path)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

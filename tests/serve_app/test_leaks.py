@@ -188,7 +188,7 @@ def test_what_is_found_is_not_repeated() -> None:
 
 def test_texts_are_found_as_they_are() -> None:
     """For secrets that are text."""
-    assert texts_of({"token": "s.1234"}).found([("log", b"X-Vault-Token: s.1234")]) == ["log: token as text"]
+    assert texts_of({"token": "s.1234"}).found([("log", b"X-Vault-Token: s.1234")]) == ["log: token as raw"]
 
 
 def test_every_form_is_one_that_is_searched() -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -20,7 +20,7 @@ from serve_app.ports import free_port_range
 class Service:
     """A `crypto-wallets up` in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self.folder = folder
         # Below the range from which the system gives out ports: it must stay free while a killed HAProxy is away.
         port = free_port_range(1)
@@ -31,6 +31,7 @@ class Service:
             "APP__SERVER__RATE_LIMIT__REQUESTS_PER_SECOND": "1000",
             "APP__SERVER__RATE_LIMIT__BURST_SIZE": "1000",
             "COLUMNS": "200",
+            **settings,
         }
         self.tree: set[psutil.Process] = set()
         self.start()
@@ -108,11 +109,11 @@ def eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 
 @contextlib.contextmanager
-def whole_service() -> Iterator[Service]:
-    """Start one that is well, and end it with everything of it."""
+def whole_service(**settings: str) -> Iterator[Service]:
+    """Start one that is well, with these `APP__*`, and end it with everything of it."""
     folder = Path(tempfile.mkdtemp(prefix="cw-test-"))
     folder.chmod(0o711)
-    service = Service(folder)
+    service = Service(folder, settings)
     try:
         eventually(service.is_well)
         yield service
