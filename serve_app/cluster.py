@@ -118,6 +118,8 @@ class RayCluster:
             "RAY_AUTH_TOKEN_PATH": str(self._token_file),
             # The only switch that has Ray's own processes bind to loopback; it is named after the systems whose default that is.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            # Ray's workers are nice by 15 otherwise: on a busy machine replicas would come after everybody else.
+            "RAY_worker_niceness": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ROTATION_MAX_BYTES": str(LOG_BYTES),
             "RAY_ROTATION_BACKUP_COUNT": "3",
