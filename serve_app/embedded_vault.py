@@ -4,10 +4,14 @@ import hashlib
 import http.client
 import json
 import secrets
+import ssl
 from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from serve_app.certificates import self_signed
 from serve_app.child import Child
 from serve_app.ports import free_port_range, is_free, who_holds
 from serve_app.server_home import EmbeddedServerError, ServerHome
@@ -15,6 +19,8 @@ from serve_app.server_home import EmbeddedServerError, ServerHome
 TRANSIT_KEY = "wallet-master-key"
 TRANSIT_MOUNT = "transit"
 
+_CERTIFICATE = "tls-certificate"
+_CERTIFICATE_KEY = "tls-key"
 _PROBE_SECONDS = 1.0
 _LASTING = "87600h"
 """A token that is not renewed for this long ends, and with it the way to the wallets; nobody renews it while we are off: ten years."""
@@ -64,6 +70,8 @@ class EmbeddedVault:
     def prepare(self) -> None:
         """Choose the port, make keys and tokens at the first start, and write the configuration.
 
+        The certificate is another at each start, but stays when OpenBao alone is started again: the service has read it.
+
         Raises:
             EmbeddedServerError: The folder cannot be used.
         """
@@ -72,6 +80,10 @@ class EmbeddedVault:
             self._home.write("table", f"openbao_{secrets.token_hex(4)}")
             for name in ("seal-key", "service-token", "operator-token"):
                 self._home.write(name, secrets.token_hex(32))
+        if not self._is_placed or self._home.read(_CERTIFICATE) is None:
+            made = self_signed(datetime.now(UTC))
+            self._home.write(_CERTIFICATE, made.certificate)
+            self._home.write(_CERTIFICATE_KEY, made.key)
         self._choose_port()
         self._home.write("openbao.json", json.dumps(self._configuration(), indent=1))
 
@@ -92,7 +104,12 @@ class EmbeddedVault:
     @property
     def address(self) -> str:
         """The URL of its API."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"https://127.0.0.1:{self._port}"
+
+    @property
+    def ca_file(self) -> Path:
+        """The file with the certificate by which clients know it: another local user may take its port while it is down."""
+        return self._home.folder / _CERTIFICATE
 
     @property
     def token(self) -> str:
@@ -129,14 +146,13 @@ class EmbeddedVault:
 
     def _ready(self) -> bool:
         """Ask whether the service's token is known: making it is the last step of the first start."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PROBE_SECONDS)
         try:
-            connection.request("GET", "/v1/auth/token/lookup-self", headers={"X-Vault-Token": self.token})
-            ready = connection.getresponse().status == http.HTTPStatus.OK
+            context = ssl.create_default_context(cafile=self.ca_file)
+            with closing(http.client.HTTPSConnection("127.0.0.1", self._port, timeout=_PROBE_SECONDS, context=context)) as connection:
+                connection.request("GET", "/v1/auth/token/lookup-self", headers={"X-Vault-Token": self.token})
+                ready = connection.getresponse().status == http.HTTPStatus.OK
         except (OSError, http.client.HTTPException):
             return False
-        finally:
-            connection.close()
         if ready and self._home.read("initialized") is None:
             self._home.write("initialized", "yes")
         return ready
@@ -148,7 +164,7 @@ class EmbeddedVault:
             "api_addr": self.address,
             "disable_clustering": True,
             "max_lease_ttl": _LASTING,
-            "listener": [{"tcp": {"address": f"127.0.0.1:{self._port}", "tls_disable": True}}],
+            "listener": [{"tcp": {"address": f"127.0.0.1:{self._port}", **self._tls()}}],
             "storage": {
                 "postgresql": {
                     "connection_url": self._postgres.url_of("openbao", "openbao"),
@@ -165,6 +181,10 @@ class EmbeddedVault:
             },
             **({"initialize": [{"wallets": {"request": self._first_requests()}}]} if self._home.read("initialized") is None else {}),
         }
+
+    def _tls(self) -> Mapping[str, str]:
+        files = {"tls_cert_file": str(self.ca_file), "tls_key_file": str(self._home.folder / _CERTIFICATE_KEY)}
+        return {**files, "tls_min_version": "tls13"}
 
     def _first_requests(self) -> list[Mapping[str, object]]:
         """List what OpenBao asks of itself once, as root; the service's token comes last."""

@@ -152,6 +152,7 @@ class Machine:
             environ.setdefault("APP__REDIS__ENABLED", "true")
         if self._vault is not None:
             environ["APP__VAULT__ADDRESS"] = self._vault.address
+            environ["APP__VAULT__CA_FILE"] = str(self._vault.ca_file)
             environ["APP__VAULT__TOKEN_FILE"] = str(self._vault.token_file)
         return environ
 

@@ -129,7 +129,7 @@ def vault_client(
 ) -> VaultClient:
     """Return a client of the embedded OpenBao with the service's token, or another."""
     login = TokenLogin(token or vault.token)
-    return VaultClient(VaultServer(vault.address), login, deadline_seconds=deadline_seconds, breaker=breaker)
+    return VaultClient(VaultServer(vault.address, vault.ca_file), login, deadline_seconds=deadline_seconds, breaker=breaker)
 
 
 @asynccontextmanager

@@ -48,10 +48,10 @@ async def test_a_vault_that_is_well(vault_server: RunningServer[EmbeddedVault]) 
     assert int(answer.details["token_ttl_seconds"]) > 86_400 * 365
 
 
-@pytest.mark.parametrize("token", ["wrong", ""])
+@pytest.mark.parametrize("token", ["wrong", "hvs.wrong"])
 async def test_a_token_that_is_refused(vault_server: RunningServer[EmbeddedVault], token: str) -> None:
     """A Vault that is there, but not for us."""
-    async with client_of(vault_server.server.address, TokenLogin(token)) as client, VaultHealth(client, TransitKey()) as health:
+    async with vault_client(vault_server.server, token) as client, VaultHealth(client, TransitKey()) as health:
         answer = await health.check()
 
     assert (answer.status, answer.details["reason"]) == (HealthStatus.ERROR, "Vault refuses the token")

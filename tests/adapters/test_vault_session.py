@@ -204,5 +204,6 @@ async def test_a_token_that_does_not_end_is_left_alone() -> None:
 async def test_a_token_of_ten_years_is_renewed_daily(vault_server: RunningServer[EmbeddedVault]) -> None:
     """The embedded Vault's token outlives any pause of the service, and is renewed all the same."""
     sleeps = Sleeps()
-    async with VaultClient(VaultServer(vault_server.server.address), TokenLogin(vault_server.server.token), sleep=sleeps):
+    vault = vault_server.server
+    async with VaultClient(VaultServer(vault.address, vault.ca_file), TokenLogin(vault.token), sleep=sleeps):
         assert 86_300 < await sleeps.asleep() <= 86_400

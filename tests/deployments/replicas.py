@@ -21,6 +21,7 @@ def settings_of(database_url: str, vault: EmbeddedVault, **more: str) -> Setting
         "APP__DATABASE__MIN_CONNECTIONS": "1",
         "APP__DATABASE__ACQUIRE_TIMEOUT_SECS": "2",
         "APP__VAULT__ADDRESS": vault.address,
+        "APP__VAULT__CA_FILE": str(vault.ca_file),
         "APP__VAULT__TOKEN": vault.token,
     }
     return require_dependencies(load(environ | more))

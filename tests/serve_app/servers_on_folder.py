@@ -38,11 +38,11 @@ class Servers:
 
 def encrypt(vault: EmbeddedVault) -> str:
     """Encrypt `PLAINTEXT` with the service's key and token; return the ciphertext."""
-    transit = hvac.Client(vault.address, token=vault.token).secrets.transit
+    transit = hvac.Client(vault.address, token=vault.token, verify=str(vault.ca_file)).secrets.transit
     return str(transit.encrypt_data(KEY, plaintext=PLAINTEXT, context=PLAINTEXT)["data"]["ciphertext"])
 
 
 def decrypt(vault: EmbeddedVault, ciphertext: str) -> str:
     """Decrypt a ciphertext in the same way."""
-    transit = hvac.Client(vault.address, token=vault.token).secrets.transit
+    transit = hvac.Client(vault.address, token=vault.token, verify=str(vault.ca_file)).secrets.transit
     return str(transit.decrypt_data(KEY, ciphertext=ciphertext, context=PLAINTEXT)["data"]["plaintext"])

@@ -3,8 +3,11 @@
 import asyncio
 import os
 import socket
+import ssl
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +16,7 @@ import pytest
 import redis
 
 from serve_app import embedded
+from serve_app.certificates import self_signed
 from serve_app.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedVault
 from serve_app.server_home import ServerHome
 from tests.postgres_probes import query
@@ -59,7 +63,7 @@ def test_servers_are_private(folder: Path) -> None:
     secrets = {path: path.read_text() for path in folder.rglob("*") if path.is_file() and path.name.endswith(("password", "token", "key"))}
     assert {path.name for path in secrets} == {
         *("postgres-password", "wallets-password", "openbao-password", "password"),
-        *("seal-key", "service-token", "operator-token"),
+        *("seal-key", "tls-key", "service-token", "operator-token"),
     }
     assert {stat.S_IMODE(path.stat().st_mode) for path in (*secrets, folder / "vault/openbao.json", folder / "redis/valkey.conf")} == {
         0o600
@@ -72,6 +76,42 @@ def test_servers_are_private(folder: Path) -> None:
         assert len(set(owners)) == 3
     else:
         assert set(owners) == {os.geteuid()}
+
+
+def test_openbao_has_a_certificate_of_its_own_from_each_start_on(folder: Path) -> None:
+    """It stays while the service runs that knows it, and is another at the next start; another one on OpenBao's port is not believed."""
+    postgres = EmbeddedPostgres(folder / "postgres")
+    postgres.prepare()
+    vault = EmbeddedVault(folder / "vault", postgres)
+    vault.prepare()
+    first = vault.ca_file.read_text()
+    vault.prepare()
+    kept = vault.ca_file.read_text()
+    next_start = EmbeddedVault(folder / "vault", postgres)
+    next_start.prepare()
+    another = self_signed(datetime.now(UTC))
+    (folder / "key.pem").write_text(another.key)
+    (folder / "cert.pem").write_text(another.certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+
+    with socket.create_server(("127.0.0.1", _port(next_start))) as listener, ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(_hear, listener, context)
+        is_believed = next_start.child().ready()
+
+    assert kept == first != next_start.ca_file.read_text()
+    assert not is_believed
+    assert heard.result() == b""
+
+
+def _hear(listener: socket.socket, context: ssl.SSLContext) -> bytes:
+    """Take one connection, and return what is said on it in confidence."""
+    connection, _ = listener.accept()
+    try:
+        with context.wrap_socket(connection, server_side=True) as private:
+            return private.recv(1000)
+    except OSError:
+        return b""
 
 
 def test_the_wallets_role_reaches_its_database_alone(folder: Path) -> None:
