@@ -195,8 +195,7 @@ class LocalCustody:
             accounts = [replace(first, index=first.index + step) for step in range(count)]
             texts = {**await self.addresses.lookup_range(first, count)}
             missing = [account for account in accounts if account.index not in texts]
-            if missing:
-                texts |= await self._derived_range(chain, missing, caller)
+            texts |= await self._derived_range(chain, missing, caller) if missing else {}
         return [Address(account, texts[account.index], chain.forms(texts[account.index])) for account in accounts]
 
     async def _derived_range(self, chain: Chain, accounts: Sequence[Account], caller: Caller) -> Mapping[int, str]:

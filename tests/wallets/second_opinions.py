@@ -20,7 +20,7 @@ from tests.wallets.solana_messages import compact, listed
 from wallets.chains import CHAINS
 from wallets.chains.evm import EvmTransaction
 from wallets.chains.evm_payload import EIP_2930, EIP_4844, EIP_7702, LEGACY, EvmPayload
-from wallets.chains.protobuf import Kind, Record, decode
+from wallets.chains.protobuf import Kind, Record, decode, encode_bytes
 from wallets.chains.protobuf import Message as MessageType
 from wallets.chains.solana import SolanaTransaction
 from wallets.chains.solana.message import Message as SolanaMessage
@@ -39,15 +39,20 @@ _VECTORS = Path(__file__).parents[1] / "vectors"
 EVM: dict[str, Any] = json.loads((_VECTORS / "evm.json").read_text())
 TRON: dict[str, Any] = json.loads((_VECTORS / "tron.json").read_text())
 
+_RAW_DATA = [bytes.fromhex(each["raw_data"]) for each in TRON["transactions"]]
+
 ORIGINALS: dict[str, list[bytes]] = {
     "eth": [bytes.fromhex(each["unsigned_tx"]) for each in EVM["transactions"] if each["network"] == "eth"],
-    "tron": [bytes.fromhex(each["raw_data"]) for each in TRON["transactions"]],
+    "tron": [*_RAW_DATA, *(encode_bytes(1, raw) for raw in _RAW_DATA)],
     "sol": [bytes.fromhex(each[form]) for each in solana_messages.VECTORS["transactions"] for form in ("unsigned_tx", "message")],
     "ton": [
         bytes.fromhex(each[form]) for each in ton_messages.VECTORS["transactions"] for form in ("unsigned_tx", "unsigned_tx_without_crc")
     ],
 }
 """Transactions that each family's own tools wrote, from the vectors."""
+
+WITH_AN_END = {**ORIGINALS, "tron": [encode_bytes(1, raw) for raw in _RAW_DATA]}
+"""Those whose length the format tells: a bare raw_data without its last field is another raw_data, as protocol buffers are."""
 
 
 def is_taken(network: str, raw: bytes) -> bool:
