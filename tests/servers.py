@@ -104,9 +104,11 @@ class RunningServer(Generic[S]):
         psutil.wait_procs(family[1:], timeout=30)
 
     def hold(self) -> None:
-        """Have it stop answering, its connections open."""
-        for process in self._family():
-            process.suspend()
+        """Have it stop answering, its connections open, and return when no thread of it runs any more."""
+        main = psutil.Process(self.pid)
+        _suspend(main)
+        for process in main.children(recursive=True):  # it makes no more of them now
+            _suspend(process)
 
     def release(self) -> None:
         """Have it go on after `hold`."""
@@ -145,6 +147,12 @@ class RunningServer(Generic[S]):
     def _family(self) -> list[psutil.Process]:
         main = psutil.Process(self.pid)
         return [main, *main.children(recursive=True)]
+
+
+def _suspend(process: psutil.Process) -> None:
+    """Stop a process. The signal takes its time on a busy machine, and meanwhile each of the threads goes on answering."""
+    process.suspend()
+    wait_until(lambda: {(warden.stat_fields(thread.id) or ["gone"])[0] for thread in process.threads()} <= {"T", "gone"})
 
 
 @contextmanager

@@ -195,10 +195,12 @@ class LocalCustody:
             accounts = [replace(first, index=first.index + step) for step in range(count)]
             texts = {**await self.addresses.lookup_range(first, count)}
             missing = [account for account in accounts if account.index not in texts]
-            texts |= await self._derived_range(chain, missing, caller) if missing else {}
+            texts |= await self._derived_range(chain, missing, caller)
         return [Address(account, texts[account.index], chain.forms(texts[account.index])) for account in accounts]
 
     async def _derived_range(self, chain: Chain, accounts: Sequence[Account], caller: Caller) -> Mapping[int, str]:
+        if not accounts:
+            return {}
         wallet = await self.store.get(accounts[0].wallet_id)
         entries = []
         pace = Pace()
