@@ -309,7 +309,7 @@ def test_nothing_of_the_phrase_is_anywhere(evidence: Evidence) -> None:
 def test_a_planted_secret_would_have_been_found(evidence: Evidence, place: str, name: str, form: str) -> None:
     """The same search of the same service finds a seed that was written there, and there alone."""
     assert evidence.planted[place]
-    assert all(name in each and f": seed as {form}" in each for each in evidence.planted[place])
+    assert all(name in each and ": seed as " in each and form in each for each in evidence.planted[place])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="nobody but root can read a replica's memory")
