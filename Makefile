@@ -7,7 +7,7 @@ UV := .venv/bin/uv
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test check format bench bench-full lock clean
+.PHONY: run test check chaos format bench bench-full lock clean
 
 run: .venv/.run-installed ## Run the whole service in the foreground
 	@exec .venv/bin/crypto-wallets up
@@ -23,6 +23,9 @@ check: .venv/.test-installed ## Lint, types and import contracts
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+chaos: .venv/.test-installed ## Kill rewraps and migrations of keys at 200 random points; `make test` does it at 20
+	CHAOS_POINTS=200 .venv/bin/pytest tests/serve_app/test_keys_killed.py
 
 format: .venv/.test-installed ## Format the code and mend what can be mended
 	.venv/bin/ruff check --fix .

@@ -74,11 +74,11 @@ class PostgresWalletStore:
             total = await connection.fetchval("SELECT count(*) FROM master_wallets")
             # Beyond the last page nothing needs to be asked, and an offset of more than 64 bits cannot be.
             records = await connection.fetch(query, size, (number - 1) * size) if (number - 1) * size < total else []
-        return Page(tuple(_wallet(record) for record in records), number, size, total)
+        return Page(tuple(wallet_of(record) for record in records), number, size, total)
 
     async def _find_wallets(self, ids: Sequence[UUID]) -> Sequence[Wallet | Exception]:
         found = await self._find("SELECT id, label, scheme, created_at FROM master_wallets WHERE id = ANY($1)", ids)
-        return [_wallet(found[wallet_id]) if wallet_id in found else _no_wallet() for wallet_id in ids]
+        return [wallet_of(found[wallet_id]) if wallet_id in found else _no_wallet() for wallet_id in ids]
 
     async def _find_ciphertexts(self, ids: Sequence[UUID]) -> Sequence[str | Exception]:
         found = await self._find("SELECT id, encrypted_phrase FROM master_wallets WHERE id = ANY($1)", ids)
@@ -265,7 +265,8 @@ def _text(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
-def _wallet(record: "asyncpg.Record") -> Wallet:
+def wallet_of(record: "asyncpg.Record") -> Wallet:
+    """Return the wallet that a row of `master_wallets` holds."""
     return Wallet(record["id"], record["label"], DerivationScheme(record["scheme"]), record["created_at"])
 
 

@@ -9,74 +9,36 @@ import ipaddress
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticUndefined
+
+from deployments.setting_types import (
+    MOUNT,
+    PLAIN,
+    AbsolutePath,
+    AuthMethod,
+    Environment,
+    KeyBackend,
+    Networks,
+    Port,
+    ReadableFile,
+    url_of,
+)
 
 PREFIX = "APP__"
 MIN_API_KEY_LENGTH = 16
-
-_MOUNT = r"^[A-Za-z0-9._/-]{1,128}$"
-_PLAIN = r"^[A-Za-z0-9._-]{1,256}$"
-
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class ConfigurationError(Exception):
     """The configuration cannot be right; the message says which variables, and why, one a line, without their values."""
 
 
-class Environment(StrEnum):
-    """Where the service runs: what is unsafe is refused in production."""
-
-    DEVELOPMENT = "development"
-    PRODUCTION = "production"
-
-
-class AuthMethod(StrEnum):
-    """How the service logs in to Vault."""
-
-    TOKEN = "token"  # noqa: S105  # the name of a method
-    APPROLE = "approle"
-    KUBERNETES = "kubernetes"
-
-
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
-
-
-def _networks(text: str) -> str:
-    try:
-        for network in filter(None, (part.strip() for part in text.split(","))):
-            ipaddress.ip_network(network)
-    except ValueError:
-        msg = "is no comma-separated list of networks such as 10.0.0.0/8"
-        raise ValueError(msg) from None
-    return text
-
-
-def _url(*schemes: str) -> AfterValidator:
-    """Check the scheme of a URL, and that something follows it, without ever quoting it: a password may be in it."""
-
-    def check(url: SecretStr) -> SecretStr:
-        scheme, separator, rest = url.get_secret_value().partition("://")
-        if scheme not in schemes or not separator or not rest:
-            msg = f"is no URL that starts with {' or '.join(f'{each}://' for each in schemes)}"
-            raise ValueError(msg)
-        return url
-
-    return AfterValidator(check)
-
-
-def _readable(path: Path) -> Path:
-    if not os.access(path, os.R_OK):
-        msg = "is no file that can be read"
-        raise ValueError(msg)
-    return path
 
 
 class RateLimitSettings(_Section):
@@ -98,16 +60,14 @@ class ServerSettings(_Section):
     previous_api_key: SecretStr | None = Field(default=None, description="A second key that is taken as well, while keys are exchanged")
     previous_api_key_file: Path | None = Field(default=None, description="File with the second key")
     allow_unauthenticated: bool = Field(default=False, description="Serve without a key; refused in production")
-    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
-        default="", description="Networks (CIDR, comma-separated) whose `X-Forwarded-For` is believed"
-    )
+    trusted_proxies: Networks = Field(default="", description="Networks (CIDR, comma-separated) whose `X-Forwarded-For` is believed")
     rate_limit: RateLimitSettings = RateLimitSettings()
 
 
 class DatabaseSettings(_Section):
     """PostgreSQL."""
 
-    url: Annotated[SecretStr, _url("postgresql", "postgres")] | None = Field(
+    url: Annotated[SecretStr, url_of("postgresql", "postgres")] | None = Field(
         default=None, description="`postgresql://user:password@host:port/database`; `up` starts one if not set"
     )
     url_file: Path | None = Field(default=None, description="File with the URL")
@@ -125,6 +85,13 @@ class DatabaseSettings(_Section):
         return self
 
 
+class KeysSettings(_Section):
+    """What encrypts mnemonics."""
+
+    backend: KeyBackend = Field(default=KeyBackend.VAULT, description="What encrypts mnemonics: `vault`, or `local`, a key file")
+    file: AbsolutePath | None = Field(default=None, description="The key file; `local-keys.json` in the data folder if not set")
+
+
 class VaultSettings(_Section):
     """HashiCorp Vault or OpenBao, Transit engine."""
 
@@ -132,20 +99,22 @@ class VaultSettings(_Section):
     auth_method: AuthMethod = Field(default=AuthMethod.TOKEN, description="How to log in: `token`, `approle` or `kubernetes`")
     token: SecretStr | None = Field(default=None, description="May encrypt and decrypt with the key, look itself up and renew itself")
     token_file: Path | None = Field(default=None, description="File with the token, taken up again when it changes (a Vault Agent's sink)")
-    role_id: str | None = Field(default=None, pattern=_PLAIN, description="Role id of the AppRole")
+    role_id: str | None = Field(default=None, pattern=PLAIN, description="Role id of the AppRole")
     secret_id: SecretStr | None = Field(default=None, description="Secret id of the AppRole")
     secret_id_file: Path | None = Field(default=None, description="File with the secret id, read anew at each login")
-    approle_mount: str = Field(default="approle", pattern=_MOUNT, description="Mount point of the AppRole method")
-    kubernetes_role: str | None = Field(default=None, pattern=_PLAIN, description="Role of the Kubernetes method")
-    kubernetes_mount: str = Field(default="kubernetes", pattern=_MOUNT, description="Mount point of the Kubernetes method")
+    approle_mount: str = Field(default="approle", pattern=MOUNT, description="Mount point of the AppRole method")
+    kubernetes_role: str | None = Field(default=None, pattern=PLAIN, description="Role of the Kubernetes method")
+    kubernetes_mount: str = Field(default="kubernetes", pattern=MOUNT, description="Mount point of the Kubernetes method")
     kubernetes_jwt_file: Path = Field(
         default=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"),
         description="File with the service account's JWT, read anew at each login",
     )
     namespace: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._/-]{1,256}$", description="Namespace in Vault")
+    operator_token: SecretStr | None = Field(default=None, description="For `keys` alone: may rotate the key and rewrap, and not decrypt")
+    operator_token_file: Path | None = Field(default=None, description="File with the operator's token")
     key_id: str = Field(default="wallet-master-key", pattern=r"^[A-Za-z0-9._-]{1,128}$", description="Name of the Transit key")
-    mount: str = Field(default="transit", pattern=_MOUNT, description="Mount point of the Transit engine")
-    ca_file: Annotated[Path, AfterValidator(_readable)] | None = Field(default=None, description="CA certificates to trust for `https`")
+    mount: str = Field(default="transit", pattern=MOUNT, description="Mount point of the Transit engine")
+    ca_file: ReadableFile | None = Field(default=None, description="CA certificates to trust for `https`")
     deadline_secs: float = Field(default=10, gt=0, le=60, description="Seconds after which a call with all its retries ends in 503")
     share_circuit: bool = Field(default=True, description="Tell other replicas through Redis, if it is used, when Vault's circuit changes")
 
@@ -154,7 +123,7 @@ class RedisSettings(_Section):
     """Redis: shared limits and addresses. Without it each replica keeps its own."""
 
     enabled: bool = Field(default=False, description="Use Redis; `up` turns it on")
-    url: Annotated[SecretStr, _url("redis", "rediss", "unix")] | None = Field(
+    url: Annotated[SecretStr, url_of("redis", "rediss", "unix")] | None = Field(
         default=None, description="`redis://:password@host:port/0`; `up` starts one if not set"
     )
     url_file: Path | None = Field(default=None, description="File with the URL")
@@ -199,6 +168,7 @@ class Settings(_Section):
     metrics_dir: Path | None = Field(default=None, description="Folder in which the replicas of a node share their metrics; `up` sets it")
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
+    keys: KeysSettings = KeysSettings()
     vault: VaultSettings = VaultSettings()
     redis: RedisSettings = RedisSettings()
     keyring: KeyringSettings = KeyringSettings()
@@ -262,12 +232,14 @@ def require_dependencies(settings: Settings) -> Settings:
     Raises:
         ConfigurationError: A dependency is not configured, or there is no API key.
     """
-    missing = {
-        "APP__DATABASE__URL": settings.database.url,
-        "APP__VAULT__ADDRESS": settings.vault.address,
-    }
+    missing: dict[str, object] = {"APP__DATABASE__URL": settings.database.url}
+    if settings.keys.backend is KeyBackend.VAULT:
+        missing |= {"APP__VAULT__ADDRESS": settings.vault.address}
+    else:
+        missing |= {"APP__KEYS__FILE": key_file(settings)}
     problems = [f"{name}: is not set" for name, value in missing.items() if value is None]
-    problems += missing_login(settings.vault)
+    if settings.keys.backend is KeyBackend.VAULT or settings.vault.address is not None:
+        problems += missing_login(settings.vault)
     if settings.server.api_key is None and not settings.server.allow_unauthenticated:
         problems.append("APP__SERVER__API_KEY: is not set; without a key the service refuses to start")
     if settings.redis.enabled and settings.redis.url is None:
@@ -275,6 +247,13 @@ def require_dependencies(settings: Settings) -> Settings:
     if problems:
         raise ConfigurationError("\n".join(problems))
     return settings
+
+
+def key_file(settings: Settings) -> Path | None:
+    """Return where the local backend's key file is or would be; None in production, which has none, or where no setting says it."""
+    if settings.env is Environment.PRODUCTION:
+        return None
+    return settings.keys.file or (settings.data_dir and settings.data_dir / "local-keys.json")
 
 
 def missing_login(vault: VaultSettings) -> Iterator[str]:
@@ -352,6 +331,10 @@ def _unsafe(settings: Settings) -> Iterator[str]:
     production = settings.env is Environment.PRODUCTION
     if production and settings.server.allow_unauthenticated:
         yield "APP__SERVER__ALLOW_UNAUTHENTICATED: is refused when APP__ENV is production"
+    if production and settings.keys.backend is KeyBackend.LOCAL:
+        yield "APP__KEYS__BACKEND: `local` is refused when APP__ENV is production: its key lies beside what it protects; use Vault"
+    if production and settings.keys.file is not None:
+        yield "APP__KEYS__FILE: is refused when APP__ENV is production; run `crypto-wallets keys migrate --to vault` before"
     if production and settings.vault.address and settings.vault.address.startswith("http://") and not _is_loopback(settings.vault.address):
         yield "APP__VAULT__ADDRESS: must be https when APP__ENV is production: mnemonics travel on it"
     yield from _other_login(settings.vault)

@@ -4,12 +4,15 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import structlog
 from pydantic import SecretStr
 
 from adapters.database import PostgresDatabase
+from adapters.key_backends import KeyBackends
+from adapters.local_keys import LocalKeyFile, LocalKeyHealth
 from adapters.lock_signal import PostgresLockSignal
 from adapters.memory import CachedWalletStore, LayeredAddressCache, LruAddressCache, MemoryRateLimiter
 from adapters.migrations import SchemaMismatchError, check_schema
@@ -17,23 +20,23 @@ from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresHea
 from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth, RedisRateLimiter
 from adapters.resilience import CircuitBreaker
 from adapters.shared_circuit import SharedCircuit
-from adapters.vault import TransitKey, VaultTransit
-from adapters.vault_client import VaultClient
+from adapters.vault import VaultTransit
 from adapters.vault_health import VaultHealth
-from adapters.vault_login import AppRoleLogin, KubernetesLogin, TokenFileLogin, TokenLogin, VaultLogin
-from adapters.vault_server import TRANSIENT, VaultServer
+from adapters.vault_server import TRANSIENT
 from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, Authenticator, ClientAddresses, Everybody
 from api.edge import Edge
 from api.limits import RateLimiter, Unlimited
 from api.observability import Metrics, configure_logging
+from deployments.key_wiring import transit_key, vault_client
 from deployments.measured import MeasuredAddressCache, MeasuredKeyEncryption
-from deployments.settings import AuthMethod, DatabaseSettings, RateLimitSettings, ServerSettings, Settings, VaultSettings
+from deployments.setting_types import KeyBackend
+from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings, key_file
 from wallets.custody import LocalCustody
 from wallets.errors import StoreUnavailableError
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesOurAccount
-from wallets.ports import AddressCache, Component, LockSignal
+from wallets.ports import AddressCache, Component, KeyEncryption, LockSignal
 
 EXPIRY_PERIOD_SECONDS = 1.0
 CIRCUIT_PERIOD_SECONDS = 1.0
@@ -72,21 +75,15 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(_database(settings.database))
         await _refuse_another_schema(database)
-        vault = await stack.enter_async_context(vault_client(settings.vault))
-        key = TransitKey(settings.vault.key_id, settings.vault.mount)
-        health = await stack.enter_async_context(VaultHealth(vault, key))
-        stack.enter_context(_observed(vault.breaker, metrics))
-        if redis is not None and settings.vault.share_circuit:
-            await stack.enter_async_context(SharedCircuit("vault", vault.breaker, redis, vault.probe, TRANSIENT))
-        encryption = MeasuredKeyEncryption(VaultTransit(vault, key), metrics)
+        keys = await stack.enter_async_context(_open_keys(settings, metrics, redis))
         store = CachedWalletStore(PostgresWalletStore(database))
-        components: list[Component] = [PostgresHealth(database), health]
+        components: list[Component] = [PostgresHealth(database), keys.health]
         cache: AddressCache = MeasuredAddressCache(LruAddressCache(), metrics)
         if redis is not None:
             components.append(RedisHealth(redis))
             cache = LayeredAddressCache(cache, RedisAddressCache(redis, ttl_seconds=settings.redis.ttl_secs))
         bounds = settings.keyring
-        keyring = Keyring(store, encryption, max_seeds=bounds.max_seeds, ttl_seconds=bounds.ttl_secs, watcher=metrics)
+        keyring = Keyring(store, keys.encryption, max_seeds=bounds.max_seeds, ttl_seconds=bounds.ttl_secs, watcher=metrics)
         stack.enter_context(_expiring(keyring))
         lock_signal = PostgresLockSignal(database, _required(settings.database.url))
         await stack.enter_async_context(_following(lock_signal, keyring))
@@ -95,7 +92,7 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
             addresses=PostgresAddressBook(database),
             cache=cache,
             audit=PostgresAuditLog(database),
-            encryption=encryption,
+            encryption=keys.encryption,
             keyring=keyring,
             lock_signal=lock_signal,
             policy=AllOf(NamesOurAccount()),
@@ -103,22 +100,34 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
         )
 
 
-def vault_client(vault: VaultSettings) -> VaultClient:
-    """Make a client that logs in as the settings say; use it as an asynchronous context manager."""
-    assert vault.address is not None, "require_dependencies has checked it"
-    server = VaultServer(vault.address, vault.ca_file, vault.namespace)
-    return VaultClient(server, vault_login(vault), deadline_seconds=vault.deadline_secs)
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What encrypts and decrypts, and the health of the backend that encrypts."""
+
+    encryption: KeyBackends
+    health: Component
 
 
-def vault_login(vault: VaultSettings) -> VaultLogin:
-    """Make the login that the settings choose; what stands in a file is read at each login."""
-    if vault.auth_method is AuthMethod.APPROLE:
-        assert vault.role_id is not None, "require_dependencies has checked it"
-        return AppRoleLogin(vault.role_id, vault.secret_id_file or _required(vault.secret_id), mount=vault.approle_mount)
-    if vault.auth_method is AuthMethod.KUBERNETES:
-        assert vault.kubernetes_role is not None, "require_dependencies has checked it"
-        return KubernetesLogin(vault.kubernetes_role, vault.kubernetes_jwt_file, mount=vault.kubernetes_mount)
-    return TokenFileLogin(vault.token_file) if vault.token_file else TokenLogin(_required(vault.token))
+@asynccontextmanager
+async def _open_keys(settings: Settings, metrics: Metrics, redis: RedisConnections | None) -> AsyncIterator[_Keys]:
+    """Open every backend that is configured; each may be away, and comes back. The key file may also be made later."""
+    async with AsyncExitStack() as stack:
+        backends: dict[str, KeyEncryption] = {}
+        healths: dict[str, Component] = {}
+        path = key_file(settings)
+        if path is not None:
+            file = LocalKeyFile(path)
+            backends[KeyBackend.LOCAL], healths[KeyBackend.LOCAL] = file, LocalKeyHealth(file)
+        if settings.vault.address is not None:
+            vault = await stack.enter_async_context(vault_client(settings.vault))
+            key = transit_key(settings.vault)
+            stack.enter_context(_observed(vault.breaker, metrics))
+            if redis is not None and settings.vault.share_circuit:
+                await stack.enter_async_context(SharedCircuit("vault", vault.breaker, redis, vault.probe, TRANSIENT))
+            backends[KeyBackend.VAULT] = MeasuredKeyEncryption(VaultTransit(vault, key), metrics)
+            healths[KeyBackend.VAULT] = await stack.enter_async_context(VaultHealth(vault, key))
+        chosen = settings.keys.backend
+        yield _Keys(KeyBackends(backends, chosen), healths[chosen])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The command line: `crypto-wallets up | migrate | status | check-config | demo | lock`.
+"""The command line: `crypto-wallets up | migrate | status | check-config | demo | lock | keys`.
 
 An error is a line or two on standard error and the exit code 1, or 2 where the settings are wrong.
 """
@@ -8,11 +8,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import structlog
 import typer
@@ -25,20 +23,20 @@ from deployments.settings import ConfigurationError, Settings, load
 from serve_app.banner import banner
 from serve_app.configuration_table import effective
 from serve_app.demo import create_wallet, sign_everywhere
-from serve_app.folder_lock import FolderInUseError, folder_lock
+from serve_app.folder_lock import folder_lock
+from serve_app.keys_commands import keys
 from serve_app.machine import TITLES, Machine
-from serve_app.migration import CannotMigrateError, bring_up_to_date
-from serve_app.ports import PortError
+from serve_app.migration import bring_up_to_date
 from serve_app.progress import Progress
-from serve_app.server_home import EmbeddedServerError, default_data_folder, open_data_folder, told
-from serve_app.service_client import ServiceClient, ServiceError
+from serve_app.server_home import default_data_folder, open_data_folder, told
+from serve_app.service_client import ServiceClient
 from serve_app.state import Phase, read_state
 from serve_app.status import read_status, render_status
-from serve_app.supervisor import ChildFailedError, Supervisor
-
-BAD_SETTINGS = 2
+from serve_app.supervisor import Supervisor
+from serve_app.terminal import fail, open_console, told_plainly
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(keys, name="keys")
 
 
 @app.callback()
@@ -51,8 +49,8 @@ def quiet_log() -> None:
 @app.command()
 def up() -> None:
     """Run the whole service here, in the foreground, with the servers that no APP__* variable names."""
-    begin, console = time.monotonic(), _console()
-    with _told_plainly():
+    begin, console = time.monotonic(), open_console()
+    with told_plainly():
         # HAProxy and OpenBao see phrases on their way.
         forbid_core_dumps()
         settings = load()
@@ -86,8 +84,8 @@ def _run(settings: Settings, progress: Progress, console: Console, begin: float)
 @app.command()
 def migrate() -> None:
     """Bring the schema of the database at APP__DATABASE__URL to this version; safe to run at any time, and by many at once."""
-    console = _console()
-    with _told_plainly():
+    console = open_console()
+    with told_plainly():
         url = load().database.url
         if url is None:
             msg = "APP__DATABASE__URL: is not set; `up` migrates the database that it starts by itself"
@@ -99,7 +97,7 @@ def migrate() -> None:
 @app.command()
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs")] = False) -> None:
     """Show the service that runs here: children, replicas, health. The exit code is 0 only if all is well."""
-    with _told_plainly():
+    with told_plainly():
         folder = _data_folder()
         with told(folder):
             found = read_status(folder)
@@ -107,32 +105,32 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for
             if as_json:
                 typer.echo(json.dumps({"ok": False, "detail": _not_running(folder)}))
                 raise typer.Exit(1)
-            _fail(_not_running(folder))
+            fail(_not_running(folder))
         if as_json:
             typer.echo(json.dumps(found.as_json(), indent=2))
         else:
-            _console().print(render_status(found), highlight=False)
+            open_console().print(render_status(found), highlight=False)
         raise typer.Exit(0 if found.is_well else 1)
 
 
 @app.command()
 def check_config() -> None:
     """Check every APP__* variable, and show the values in effect without the secrets."""
-    with _told_plainly():
+    with told_plainly():
         settings = load()
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
         for column in ("variable", "value", "", "meaning"):
             table.add_column(column, overflow="fold")
         for item in effective(settings, os.environ):
             table.add_row(item.name, escape(item.value), "set" if item.is_set else "default", escape(item.meaning))
-        _console().print(table, highlight=False)
+        open_console().print(table, highlight=False)
 
 
 @app.command()
 def demo() -> None:
     """Have the service that runs here create a wallet and sign one transaction on every network."""
-    console = _console()
-    with _told_plainly():
+    console = open_console()
+    with told_plainly():
         client = _client()
         wallet_id = create_wallet(client, f"demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
         console.print(f"created wallet {wallet_id}", highlight=False)
@@ -148,10 +146,10 @@ def demo() -> None:
 @app.command()
 def lock() -> None:
     """Have the service that runs here forget every unlocked seed, in all its replicas."""
-    with _told_plainly():
+    with told_plainly():
         answer = _client().post("/api/v1/admin/lock", {})
         forgotten, at = answer["forgotten_seeds"], answer["locked_at"]
-        _console().print(
+        open_console().print(
             f"locked at {at}: the replica that answered forgot its unlocked seeds ({forgotten}), all others do within a second",
             highlight=False,
         )
@@ -160,28 +158,6 @@ def lock() -> None:
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _console() -> Console:
-    """Write to standard output; a pipe or a file gets lines as wide as a table needs."""
-    console = Console()
-    return console if console.is_terminal else Console(width=500)
-
-
-@contextmanager
-def _told_plainly() -> Iterator[None]:
-    """Turn what a person can do something about into its message and an exit code."""
-    try:
-        yield
-    except ConfigurationError as error:
-        _fail(str(error), BAD_SETTINGS)
-    except (CannotMigrateError, ChildFailedError, EmbeddedServerError, FolderInUseError, PortError, ServiceError) as error:
-        _fail(str(error))
-
-
-def _fail(message: str, code: int = 1) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
 
 
 def _data_folder() -> Path:
@@ -194,7 +170,7 @@ def _client() -> ServiceClient:
     with told(folder):
         found = read_state(folder / "state.json")
     if found is None or found.phase is Phase.STOPPED:
-        _fail(_not_running(folder))
+        fail(_not_running(folder))
     return ServiceClient(found.facts["url"], _api_key(load(), found.facts.get("api_key_file")))
 
 

@@ -122,6 +122,11 @@ class EmbeddedVault:
         return self._home.folder / "service-token"
 
     @property
+    def operator_token_file(self) -> Path:
+        """The file that holds `operator_token`."""
+        return self._home.folder / "operator-token"
+
+    @property
     def operator_token(self) -> str:
         """What an operator shows: it may rotate the key, change the service's policy and make tokens for it; not use or read the key."""
         return self._home.secret("operator-token")

@@ -8,16 +8,29 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from deployments.settings import PREFIX, AuthMethod, ConfigurationError, Settings, load, missing_login, require_dependencies, secret_names
+from deployments.key_wiring import KeysLostError, local_keys, make_key_file, open_ciphertexts, require_backends
+from deployments.setting_types import AuthMethod, KeyBackend
+from deployments.settings import (
+    PREFIX,
+    ConfigurationError,
+    Settings,
+    key_file,
+    load,
+    missing_login,
+    require_dependencies,
+    secret_names,
+)
 from serve_app.child import Child
 from serve_app.cluster import RayCluster
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
 from serve_app.embedded_vault import TRANSIT_KEY, TRANSIT_MOUNT
+from serve_app.local_service import remember_made
 from serve_app.migration import CannotMigrateError, bring_up_to_date
 from serve_app.ports import PortError, require_free
 from serve_app.server_home import EmbeddedServerError, ServerHome
 from serve_app.service_client import ServiceClient, ServiceError
 from serve_app.supervisor import ChildFailedError, Unit
+from wallets.errors import UnavailableError
 
 TITLES = {"postgres": "PostgreSQL", "redis": "Redis (Valkey)", "vault": "Vault (OpenBao)", "ray": "Ray Serve and the service"}
 
@@ -27,6 +40,10 @@ _POLL_SECONDS = 0.1
 _GIVEN = "given-secrets"
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER")
 """What Ray gets of our environment beside `APP__*`: nothing that would lead it elsewhere (RAY_ADDRESS) or that is a secret of others."""
+
+
+_OPERATORS = ("APP__VAULT__OPERATOR_TOKEN", "APP__VAULT__OPERATOR_TOKEN_FILE")
+"""What no replica gets: with it, who takes one over could rotate and retire keys."""
 
 
 class EmbeddedServer(Protocol):
@@ -61,7 +78,7 @@ class Machine:
         self._home = ServerHome(folder)
         self._postgres = EmbeddedPostgres(folder / "postgres") if _needs_postgres(settings) else None
         self._redis = EmbeddedRedis(folder / "redis") if _needs_redis(settings, environ) else None
-        self._vault = EmbeddedVault(folder / "vault", self._postgres) if self._postgres and settings.vault.address is None else None
+        self._vault = EmbeddedVault(folder / "vault", self._postgres) if self._postgres and _needs_vault(settings) else None
 
     @property
     def url(self) -> str:
@@ -114,12 +131,20 @@ class Machine:
             if not self._was_ready:
                 assert settings.database.url is not None
                 await bring_up_to_date(settings.database.url.get_secret_value(), self._tell)
+                await self._check_keys(settings)
             return await asyncio.to_thread(self._prepare_cluster, environ)
-        except (PortError, ConfigurationError, EmbeddedServerError, CannotMigrateError) as error:
+        except (PortError, ConfigurationError, EmbeddedServerError, CannotMigrateError, KeysLostError, UnavailableError) as error:
             raise ChildFailedError(str(error)) from error
         except OSError as error:
             msg = f"Ray cannot be prepared: {error.filename or self._folder}: {error.strerror}"
             raise ChildFailedError(msg) from error
+
+    async def _check_keys(self, settings: Settings) -> None:
+        """See that every wallet's key is there, and make the local one at the first start."""
+        async with open_ciphertexts(settings) as ciphertexts:
+            await require_backends(settings, ciphertexts)
+            if settings.keys.backend is KeyBackend.LOCAL and await make_key_file(local_keys(settings), ciphertexts):
+                self._tell(f"made the key file {key_file(settings)}; keep a copy of it apart from the database: without it no wallet opens")
 
     def _prepare_cluster(self, environ: Mapping[str, str]) -> Child:
         server = self._settings.server
@@ -135,26 +160,37 @@ class Machine:
     def _replica_environ(self) -> dict[str, str]:
         """Return the replicas' environment. Every secret is named by a file: all of Ray's processes have this environment."""
         environ = {name: value for name, value in self._environ.items() if value and (name.startswith(PREFIX) or name in _INHERITED)}
+        environ = {name: value for name, value in environ.items() if name not in _OPERATORS}
         self.forget_given()
         given = ServerHome(self._home.make_folder(_GIVEN))
         for name in secret_names():
             value = environ.pop(name, None)
             if value is not None:
                 environ[f"{name}_FILE"] = str(given.write(name.lower(), value))
-        environ["APP__DATA_DIR"] = str(self._folder)
+        environ |= self._made()
+        remember_made(self._home, {name: value for name, value in environ.items() if name.startswith(PREFIX)} | self._made_for_operator())
+        return environ
+
+    def _made(self) -> dict[str, str]:
+        """Return the variables that name what we made ourselves."""
+        environ = {"APP__DATA_DIR": str(self._folder)}
         if self.api_key() is not None and self._settings.server.api_key is None:
             environ["APP__SERVER__API_KEY_FILE"] = str(self._folder / "api-key")
         if self._postgres is not None and self._settings.database.url is None:
             environ["APP__DATABASE__URL_FILE"] = str(self._home.write("database-url", self._postgres.url))
         if self._redis is not None:
             environ["APP__REDIS__URL_FILE"] = str(self._home.write("redis-url", self._redis.url))
-        if self._redis is not None or self._settings.redis.url is not None:
-            environ.setdefault("APP__REDIS__ENABLED", "true")
+        if (self._redis is not None or self._settings.redis.url is not None) and not self._environ.get("APP__REDIS__ENABLED"):
+            environ["APP__REDIS__ENABLED"] = "true"
         if self._vault is not None:
             environ["APP__VAULT__ADDRESS"] = self._vault.address
             environ["APP__VAULT__CA_FILE"] = str(self._vault.ca_file)
             environ["APP__VAULT__TOKEN_FILE"] = str(self._vault.token_file)
         return environ
+
+    def _made_for_operator(self) -> dict[str, str]:
+        """Return what the operator's commands may use, and no replica."""
+        return {} if self._vault is None else {"APP__VAULT__OPERATOR_TOKEN_FILE": str(self._vault.operator_token_file)}
 
     async def _until_ready(self) -> None:
         """Wait until the service says it is ready; only at the first start: later a dependency may be away, which is no fault of Ray's."""
@@ -197,7 +233,7 @@ def _check(settings: Settings) -> None:
         msg = "\n".join(missing)
     elif vault.address is None and (vault.token is not None or vault.auth_method is not AuthMethod.TOKEN or vault.namespace):
         msg = "APP__VAULT__ADDRESS: is not set, but how to log in to it is"
-    elif vault.address is None and (vault.key_id, vault.mount) != (TRANSIT_KEY, TRANSIT_MOUNT):
+    elif _needs_vault(settings) and (vault.key_id, vault.mount) != (TRANSIT_KEY, TRANSIT_MOUNT):
         msg = (
             f"APP__VAULT__KEY_ID, APP__VAULT__MOUNT: the OpenBao that `up` starts has the key {TRANSIT_KEY} at {TRANSIT_MOUNT} and no other"
         )
@@ -208,7 +244,11 @@ def _check(settings: Settings) -> None:
 
 def _needs_postgres(settings: Settings) -> bool:
     """An OpenBao of ours keeps its data in a PostgreSQL of ours, also where the service's own database is elsewhere."""
-    return settings.database.url is None or settings.vault.address is None
+    return settings.database.url is None or _needs_vault(settings)
+
+
+def _needs_vault(settings: Settings) -> bool:
+    return settings.vault.address is None and settings.keys.backend is KeyBackend.VAULT
 
 
 def _needs_redis(settings: Settings, environ: Mapping[str, str]) -> bool:

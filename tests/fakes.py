@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -20,14 +20,27 @@ from wallets.errors import (
     AuditUnavailableError,
     ConflictError,
     CorruptCiphertextError,
+    InvalidRequestError,
     KeyEncryptionUnavailableError,
     StoreUnavailableError,
     WalletNotFoundError,
 )
-from wallets.model import Account, AuditEvent, ComponentHealth, EncryptedMnemonic, HealthStatus, Page, Wallet
+from wallets.model import (
+    Account,
+    AuditEvent,
+    ComponentHealth,
+    EncryptedMnemonic,
+    EncryptedWallet,
+    HealthStatus,
+    KeyVersion,
+    KeyVersions,
+    Page,
+    Wallet,
+)
 from wallets.secret import Mnemonic
 
-_PREFIX = "fake:v1:"
+T = TypeVar("T")
+
 _NONCE_BYTES = 12
 
 
@@ -84,6 +97,10 @@ class FakeWalletStore:
             (wallet for wallet, _ in self._rows.values()), key=lambda wallet: (wallet.created_at, wallet.id), reverse=True
         )
         return Page(tuple(newest_first[(number - 1) * size : number * size]), number, size, len(newest_first))
+
+    def rows(self) -> Sequence[EncryptedWallet]:
+        """Return every wallet with its ciphertext."""
+        return [EncryptedWallet(wallet, ciphertext) for wallet, ciphertext in self._rows.values()]
 
     def replace_ciphertext(self, wallet_id: UUID, ciphertext: str) -> None:
         """Change a row behind the service's back, as someone with access to the database could."""
@@ -210,14 +227,19 @@ class FakeLockSignal:
 
 
 class FakeKeyEncryption:
-    """Encrypt with AES-256-GCM under a random key of its own. `decryptions` counts; `gate`, while clear, holds decryptions up."""
+    """Encrypt with AES-256-GCM under random keys of its own, and renew them: both sides of a backend.
 
-    def __init__(self) -> None:
-        self._aead = AESGCM(AESGCM.generate_key(bit_length=256))
+    `decryptions` counts; `gate`, while clear, holds decryptions up.
+    """
+
+    def __init__(self, backend: str = "fake") -> None:
+        self.backend = backend
         self.away = False
         self.decryptions = 0
         self.gate = asyncio.Event()
         self.gate.set()
+        self._keys = [_new_key()]
+        self._oldest_usable = 1
 
     async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
         """See `wallets.ports.KeyEncryption.encrypt`."""
@@ -229,7 +251,7 @@ class FakeKeyEncryption:
         self.decryptions += 1
         await self.gate.wait()
         await self._reach()
-        return self._opened(ciphertext, associated_data)
+        return self._opened(EncryptedMnemonic(ciphertext, associated_data))
 
     async def encrypt_many(self, items: Sequence[tuple[Mnemonic, bytes]]) -> Sequence[str]:
         """See `wallets.ports.KeyEncryption.encrypt_many`."""
@@ -239,29 +261,52 @@ class FakeKeyEncryption:
     async def decrypt_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[Mnemonic | CorruptCiphertextError]:
         """See `wallets.ports.KeyEncryption.decrypt_many`."""
         await self._reach()
-        answers: list[Mnemonic | CorruptCiphertextError] = []
-        for item in items:
-            try:
-                answers.append(self._opened(item.ciphertext, item.associated_data))
-            except CorruptCiphertextError as error:
-                answers.append(error)
-        return answers
+        return [_or_corrupt(self._opened, item) for item in items]
+
+    async def versions(self) -> KeyVersions:
+        """See `wallets.ports.KeyRotation.versions`."""
+        await self._reach()
+        return KeyVersions(len(self._keys), self._oldest_usable)
+
+    async def rotate(self) -> int:
+        """See `wallets.ports.KeyRotation.rotate`."""
+        await self._reach()
+        self._keys.append(_new_key())
+        return len(self._keys)
+
+    async def rewrap_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[str | CorruptCiphertextError]:
+        """See `wallets.ports.KeyRotation.rewrap_many`."""
+        await self._reach()
+        return [_or_corrupt(lambda each: self._sealed(self._opened(each), each.associated_data), item) for item in items]
+
+    async def set_oldest_usable(self, number: int) -> None:
+        """See `wallets.ports.KeyRotation.set_oldest_usable`."""
+        await self._reach()
+        if not 1 <= number <= len(self._keys):
+            msg = f"the key has no version {number}"
+            raise InvalidRequestError(msg)
+        self._oldest_usable = number
 
     def _sealed(self, mnemonic: Mnemonic, associated_data: bytes) -> str:
         nonce = os.urandom(_NONCE_BYTES)
-        return _PREFIX + base64.b64encode(nonce + self._aead.encrypt(nonce, mnemonic.reveal(), associated_data)).decode()
+        sealed = nonce + self._keys[-1].encrypt(nonce, mnemonic.reveal(), associated_data)
+        return f"{KeyVersion(self.backend, len(self._keys))}:{base64.b64encode(sealed).decode()}"
 
-    def _opened(self, ciphertext: str, associated_data: bytes) -> Mnemonic:
-        prefix, payload = ciphertext[: len(_PREFIX)], ciphertext[len(_PREFIX) :]
-        if prefix != _PREFIX:
-            msg = "the stored ciphertext does not decrypt"
-            raise CorruptCiphertextError(msg)
+    def _opened(self, item: EncryptedMnemonic) -> Mnemonic:
         try:
-            sealed = base64.b64decode(payload, validate=True)
-            return Mnemonic(self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], associated_data))
+            key = self._usable(item.ciphertext)
+            sealed = base64.b64decode(item.ciphertext.removeprefix(f"{key}:"), validate=True)
+            decrypted = self._keys[key.number - 1].decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], item.associated_data)
+            return Mnemonic(decrypted)
         except (InvalidTag, ValueError) as error:
             msg = "the stored ciphertext does not decrypt"
             raise CorruptCiphertextError(msg) from error
+
+    def _usable(self, ciphertext: str) -> KeyVersion:
+        key = KeyVersion.of(ciphertext)
+        if key is None or key.backend != self.backend or not self._oldest_usable <= key.number <= len(self._keys):
+            raise ValueError(ciphertext)
+        return key
 
     async def _reach(self) -> None:
         await asyncio.sleep(0)
@@ -300,6 +345,17 @@ class FakeComponent:
         """See `wallets.ports.Component.check`."""
         await asyncio.sleep(0)
         return self.answer
+
+
+def _new_key() -> AESGCM:
+    return AESGCM(AESGCM.generate_key(bit_length=256))
+
+
+def _or_corrupt(call: Callable[[EncryptedMnemonic], T], item: EncryptedMnemonic) -> T | CorruptCiphertextError:
+    try:
+        return call(item)
+    except CorruptCiphertextError as error:
+        return error
 
 
 def _write(journal: Journal, event: AuditEvent) -> None:

@@ -1,5 +1,6 @@
 """Name the values that pass between the rooms: frozen, checked once in the constructor, free of secrets."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,8 @@ from wallets.derivation import MAX_INDEX, DerivationScheme
 from wallets.errors import InvalidRequestError
 
 MAX_LABEL_LENGTH = 100
+
+_KEY_VERSION = re.compile(r"([a-z]+):v([1-9][0-9]{0,8}):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,10 @@ class AuditAction(StrEnum):
     ADDRESS_DERIVE = "address:derive"
     TRANSACTION_SIGN = "transaction:sign"
     KEYRING_LOCK = "keyring:lock"
+    KEYS_ROTATE = "keys:rotate"
+    KEYS_REWRAP = "keys:rewrap"
+    KEYS_MIGRATE = "keys:migrate"
+    KEYS_RETIRE = "keys:retire"
 
 
 class AuditStatus(StrEnum):
@@ -177,6 +184,23 @@ class AuditEvent:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class KeyVersion:
+    """Which key of which backend a ciphertext is under. Prints as the ciphertext begins: `vault:v3`. `number` is 1..999,999,999."""
+
+    backend: str
+    number: int
+
+    @classmethod
+    def of(cls, ciphertext: str) -> "KeyVersion | None":
+        """Return what a ciphertext names; None where it names nothing."""
+        match = _KEY_VERSION.match(ciphertext)
+        return cls(match[1], int(match[2])) if match else None
+
+    def __str__(self) -> str:
+        return f"{self.backend}:v{self.number}"
+
+
 @dataclass(frozen=True, slots=True)
 class KeyringLock:
     """What a lock did: how many unlocked seeds the asked replica forgot, and when all were told to."""
@@ -191,6 +215,23 @@ class KeyVersions:
 
     latest: int
     oldest_usable: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedWallet:
+    """A wallet with its ciphertext, for who renews ciphertexts."""
+
+    wallet: Wallet
+    ciphertext: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A wallet's next ciphertext, and the one it shall stand in the place of."""
+
+    wallet_id: UUID
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, slots=True)

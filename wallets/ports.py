@@ -5,7 +5,18 @@ from typing import NoReturn, Protocol
 from uuid import UUID
 
 from wallets.errors import CorruptCiphertextError
-from wallets.model import Account, AuditEvent, ComponentHealth, EncryptedMnemonic, Page, Wallet
+from wallets.model import (
+    Account,
+    AuditEvent,
+    ComponentHealth,
+    EncryptedMnemonic,
+    EncryptedWallet,
+    KeyVersion,
+    KeyVersions,
+    Page,
+    Replacement,
+    Wallet,
+)
 from wallets.secret import Mnemonic
 
 
@@ -38,6 +49,25 @@ class WalletStore(Protocol):
 
     async def page(self, number: int, size: int) -> Page:
         """Return page `number` (from 1) of `size` wallets, newest first; empty past the last."""
+        ...
+
+
+class CiphertextStore(Protocol):
+    """Renew the ciphertexts of kept wallets. Every method raises `StoreUnavailableError` in bounded time when the store is away."""
+
+    async def count(self) -> Mapping[KeyVersion | None, int]:
+        """Return how many wallets are under each key version; under None are those whose ciphertext names none."""
+        ...
+
+    async def under(self, key: KeyVersion | None, *, after: UUID | None, size: int) -> Sequence[EncryptedWallet]:
+        """Return the first `size` wallets of a key version in the order of their ids, from behind the id `after` on."""
+        ...
+
+    async def replace(self, replacements: Sequence[Replacement], audited: Callable[[int], AuditEvent]) -> int:
+        """Replace each ciphertext that is still the old one, and write the audit row of how many these were: both or neither.
+
+        Return that number; where it is 0 no row is written. No wallet may be named twice.
+        """
         ...
 
 
@@ -130,6 +160,36 @@ class KeyEncryption(Protocol):
 
     async def decrypt_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[Mnemonic | CorruptCiphertextError]:
         """Decrypt each, in one call of the backend; the place of what does not decrypt has the error that `decrypt` would raise."""
+        ...
+
+
+class KeyRotation(Protocol):
+    """Renew the key of a backend: the operator's side, which sees no mnemonic.
+
+    Every method raises `KeyEncryptionUnavailableError` in bounded time when the backend is away.
+    """
+
+    backend: str
+    """How its ciphertexts begin: `vault` or `local`."""
+
+    async def versions(self) -> KeyVersions:
+        """Return the key's versions."""
+        ...
+
+    async def rotate(self) -> int:
+        """Make a new version, which encrypts from now on, and return its number. What older versions encrypted decrypts as before."""
+        ...
+
+    async def rewrap_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[str | CorruptCiphertextError]:
+        """Return each ciphertext anew under the latest version, or why that cannot be, in one call; no mnemonic leaves the backend."""
+        ...
+
+    async def set_oldest_usable(self, number: int) -> None:
+        """Have versions below `number` refused from now on. They are kept: set back, they decrypt again.
+
+        Raises:
+            InvalidRequestError: There is no such version.
+        """
         ...
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -14,20 +15,24 @@ import hvac
 import pytest
 
 from adapters.database import PostgresDatabase
+from adapters.local_keys import LocalKeyFile
 from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresWalletStore
+from adapters.postgres_keys import PostgresCiphertextStore
 from adapters.resilience import CircuitBreaker
 from adapters.vault import TransitKey, VaultTransit
 from adapters.vault_client import VaultClient
 from adapters.vault_login import TokenLogin, VaultLogin
+from adapters.vault_rotation import VaultKeyRotation
 from adapters.vault_server import VaultServer
 from serve_app.embedded import EmbeddedVault
+from tests.fake_ciphertexts import FakeCiphertextStore
 from tests.fakes import FakeAddressBook, FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
 from tests.open_vault import OpenVault
 from tests.postgres_probes import query
 from tests.servers import RunningServer
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, AuditAction, AuditEvent, AuditStatus, Caller, Wallet
-from wallets.ports import AddressBook, AuditLog, KeyEncryption, WalletStore
+from wallets.ports import AddressBook, AuditLog, CiphertextStore, KeyEncryption, KeyRotation, WalletStore
 
 AT = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
 CALLER = Caller("request-1", "192.0.2.7", "key-1")
@@ -45,6 +50,7 @@ class Storage:
     book: AddressBook
     audit: AuditLog
     events: Callable[[], Awaitable[Sequence[AuditEvent]]]
+    ciphertexts: CiphertextStore
 
 
 def new_wallet(label: str = "deposits", *, created_at: datetime = AT, wallet_id: UUID | None = None) -> Wallet:
@@ -97,8 +103,8 @@ def key(vault: OpenVault) -> str:
     return vault.make_key()
 
 
-@pytest.fixture(params=["fake", "vault", *ELSEWHERE])
-async def encryption(request: pytest.FixtureRequest) -> AsyncIterator[KeyEncryption]:
+@pytest.fixture(params=["fake", "local", "vault", *ELSEWHERE])
+async def encryption(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyEncryption]:
     """A key encryption that is there."""
     if request.param == "fake":
         yield FakeKeyEncryption()
@@ -107,18 +113,24 @@ async def encryption(request: pytest.FixtureRequest) -> AsyncIterator[KeyEncrypt
         async with elsewhere() as (client, key):
             yield VaultTransit(client, key)
         return
+    if request.param == "local":
+        yield await local_keys(tmp_path)
+        return
     vault: RunningServer[EmbeddedVault] = request.getfixturevalue("vault_server")
     async with vault_client(vault.server) as client:
         yield VaultTransit(client, TransitKey())
 
 
-@pytest.fixture(params=["fake", "vault"])
-async def encryption_away(request: pytest.FixtureRequest) -> AsyncIterator[KeyEncryption]:
+@pytest.fixture(params=["fake", "local", "vault"])
+async def encryption_away(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyEncryption]:
     """A key encryption that is away."""
     if request.param == "fake":
         fake = FakeKeyEncryption()
         fake.away = True
         yield fake
+        return
+    if request.param == "local":
+        yield LocalKeyFile(tmp_path / "none.json")
         return
     async with client_of("http://127.0.0.1:1") as client:
         yield VaultTransit(client, TransitKey())
@@ -158,6 +170,55 @@ async def client_of(address: str, login: VaultLogin | None = None, breaker: Circ
         await client.__aexit__()
 
 
+@dataclass(frozen=True)
+class RotatingKeys:
+    """Both sides of a backend: who uses its key, and who renews it."""
+
+    encryption: KeyEncryption
+    rotation: KeyRotation
+
+
+@pytest.fixture(params=["fake", "local", "vault", *ELSEWHERE])
+async def rotating(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RotatingKeys]:
+    """A backend that is there. Its two sides are two objects, as they are two processes."""
+    if request.param == "fake":
+        fake = FakeKeyEncryption()
+        yield RotatingKeys(fake, fake)
+        return
+    if request.param == "local":
+        yield RotatingKeys(await local_keys(tmp_path), await local_keys(tmp_path))
+        return
+    if request.param == "VAULT_ADDR":
+        async with elsewhere() as (client, key):
+            yield RotatingKeys(VaultTransit(client, key), VaultKeyRotation(client, key))
+        return
+    vault: EmbeddedVault = request.getfixturevalue("vault_server").server
+    async with vault_client(vault) as service, vault_client(vault, vault.operator_token) as operator:
+        yield RotatingKeys(VaultTransit(service, TransitKey()), VaultKeyRotation(operator, TransitKey()))
+
+
+@pytest.fixture(params=["fake", "local", "vault"])
+async def rotation_away(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyRotation]:
+    """The operator's side of a backend that is away."""
+    if request.param == "fake":
+        fake = FakeKeyEncryption()
+        fake.away = True
+        yield fake
+        return
+    if request.param == "local":
+        yield LocalKeyFile(tmp_path / "none.json")
+        return
+    async with client_of("http://127.0.0.1:1") as client:
+        yield VaultKeyRotation(client, TransitKey())
+
+
+async def local_keys(folder: Path) -> LocalKeyFile:
+    """Return the key file of a folder, made at the first call."""
+    keys = LocalKeyFile(folder / "keys.json")
+    await keys.create()
+    return keys
+
+
 async def no_sleep(_seconds: float) -> None:
     """Let others run instead of waiting."""
     await asyncio.sleep(0)
@@ -171,7 +232,9 @@ def _fakes(*, away: bool) -> Storage:
     async def events() -> Sequence[AuditEvent]:
         return audit.events
 
-    return Storage(store, book, audit, events)
+    ciphertexts = FakeCiphertextStore(store)
+    ciphertexts.away = away
+    return Storage(store, book, audit, events, ciphertexts)
 
 
 def on_postgres(database: PostgresDatabase, url: str) -> Storage:
@@ -180,7 +243,8 @@ def on_postgres(database: PostgresDatabase, url: str) -> Storage:
     async def events() -> Sequence[AuditEvent]:
         return [_event(record) for record in await query(url, "SELECT * FROM audit_logs ORDER BY id")]
 
-    return Storage(PostgresWalletStore(database), PostgresAddressBook(database), PostgresAuditLog(database), events)
+    store, book, audit = PostgresWalletStore(database), PostgresAddressBook(database), PostgresAuditLog(database)
+    return Storage(store, book, audit, events, PostgresCiphertextStore(database))
 
 
 def _event(record: "asyncpg.Record") -> AuditEvent:

@@ -1,4 +1,4 @@
-"""The contract of `wallets.ports.KeyEncryption`, on the fake and on OpenBao's Transit."""
+"""The contract of `wallets.ports.KeyEncryption`, on the fake, on the key file and on OpenBao's Transit."""
 
 import re
 import time

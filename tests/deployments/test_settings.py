@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.settings import ConfigurationError, Settings, forget_secrets, load, require_dependencies, secret_names, variables
+from deployments.settings import ConfigurationError, Settings, forget_secrets, key_file, load, require_dependencies, secret_names, variables
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,10 @@ from deployments.settings import ConfigurationError, Settings, forget_secrets, l
         ({"APP__ENV": "production", "APP__VAULT__ADDRESS": "http://127.0.0.1.evil.example:8200"}, "https"),
         ({"APP__ENV": "production", "APP__VAULT__ADDRESS": "http://localhost:x@evil.example"}, "https"),
         ({"APP__ENV": "production", "APP__VAULT__ADDRESS": "http://[::1"}, "https"),
+        ({"APP__ENV": "production", "APP__KEYS__BACKEND": "local"}, "APP__KEYS__BACKEND: `local` is refused"),
+        ({"APP__ENV": "production", "APP__KEYS__FILE": "/s3cr3t"}, "APP__KEYS__FILE: is refused"),
+        ({"APP__KEYS__BACKEND": "s3cr3t"}, "APP__KEYS__BACKEND: .*'vault' or 'local'"),
+        ({"APP__KEYS__FILE": "s3cr3t"}, "APP__KEYS__FILE: is no absolute path"),
         ({"APP__REPLICAS__MIN": "3", "APP__REPLICAS__MAX": "2"}, "MIN must not exceed MAX"),
         ({"APP__VAULT__TOKEN_FILE": "/nonexistent"}, "cannot be read"),
         ({"APP__VAULT__CA_FILE": "/nonexistent"}, "APP__VAULT__CA_FILE: is no file that can be read"),
@@ -133,3 +137,33 @@ def _is_secret(name: str) -> bool:
         field = value.model_fields[step]  # type: ignore[attr-defined]  # each step but the last is a section
         value = type(field.default) if hasattr(type(field.default), "model_fields") else field.annotation
     return "SecretStr" in str(value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [
+        ({"APP__KEYS__FILE": "/keys.json"}, []),
+        ({"APP__DATA_DIR": "/data"}, []),
+        ({}, ["APP__KEYS__FILE"]),
+        ({"APP__DATA_DIR": "/data", "APP__VAULT__ADDRESS": "https://vault"}, ["APP__VAULT__TOKEN"]),
+    ],
+)
+def test_with_the_local_backend_vault_is_not_required(environ: dict[str, str], missing: list[str]) -> None:
+    """The key file must be named, or a data folder that holds it; Vault only whole or not at all."""
+    others = {"APP__DATABASE__URL": "postgresql://x@y/z", "APP__SERVER__API_KEY": "0123456789abcdef", "APP__KEYS__BACKEND": "local"}
+    settings = load(others | environ)
+
+    if missing:
+        with pytest.raises(ConfigurationError) as refusal:
+            require_dependencies(settings)
+        assert [line.split(":")[0] for line in str(refusal.value).splitlines()] == missing
+    else:
+        assert require_dependencies(settings) is settings
+
+
+def test_the_key_file_is_in_the_data_folder_unless_it_is_named() -> None:
+    """In production there is none."""
+    assert key_file(load({"APP__DATA_DIR": "/data"})) == Path("/data/local-keys.json")
+    assert key_file(load({"APP__DATA_DIR": "/data", "APP__KEYS__FILE": "/keys"})) == Path("/keys")
+    assert key_file(load({})) is None
+    assert key_file(load({"APP__DATA_DIR": "/data", "APP__ENV": "production"})) is None

@@ -1,0 +1,81 @@
+"""Check single values of the settings: the words that they may be, and what a URL, a network or a path must look like."""
+
+import ipaddress
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+
+MOUNT = r"^[A-Za-z0-9._/-]{1,128}$"
+"""A path in Vault."""
+
+PLAIN = r"^[A-Za-z0-9._-]{1,256}$"
+"""A name in Vault."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Environment(StrEnum):
+    """Where the service runs: what is unsafe is refused in production."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class KeyBackend(StrEnum):
+    """What encrypts mnemonics; a ciphertext begins with it."""
+
+    VAULT = "vault"
+    LOCAL = "local"
+
+
+class AuthMethod(StrEnum):
+    """How the service logs in to Vault."""
+
+    TOKEN = "token"  # noqa: S105  # the name of a method
+    APPROLE = "approle"
+    KUBERNETES = "kubernetes"
+
+
+def url_of(*schemes: str) -> AfterValidator:
+    """Check the scheme of a URL, and that something follows it, without ever quoting it: a password may be in it."""
+
+    def check(text: SecretStr) -> SecretStr:
+        scheme, separator, rest = text.get_secret_value().partition("://")
+        if scheme not in schemes or not separator or not rest:
+            msg = f"is no URL that starts with {' or '.join(f'{each}://' for each in schemes)}"
+            raise ValueError(msg)
+        return text
+
+    return AfterValidator(check)
+
+
+def _networks(text: str) -> str:
+    try:
+        for network in filter(None, (part.strip() for part in text.split(","))):
+            ipaddress.ip_network(network)
+    except ValueError:
+        msg = "is no comma-separated list of networks such as 10.0.0.0/8"
+        raise ValueError(msg) from None
+    return text
+
+
+def _readable(path: Path) -> Path:
+    if not os.access(path, os.R_OK):
+        msg = "is no file that can be read"
+        raise ValueError(msg)
+    return path
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        msg = "is no absolute path: replicas have another folder than you"
+        raise ValueError(msg)
+    return path
+
+
+Networks = Annotated[str, AfterValidator(_networks)]
+ReadableFile = Annotated[Path, AfterValidator(_readable)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]

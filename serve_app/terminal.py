@@ -1,0 +1,54 @@
+"""What the commands have in common: where they write, and how what goes wrong is told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+from deployments.key_wiring import KeysLostError
+from deployments.settings import ConfigurationError
+from serve_app.folder_lock import FolderInUseError
+from serve_app.migration import CannotMigrateError
+from serve_app.ports import PortError
+from serve_app.server_home import EmbeddedServerError
+from serve_app.service_client import ServiceError
+from serve_app.supervisor import ChildFailedError
+from wallets.errors import WalletError
+
+BAD_SETTINGS = 2
+
+_TOLD = (
+    CannotMigrateError,
+    ChildFailedError,
+    EmbeddedServerError,
+    FolderInUseError,
+    KeysLostError,
+    PortError,
+    ServiceError,
+    WalletError,
+)
+
+
+def open_console() -> Console:
+    """Write to standard output; a pipe or a file gets lines as wide as a table needs."""
+    console = Console()
+    return console if console.is_terminal else Console(width=500)
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn what a person can do something about into its message and an exit code: 2 for settings, else 1."""
+    try:
+        yield
+    except ConfigurationError as error:
+        fail(str(error), BAD_SETTINGS)
+    except _TOLD as error:
+        fail(str(error))
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End the command with a message on standard error."""
+    typer.echo(message, err=True)
+    raise typer.Exit(code)

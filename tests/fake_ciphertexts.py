@@ -1,0 +1,46 @@
+"""Implement `wallets.ports.CiphertextStore` in memory, beside `tests.fakes`."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+from tests.fakes import FakeWalletStore, _write
+from wallets.errors import StoreUnavailableError
+from wallets.model import AuditEvent, EncryptedWallet, KeyVersion, Replacement
+
+
+class FakeCiphertextStore:
+    """Renew the ciphertexts of a fake store; `away` is its own."""
+
+    def __init__(self, store: FakeWalletStore) -> None:
+        self._store = store
+        self.away = False
+
+    async def count(self) -> Mapping[KeyVersion | None, int]:
+        """See `wallets.ports.CiphertextStore.count`."""
+        await self._reach()
+        return Counter(KeyVersion.of(each.ciphertext) for each in self._store.rows())
+
+    async def under(self, key: KeyVersion | None, *, after: UUID | None, size: int) -> Sequence[EncryptedWallet]:
+        """See `wallets.ports.CiphertextStore.under`."""
+        await self._reach()
+        rows = sorted(self._store.rows(), key=lambda each: each.wallet.id)
+        return [row for row in rows if KeyVersion.of(row.ciphertext) == key and (after is None or row.wallet.id > after)][:size]
+
+    async def replace(self, replacements: Sequence[Replacement], audited: Callable[[int], AuditEvent]) -> int:
+        """See `wallets.ports.CiphertextStore.replace`."""
+        await self._reach()
+        rows = {row.wallet.id: row.ciphertext for row in self._store.rows()}
+        due = [each for each in replacements if rows.get(each.wallet_id) == each.old]
+        if due:
+            _write(self._store.journal, audited(len(due)))
+        for each in due:
+            self._store.replace_ciphertext(each.wallet_id, each.new)
+        return len(due)
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            msg = "the database is away"
+            raise StoreUnavailableError(msg)
