@@ -47,14 +47,10 @@ class PostgresWalletStore:
 
     async def add(self, wallet: Wallet, encrypted_mnemonic: str, event: AuditEvent) -> None:
         """See `WalletStore.add`."""
-        values = (wallet.id, wallet.label, wallet.scheme.value, encrypted_mnemonic, wallet.created_at)
         async with self._database.connection() as connection:
             try:
                 async with connection.transaction():
-                    await connection.execute(
-                        "INSERT INTO master_wallets (id, label, scheme, encrypted_phrase, created_at) VALUES ($1, $2, $3, $4, $5)", *values
-                    )
-                    await insert_event(connection, event)
+                    await insert_wallet(connection, wallet, encrypted_mnemonic, event)
             except asyncpg.UniqueViolationError as error:
                 msg = "a wallet with this id exists"
                 raise ConflictError(msg) from error
@@ -224,6 +220,19 @@ class PostgresHealth:
             return HealthStatus.ERROR, {"reason": "the database is away"}
         except asyncpg.PostgresError as error:
             return HealthStatus.ERROR, {"reason": f"the database refuses: {type(error).__name__}"}
+
+
+async def insert_wallet(connection: "type_connection", wallet: Wallet, encrypted_mnemonic: str, event: AuditEvent) -> None:
+    """Write a wallet and its audit row into the connection's transaction.
+
+    Raises:
+        asyncpg.UniqueViolationError: A wallet with this id exists.
+    """
+    values = (wallet.id, wallet.label, wallet.scheme.value, encrypted_mnemonic, wallet.created_at)
+    await connection.execute(
+        "INSERT INTO master_wallets (id, label, scheme, encrypted_phrase, created_at) VALUES ($1, $2, $3, $4, $5)", *values
+    )
+    await insert_event(connection, event)
 
 
 async def insert_event(connection: "type_connection", event: AuditEvent) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -87,6 +88,18 @@ async def database(database_url: str) -> AsyncIterator[PostgresDatabase]:
         yield opened
 
 
+@pytest.fixture
+def reader_url(postgres_server: RunningServer[EmbeddedPostgres], empty_database_url: str) -> Iterator[str]:
+    """The URL by which a role reaches the database without a schema that may read its future tables, and nothing else."""
+    name, role = urlsplit(empty_database_url).path.removeprefix("/"), f"reader_{uuid4().hex}"
+    superuser_url = postgres_server.server.url_of("postgres", name)
+    grant = f"ALTER DEFAULT PRIVILEGES FOR ROLE wallets GRANT SELECT ON TABLES TO {role}"
+    connect = f"GRANT CONNECT ON DATABASE {name} TO {role}"
+    in_own_loop(_execute(superuser_url, f"CREATE ROLE {role} LOGIN PASSWORD 'reads'", connect, grant))
+    yield empty_database_url.replace(urlsplit(empty_database_url).netloc, f"{role}:reads@")
+    in_own_loop(_execute(superuser_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}"))
+
+
 def in_own_loop(coroutine: Coroutine[object, object, T]) -> T:
     """Run something asynchronous for a fixture that is not: it may be asked for inside of a loop, and outlive it."""
     with ThreadPoolExecutor(max_workers=1) as thread:
@@ -102,7 +115,11 @@ def _new_database(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
 
 
 async def _administrate(postgres: EmbeddedPostgres, *statements: str) -> None:
-    connection = await asyncpg.connect(postgres.superuser_url)
+    await _execute(postgres.superuser_url, *statements)
+
+
+async def _execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
     for statement in statements:
         await connection.execute(statement)
     await connection.close()

@@ -153,6 +153,7 @@ class AuditAction(StrEnum):
 
     WALLET_CREATE = "wallet:create"
     WALLET_IMPORT = "wallet:import"
+    WALLET_TAKEOVER = "wallet:takeover"
     ADDRESS_DERIVE = "address:derive"
     TRANSACTION_SIGN = "transaction:sign"
     KEYRING_LOCK = "keyring:lock"

@@ -25,11 +25,13 @@ from adapters.vault_login import TokenLogin, VaultLogin
 from adapters.vault_rotation import VaultKeyRotation
 from adapters.vault_server import VaultServer
 from serve_app.embedded import EmbeddedVault
+from tests.adapters.takeover_house import FakeV1Phrases, House
 from tests.fake_ciphertexts import FakeCiphertextStore
 from tests.fakes import FakeAddressBook, FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
 from tests.open_vault import OpenVault
 from tests.postgres_probes import query
 from tests.servers import RunningServer
+from tests.v1_house import V1Database
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, AuditAction, AuditEvent, AuditStatus, Caller, Wallet
 from wallets.ports import AddressBook, AuditLog, CiphertextStore, KeyEncryption, KeyRotation, WalletStore
@@ -253,3 +255,12 @@ def _event(record: "asyncpg.Record") -> AuditEvent:
     return AuditEvent(
         AuditAction(record["action"]), AuditStatus(record["status"]), record["wallet_id"], caller, record["created_at"], details
     )
+
+
+@pytest.fixture
+async def house(database: PostgresDatabase, database_url: str, empty_database_url: str, reader_url: str) -> House:
+    """A house with an empty database of 1.0.8."""
+    phrases = FakeV1Phrases()
+    v1 = V1Database(empty_database_url, phrases.encrypt)
+    await v1.create()
+    return House(v1, reader_url, database, database_url, phrases)
