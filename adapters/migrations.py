@@ -105,15 +105,26 @@ async def migrate(
         StoreUnavailableError: The database is away.
     """
     migrations = all_migrations() if migrations is None else migrations
-    async with _connected(url) as connection, _locked(connection, lock_timeout_seconds, tell):
-        _check_server(connection.get_server_version())
-        await connection.execute(_CREATE_TABLE)
-        done = await _applied(connection)
-        _check_history(done, migrations)
-        missing = migrations[len(done) :]
-        for migration in missing:
-            tell(f"applying {migration.version:04} {migration.name}")
-            await _apply(connection, migration)
+    async with _connected(url) as connection, migrating_alone(connection, lock_timeout_seconds, tell):
+        return await apply_missing(connection, migrations, tell)
+
+
+async def apply_missing(
+    connection: "type_connection", migrations: Sequence[Migration], tell: Callable[[str], None] = lambda _: None
+) -> Sequence[Migration]:
+    """Apply what is missing of `migrations`, each in a transaction, or all in that of the connection; return what was missing.
+
+    Raises:
+        MigrationError: What was applied before is not what is here, or a statement fails.
+    """
+    _check_server(connection.get_server_version())
+    await connection.execute(_CREATE_TABLE)
+    done = await applied(connection)
+    _check_history(done, migrations)
+    missing = migrations[len(done) :]
+    for migration in missing:
+        tell(f"applying {migration.version:04} {migration.name}")
+        await _apply(connection, migration)
     return missing
 
 
@@ -125,8 +136,7 @@ async def check_schema(connection: "type_connection", migrations: Sequence[Migra
     """
     migrations = all_migrations() if migrations is None else migrations
     _check_server(connection.get_server_version())
-    exists = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
-    done = await _applied(connection) if exists else {}
+    done = await applied(connection)
     found, needed = max(done, default=0), migrations[-1].version
     if found < needed:
         msg = f"the database's schema is too old: it has version {found}, and {needed} is needed; run `crypto-wallets migrate`"
@@ -170,9 +180,14 @@ async def _connected(url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Reco
 
 
 @asynccontextmanager
-async def _locked(
+async def migrating_alone(
     connection: "asyncpg.Connection[asyncpg.Record]", timeout_seconds: float, tell: Callable[[str], None]
 ) -> AsyncIterator[None]:
+    """Keep every other process from changing the schema until the connection is closed.
+
+    Raises:
+        MigrationError: Another process is at it, for longer than the timeout.
+    """
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
         tell(f"another process is migrating; waiting for it, at most {timeout_seconds:g} s")
         await connection.execute("SELECT set_config('lock_timeout', $1, false)", f"{timeout_seconds:f}s")
@@ -186,12 +201,15 @@ async def _locked(
     yield
 
 
-async def _applied(connection: "type_connection") -> Mapping[int, str]:
+async def applied(connection: "type_connection") -> Mapping[int, str]:
+    """Return the checksums of what was applied, by version; nothing where nothing was."""
+    if not await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL"):
+        return {}
     rows = await connection.fetch("SELECT version, checksum FROM schema_migrations ORDER BY version")
     return {row["version"]: row["checksum"] for row in rows}
 
 
-async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> None:
+async def _apply(connection: "type_connection", migration: Migration) -> None:
     try:
         async with connection.transaction():
             await connection.execute(migration.sql)
