@@ -294,11 +294,16 @@ def _with_files(tree: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, A
             if secret in tree:
                 msg = f"{_variable((*path, name))}: {_variable((*path, secret))} is set as well; set one of the two"
                 raise ConfigurationError(msg)
-            tree[secret] = _read_secret(Path(value), _variable((*path, name)))
+            tree[secret] = read_secret(Path(value), _variable((*path, name)))
     return tree
 
 
-def _read_secret(path: Path, variable: str) -> str:
+def read_secret(path: Path, variable: str) -> str:
+    """Return what stands in a file that `variable` names.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is empty.
+    """
     try:
         text = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""The command line: `crypto-wallets up | migrate | status | check-config | demo | lock | keys`.
+"""The command line: `crypto-wallets up | migrate | status | check-config | demo | lock | keys | import-v1 | backup | restore | prove`.
 
 An error is a line or two on standard error and the exit code 1, or 2 where the settings are wrong.
 """
@@ -20,6 +20,7 @@ from rich.table import Table
 
 from deployments.hardening import forbid_core_dumps
 from deployments.settings import ConfigurationError, Settings, load
+from serve_app.backup_commands import backup, prove_wallets, restore
 from serve_app.banner import banner
 from serve_app.configuration_table import effective
 from serve_app.demo import create_wallet, sign_everywhere
@@ -33,10 +34,15 @@ from serve_app.service_client import ServiceClient
 from serve_app.state import Phase, read_state
 from serve_app.status import read_status, render_status
 from serve_app.supervisor import Supervisor
+from serve_app.takeover_command import import_v1
 from serve_app.terminal import fail, open_console, told_plainly
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(keys, name="keys")
+app.command("import-v1")(import_v1)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("prove")(prove_wallets)
 
 
 @app.callback()

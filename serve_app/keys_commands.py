@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import pwd
-import uuid
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -20,9 +17,9 @@ from deployments.key_wiring import local_keys, make_key_file, open_backends, ope
 from deployments.setting_types import KeyBackend
 from deployments.settings import ConfigurationError, Settings
 from serve_app.local_service import service_settings
-from serve_app.terminal import fail, open_console, told_plainly
+from serve_app.terminal import fail, open_console, operator, told_plainly
 from wallets.key_lifecycle import BATCH_SIZE, Progress
-from wallets.model import Caller, KeyVersion, KeyVersions
+from wallets.model import KeyVersion, KeyVersions
 
 T = TypeVar("T")
 
@@ -59,7 +56,7 @@ def rotate() -> None:
     """Make a new version of the key. It encrypts from now on; `rewrap` brings the wallets to it."""
 
     async def do(settings: Settings) -> KeyVersion:
-        async with open_key_lifecycle(settings, _operator()) as lifecycle, open_rotation(settings) as rotation:
+        async with open_key_lifecycle(settings, operator()) as lifecycle, open_rotation(settings) as rotation:
             return KeyVersion(rotation.backend, await lifecycle.rotate(rotation))
 
     made = _run(do(_settings()))
@@ -73,7 +70,7 @@ def rewrap(*, batch_size: BatchSize = BATCH_SIZE) -> None:
     async def do(settings: Settings) -> Progress:
         if settings.keys.backend is KeyBackend.LOCAL:  # other than Vault it decrypts here
             harden()
-        async with open_key_lifecycle(settings, _operator(), batch_size) as lifecycle, open_rotation(settings) as rotation:
+        async with open_key_lifecycle(settings, operator(), batch_size) as lifecycle, open_rotation(settings) as rotation:
             return await _shown("rewrapped", lifecycle.rewrap(rotation))
 
     _end(_run(do(_settings())))
@@ -87,7 +84,7 @@ def migrate(
 
     async def do(settings: Settings) -> Progress:
         harden()
-        async with open_backends(settings) as backends, open_key_lifecycle(settings, _operator(), batch_size) as lifecycle:
+        async with open_backends(settings) as backends, open_key_lifecycle(settings, operator(), batch_size) as lifecycle:
             if to not in backends:
                 msg = f"the backend `{to.value}` is not configured here, or is refused in production"
                 raise ConfigurationError(msg)
@@ -110,7 +107,7 @@ def retire(*, below: Annotated[int, typer.Option("--below", min=1, help="The old
     """Have versions of the key below this one refused. Refused itself while a wallet is under one of them."""
 
     async def do(settings: Settings) -> KeyVersions:
-        async with open_key_lifecycle(settings, _operator()) as lifecycle, open_rotation(settings) as rotation:
+        async with open_key_lifecycle(settings, operator()) as lifecycle, open_rotation(settings) as rotation:
             return await lifecycle.retire(rotation, below)
 
     versions = _run(do(_settings()))
@@ -125,16 +122,6 @@ def _settings() -> Settings:
 def _run(work: Coroutine[Any, Any, T]) -> T:
     with told_plainly():
         return asyncio.run(work)
-
-
-def _operator() -> Caller:
-    """Return who runs the command, as the audit knows him."""
-    uid = os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        name = str(uid)
-    return Caller(request_id=uuid.uuid4().hex, ip_address="command line", api_key_id=f"os-user:{name}")
 
 
 async def _shown(verb: str, steps: AsyncIterator[Progress]) -> Progress:
