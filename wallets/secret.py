@@ -4,7 +4,7 @@
 goes. What Python cannot do, so that nobody relies on it:
 
 - `bytes`, `str` and `int` cannot be overwritten. Whatever a library gives or wants as one of these (the phrase out of JSON, the seed out of
-  hashlib, each HMAC on the way to a key, the key that coincurve takes) stays in freed memory until something else is written there.
+  hashlib, each HMAC on the way to a key, keys as the curve libraries take them) stays in freed memory until it is used again.
 - The interpreter hides nothing from code that runs in it: `gc`, a debugger, and frames that an exception keeps can reach any buffer.
 
 So we bound how long a secret lives and who can read the process (`deployments.hardening`); we do not claim to wipe memory.
