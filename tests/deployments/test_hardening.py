@@ -100,6 +100,8 @@ def with_core_dumps() -> None:
     """Let a process dump as much as it likes."""
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    # What a shell runs in the background ignores SIGQUIT, and so would its children.
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def with_little_lockable_memory() -> None:
