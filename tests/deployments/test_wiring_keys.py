@@ -18,6 +18,14 @@ from wallets.model import Account, Caller, HealthStatus, Wallet
 CALLER = Caller("request-1", "192.0.2.1", "key-1")
 
 
+def _vault_variables(vault: EmbeddedVault) -> Mapping[str, str]:
+    return {
+        "APP__VAULT__ADDRESS": vault.address,
+        "APP__VAULT__CA_FILE": str(vault.ca_file),
+        "APP__VAULT__TOKEN_FILE": str(vault.token_file),
+    }
+
+
 def _settings(database_url: str, folder: Path, backend: str, vault: EmbeddedVault | None) -> Settings:
     environ: Mapping[str, str] = {
         "APP__SERVER__API_KEY": "0123456789abcdef",
@@ -26,7 +34,7 @@ def _settings(database_url: str, folder: Path, backend: str, vault: EmbeddedVaul
         "APP__DATA_DIR": str(folder),
         "APP__KEYS__BACKEND": backend,
         "APP__KEYRING__MAX_SEEDS": "0",
-        **({"APP__VAULT__ADDRESS": vault.address, "APP__VAULT__TOKEN_FILE": str(vault.token_file)} if vault else {}),
+        **(_vault_variables(vault) if vault else {}),
     }
     return require_dependencies(load(environ))
 

@@ -116,6 +116,7 @@ async def open_key_office(database_url: str, vault: EmbeddedVault, folder: Path)
         "APP__DATABASE__URL": database_url,
         "APP__DATA_DIR": str(folder),
         "APP__VAULT__ADDRESS": vault.address,
+        "APP__VAULT__CA_FILE": str(vault.ca_file),
         "APP__VAULT__TOKEN_FILE": str(vault.token_file),
         "APP__VAULT__OPERATOR_TOKEN_FILE": str(vault.operator_token_file),
     }
