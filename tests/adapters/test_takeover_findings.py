@@ -77,7 +77,7 @@ async def test_a_phrase_that_does_not_decrypt_is_reported(house: House) -> None:
     summary = await house.take_over()
 
     assert {(Finding.CIPHERTEXT, wallet_id) for wallet_id in bad} == set(house.findings())
-    assert (summary.wallets_added, summary.wallets_refused) == (1, 3)
+    assert (summary.wallets_added, summary.wallets_refused, summary.wallets_seen) == (1, 3, 4)
     assert {good} == await house.wallet_ids()
 
 

@@ -1,6 +1,5 @@
 """Decoders: any bytes are refused by our own error, or are the one encoding of what a second library reads, writes and verifies."""
 
-import re
 from functools import partial
 
 import pytest
@@ -72,7 +71,7 @@ def test_the_originals_are_taken(network: str) -> None:
     assert all(is_taken(network, raw) for raw in ORIGINALS[network])
 
 
-@pytest.mark.parametrize("network", sorted(ORIGINALS.keys() - {"tron"}))
+@every_family
 @given(data=st.data())
 @settings(max_examples=30)
 def test_truncated_and_lengthened_transactions_are_refused(network: str, data: st.DataObject) -> None:
@@ -82,16 +81,6 @@ def test_truncated_and_lengthened_transactions_are_refused(network: str, data: s
 
     assert not is_taken(network, raw[:cut])
     assert not is_taken(network, raw + data.draw(st.binary(min_size=1, max_size=4)))
-
-
-def test_prefixes_of_a_tron_transaction_are_whole_where_fields_are_optional() -> None:
-    """A raw_data without its timestamp (field 14) or fee limit (18), which come last, is another raw_data; other prefixes are refused."""
-    optional = re.compile(rb"(p[\x80-\xff]*[\0-\x7f])?(\x90\x01[\x80-\xff]*[\0-\x7f])?")
-
-    taken = [(raw, cut) for raw in ORIGINALS["tron"] for cut in range(len(raw)) if is_taken("tron", raw[:cut])]
-
-    assert [(raw, cut) for raw, cut in taken if not optional.fullmatch(raw[cut:])] == []
-    assert len(taken) >= len(ORIGINALS["tron"])
 
 
 @every_family
