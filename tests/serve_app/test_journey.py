@@ -193,6 +193,25 @@ def test_status_and_demo_tell_of_it(service: Service) -> None:
     assert all(network in demo.stdout for network in CHAINS)
 
 
+def test_keys_are_renewed_while_it_runs(service: Service) -> None:
+    """The operator's commands find database and keys by the data folder; after each the wallet is decrypted anew, and signs."""
+    with service.client() as client:
+        wallet_id = _import(client)
+        assert service.run("keys", "rotate").returncode == 0
+        for arguments in (["rewrap"], ["migrate", "--to", "local"], ["migrate", "--to", "vault"]):
+            renewed = service.run("keys", *arguments)
+            assert renewed.returncode == 0, renewed.stderr
+            assert service.run("lock").returncode == 0
+            assert _sign(client, wallet_id, "eth", _UNSIGNED)["from"] == FIRST_ADDRESSES["eth"]
+        latest = json.loads(service.run("keys", "status", "--json").stdout)["latest"]
+        retired = service.run("keys", "retire", "--below", str(latest))
+        assert service.run("lock").returncode == 0
+        assert _sign(client, wallet_id, "eth", _UNSIGNED)["from"] == FIRST_ADDRESSES["eth"]
+
+    assert retired.returncode == 0, retired.stderr
+    assert json.loads(service.run("keys", "status", "--json").stdout)["oldest_usable"] == latest
+
+
 def test_a_lock_reaches_every_replica(service: Service) -> None:
     """Both replicas hold the wallet's seed; within a second of `lock` neither does, and both sign again."""
     with service.client() as client:
