@@ -38,6 +38,9 @@ from wallets.mnemonic import parse, to_seed
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 
 _UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+_SERVES_PERIOD_SECONDS = 11
+"""Longer than the time between two of Serve's health checks (`serve_app.app`)."""
+
 _CHAIN_IDS = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114}
 
 
@@ -258,6 +261,25 @@ def test_what_is_killed_comes_back(service: Service, name: str) -> None:
         return False
 
     eventually(lambda: service.has_another(name, victim) and signs())
+
+
+def test_an_outage_replaces_no_replica(service: Service) -> None:
+    """While Vault hangs the service is not ready, and lives on: Serve, which checks its replicas meanwhile, finds none to replace."""
+    eventually(service.is_well)
+    (vault,) = service.named("bao")
+    before = {replica.pid for replica in service.named("ray::ServeReplica")}
+
+    vault.suspend()
+    try:
+        eventually(lambda: httpx.get(f"{service.url}/api/v1/health/ready", timeout=10).status_code == 503, 30)
+        time.sleep(_SERVES_PERIOD_SECONDS)  # what is shown is that nothing happens in this time
+        alive = httpx.get(f"{service.url}/api/v1/health/live", timeout=10)
+    finally:
+        vault.resume()
+    eventually(service.is_well)
+
+    assert alive.status_code == 200
+    assert {replica.pid for replica in service.named("ray::ServeReplica")} == before
 
 
 def test_it_ends_in_order_and_leaves_nothing_when_killed() -> None:
