@@ -19,8 +19,10 @@ class Gathered(Generic[K, V]):
     in the next: nobody waits for others to come, and under load a call costs as much for one as for all.
     """
 
-    def __init__(self, call: Call[K, V], *, max_batch: int = 1_000) -> None:
+    def __init__(self, call: Call[K, V], *, max_batch: int = 1_000, discard: Callable[[V], None] = lambda _: None) -> None:
+        """Make calls by `call`; `discard` is given the answers that nobody waits for any more."""
         self._call = call
+        self._discard = discard
         self._max_batch = max_batch
         self._waiting: deque[tuple[K, asyncio.Future[V]]] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -62,7 +64,7 @@ class Gathered(Generic[K, V]):
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting)))]
                 for (_, answer), value in zip(batch, await self._values([item for item, _ in batch]), strict=True):
-                    _set(answer, value)
+                    self._set(answer, value)
         finally:
             self._worker = None
             # Should this end otherwise, nobody may wait for ever.
@@ -70,17 +72,17 @@ class Gathered(Generic[K, V]):
                 answer.cancel()
             self._waiting.clear()
 
+    def _set(self, answer: "asyncio.Future[V]", value: V | Exception) -> None:
+        if isinstance(value, Exception):
+            if not answer.done():
+                answer.set_exception(value)
+        elif answer.done():  # whoever asked went away
+            self._discard(value)
+        else:
+            answer.set_result(value)
+
     async def _values(self, items: Sequence[K]) -> Sequence[V | Exception]:
         try:
             return await self._call(items)
         except Exception as error:  # noqa: BLE001  # it is raised where it belongs: to everybody who waits
             return [error] * len(items)
-
-
-def _set(answer: "asyncio.Future[V]", value: V | Exception) -> None:
-    if answer.done():  # whoever asked went away
-        return
-    if isinstance(value, Exception):
-        answer.set_exception(value)
-    else:
-        answer.set_result(value)

@@ -1,7 +1,9 @@
 """Encrypt with one key backend, decrypt with whichever a ciphertext names: so that wallets can move between them while the service runs."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+from adapters.gathering import Gathered
 from wallets.errors import CorruptCiphertextError, KeyEncryptionUnavailableError
 from wallets.model import EncryptedMnemonic, KeyVersion
 from wallets.ports import KeyEncryption
@@ -60,6 +62,39 @@ class KeyBackends:
             raise KeyEncryptionUnavailableError(msg)
         msg = "the stored ciphertext does not decrypt"
         raise CorruptCiphertextError(msg)
+
+
+class GatheredDecryption:
+    """Have ciphertexts that are decrypted at the same time decrypted in one call. See `wallets.ports.KeyEncryption`.
+
+    Who waits for another's call and then for its own has no longer than for one.
+    """
+
+    def __init__(self, encryption: KeyEncryption, *, deadline_seconds: float = 10) -> None:
+        self._encryption = encryption
+        self._deadline_seconds = deadline_seconds
+        self._decryptions: Gathered[EncryptedMnemonic, Mnemonic] = Gathered(encryption.decrypt_many, discard=Mnemonic.close)
+
+    async def encrypt(self, mnemonic: Mnemonic, *, associated_data: bytes) -> str:
+        """See `KeyEncryption.encrypt`."""
+        return await self._encryption.encrypt(mnemonic, associated_data=associated_data)
+
+    async def decrypt(self, ciphertext: str, *, associated_data: bytes) -> Mnemonic:
+        """See `KeyEncryption.decrypt`."""
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                return await self._decryptions.ask(EncryptedMnemonic(ciphertext, associated_data))
+        except TimeoutError as error:
+            msg = "the key backend is away"
+            raise KeyEncryptionUnavailableError(msg) from error
+
+    async def encrypt_many(self, items: Sequence[tuple[Mnemonic, bytes]]) -> Sequence[str]:
+        """See `KeyEncryption.encrypt_many`."""
+        return await self._encryption.encrypt_many(items)
+
+    async def decrypt_many(self, items: Sequence[EncryptedMnemonic]) -> Sequence[Mnemonic | CorruptCiphertextError]:
+        """See `KeyEncryption.decrypt_many`."""
+        return await self._encryption.decrypt_many(items)
 
 
 def _name(ciphertext: str) -> str | None:

@@ -11,7 +11,7 @@ import structlog
 from pydantic import SecretStr
 
 from adapters.database import PostgresDatabase
-from adapters.key_backends import KeyBackends
+from adapters.key_backends import GatheredDecryption, KeyBackends
 from adapters.local_keys import LocalKeyFile, LocalKeyHealth
 from adapters.lock_signal import PostgresLockSignal
 from adapters.memory import CachedWalletStore, LayeredAddressCache, LruAddressCache, MemoryRateLimiter
@@ -104,7 +104,7 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
 class _Keys:
     """What encrypts and decrypts, and the health of the backend that encrypts."""
 
-    encryption: KeyBackends
+    encryption: KeyEncryption
     health: Component
 
 
@@ -127,7 +127,8 @@ async def _open_keys(settings: Settings, metrics: Metrics, redis: RedisConnectio
             backends[KeyBackend.VAULT] = MeasuredKeyEncryption(VaultTransit(vault, key), metrics)
             healths[KeyBackend.VAULT] = await stack.enter_async_context(VaultHealth(vault, key))
         chosen = settings.keys.backend
-        yield _Keys(KeyBackends(backends, chosen), healths[chosen])
+        encryption = GatheredDecryption(KeyBackends(backends, chosen), deadline_seconds=settings.vault.deadline_secs)
+        yield _Keys(encryption, healths[chosen])
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import hvac
 import pytest
 
 from adapters.database import PostgresDatabase
+from adapters.key_backends import GatheredDecryption
 from adapters.local_keys import LocalKeyFile
 from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresWalletStore
 from adapters.postgres_keys import PostgresCiphertextStore
@@ -105,11 +106,12 @@ def key(vault: OpenVault) -> str:
     return vault.make_key()
 
 
-@pytest.fixture(params=["fake", "local", "vault", *ELSEWHERE])
+@pytest.fixture(params=["fake", "gathered", "local", "vault", *ELSEWHERE])
 async def encryption(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyEncryption]:
     """A key encryption that is there."""
-    if request.param == "fake":
-        yield FakeKeyEncryption()
+    if request.param in {"fake", "gathered"}:
+        fake = FakeKeyEncryption()
+        yield fake if request.param == "fake" else GatheredDecryption(fake)
         return
     if request.param == "VAULT_ADDR":
         async with elsewhere() as (client, key):
@@ -123,13 +125,13 @@ async def encryption(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
         yield VaultTransit(client, TransitKey())
 
 
-@pytest.fixture(params=["fake", "local", "vault"])
+@pytest.fixture(params=["fake", "gathered", "local", "vault"])
 async def encryption_away(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyEncryption]:
     """A key encryption that is away."""
-    if request.param == "fake":
+    if request.param in {"fake", "gathered"}:
         fake = FakeKeyEncryption()
         fake.away = True
-        yield fake
+        yield fake if request.param == "fake" else GatheredDecryption(fake)
         return
     if request.param == "local":
         yield LocalKeyFile(tmp_path / "none.json")
