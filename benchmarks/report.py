@@ -2,19 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmarks import addresses, closed_loop, custody, open_loop, primitives, replicas
+from benchmarks import addresses, batches, closed_loop, custody, open_loop, primitives, replicas
 from benchmarks.confidence import CONFIDENCE, paired_ratio
 from benchmarks.observe import APPLICATION
 from benchmarks.results import Case, Results, Series
 from benchmarks.session import CPU, THROUGHPUT
 
-QUESTIONS = (primitives, custody, closed_loop, open_loop, addresses, replicas)
+QUESTIONS = (primitives, custody, closed_loop, open_loop, batches, addresses, replicas)
 """Every question, in the order in which they are asked: the open loop needs the knee that the closed one finds."""
 
 YARDSTICKS: Mapping[str, str] = {
     closed_loop.QUESTION: "uvicorn",
     open_loop.QUESTION: "uvicorn",
     addresses.QUESTION: "uvicorn",
+    batches.QUESTION: "uvicorn",
     replicas.QUESTION: "service",
 }
 """What the other targets of a question are compared with."""

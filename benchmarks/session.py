@@ -73,11 +73,11 @@ class Session:
         """Have a target unlock the wallet, fill its pools and adapt, without measuring it."""
         load.closed(target, requests, connections=USUAL_CONNECTIONS, seconds=WARM_UP_SECONDS)
 
-    def closed(self, question: str, case: Case, target: Target, requests: Path, *, connections: int) -> None:
-        """Measure a closed loop once."""
+    def closed(self, question: str, case: Case, target: Target, requests: Path, *, connections: int, work: int = 1) -> None:
+        """Measure a closed loop once. With `work`, throughput and CPU times are of each of the things that a request asks for."""
         with observed(self.house, target) as observation:
             outcome = load.closed(target, requests, connections=connections, seconds=self.scale.closed_seconds)
-        self._add(question, case, outcome, observation)
+        self._add(question, case, outcome, observation, work)
 
     def opened(self, question: str, case: Case, target: Target, requests: Path, *, per_second: float, seed: int) -> None:
         """Measure an open loop once."""
@@ -85,12 +85,12 @@ class Session:
             outcome = load.opened(target, requests, per_second=per_second, seconds=self.scale.open_seconds, seed=seed)
         self._add(question, case, outcome, observation)
 
-    def _add(self, question: str, case: Case, outcome: Outcome, observation: Observation) -> None:
+    def _add(self, question: str, case: Case, outcome: Outcome, observation: Observation, work: int = 1) -> None:
         def add(measure: str, value: float, unit: str) -> None:
             self.results.add(question, case, measure, value, unit)
 
-        succeeded = max(1, outcome.requests - outcome.failed)
-        add(THROUGHPUT, outcome.per_second, "requests/s")
+        succeeded = max(1, outcome.requests - outcome.failed) * work
+        add(THROUGHPUT, outcome.per_second * work, "requests/s")
         for fraction, latency in outcome.latencies.items():
             add(f"p{fraction * 100:g}", latency * 1_000, "ms")
         add("failed", outcome.failed, "requests")
