@@ -165,7 +165,13 @@ class PostgresAuditLog:
 
     async def record(self, event: AuditEvent) -> None:
         """See `AuditLog.record`."""
-        await self.record_all((event,))
+        if len(self._rows) >= self._max_waiting:
+            raise _no_audit()
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                await self._rows.ask(_row(event))
+        except TimeoutError as error:
+            raise _no_audit() from error
 
     async def record_all(self, events: Sequence[AuditEvent]) -> None:
         """See `AuditLog.record_all`."""

@@ -37,8 +37,8 @@ def bind(settings: Settings, *, cores: int | None = None) -> serve.Application:
         health_check_timeout_s=30,
         graceful_shutdown_wait_loop_s=1,
         graceful_shutdown_timeout_s=30,
-        # Requests are logged by the edge, once and without payloads.
-        logging_config=LoggingConfig(enable_access_log=False, logs_dir=None),
+        # Requests are logged by the edge, once and without payloads. At INFO, Serve would still make a record of each to throw it away.
+        logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False, logs_dir=None),
     )
     return deployment(serve.ingress()(WalletService)).bind()
 
