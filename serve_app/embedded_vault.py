@@ -25,6 +25,9 @@ _PROBE_SECONDS = 1.0
 _LASTING = "87600h"
 """A token that is not renewed for this long ends, and with it the way to the wallets; nobody renews it while we are off: ten years."""
 
+_FORMAT = "derived-key"
+"""What is noted of a first start that was finished. Development versions made a key that bound nothing, and noted something else."""
+
 _SERVICE_POLICY = f"""\
 path "{TRANSIT_MOUNT}/encrypt/{TRANSIT_KEY}" {{ capabilities = ["update"] }}
 path "{TRANSIT_MOUNT}/decrypt/{TRANSIT_KEY}" {{ capabilities = ["update"] }}
@@ -73,10 +76,14 @@ class EmbeddedVault:
         The certificate is another at each start, but stays when OpenBao alone is started again: the service has read it.
 
         Raises:
-            EmbeddedServerError: The folder cannot be used.
+            EmbeddedServerError: The folder cannot be used, or is of a development version.
         """
         self._home.create()
-        if self._home.read("initialized") is None:
+        found = self._home.read("initialized")
+        if found not in (None, _FORMAT):
+            msg = f"{self._home.folder.parent} was made before 2.0.0 was released, with a key that this version refuses; use another folder"
+            raise EmbeddedServerError(f"{msg} (APP__DATA_DIR)")
+        if found is None:
             self._home.write("table", f"openbao_{secrets.token_hex(4)}")
             for name in ("seal-key", "service-token", "operator-token"):
                 self._home.write(name, secrets.token_hex(32))
@@ -159,7 +166,7 @@ class EmbeddedVault:
         except (OSError, http.client.HTTPException):
             return False
         if ready and self._home.read("initialized") is None:
-            self._home.write("initialized", "yes")
+            self._home.write("initialized", _FORMAT)
         return ready
 
     def _configuration(self) -> Mapping[str, object]:

@@ -260,8 +260,12 @@ def _readiness(client: ServiceClient) -> tuple[bool, str]:
         status, answer = client.get("/api/v1/health/ready")
     except ServiceError as error:
         return False, str(error)
-    components = answer.get("components", {})
-    return status == 200, ", ".join(f"{name} is {health.get('status')}" for name, health in components.items()) or f"status {status}"
+    told = (f"{name} is {health.get('status')}{_reason(health)}" for name, health in answer.get("components", {}).items())
+    return status == 200, ", ".join(told) or f"status {status}"
+
+
+def _reason(health: Mapping[str, object]) -> str:
+    return f" ({health['reason']})" if "reason" in health else ""
 
 
 def _runtime_folder(home: ServerHome) -> Path:

@@ -170,6 +170,18 @@ def test_data_of_another_version_is_refused(folder: Path) -> None:
         postgres.prepare()
 
 
+def test_openbao_of_a_development_version_is_refused(folder: Path) -> None:
+    """Its key binds nothing: that is said at once, and nothing of it is changed."""
+    vault = EmbeddedVault(folder / "vault", EmbeddedPostgres(folder / "postgres"))
+    (folder / "vault").mkdir()
+    (folder / "vault" / "initialized").write_text("yes")
+
+    with pytest.raises(EmbeddedServerError, match="use another folder"):
+        vault.prepare()
+
+    assert [path.name for path in (folder / "vault").iterdir()] == ["initialized"]
+
+
 def test_a_port_that_was_taken_is_replaced(folder: Path) -> None:
     """By one that is free when the service is started the next time; otherwise it stays."""
     first, second, third = (EmbeddedVault(folder / "vault", EmbeddedPostgres(folder / "postgres")) for _ in range(3))
