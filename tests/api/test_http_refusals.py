@@ -12,6 +12,9 @@ from api.limits import Unlimited
 from tests.api.conftest import API_KEY, BrokenEncryption, World, client_of, problem
 from tests.known_phrase import ANOTHER_PHRASE as PHRASE
 
+NOBODYS = "3f1f1c0a-8c5e-4a53-9d55-0d2f3f0a7f11"
+"""The id of no wallet. Fixed, so that a test has the same name in every run."""
+
 
 @pytest.mark.parametrize("index", ["-1", "2147483648", "1.5", "1.0", "1_0", "+1", " 1", "0x1", "", "99999999999999999999999999", "one"])
 async def test_indexes_out_of_range(client: httpx.AsyncClient, index: str) -> None:
@@ -96,7 +99,7 @@ async def test_a_misspelt_passphrase_makes_no_wallet(client: httpx.AsyncClient, 
     [
         ("DELETE", "/api/v1/wallets", "GET, POST"),
         ("PUT", "/api/v1/wallets/import", "GET, POST"),
-        ("GET", f"/api/v1/wallets/{uuid.uuid4()}/sign", "POST"),
+        ("GET", f"/api/v1/wallets/{NOBODYS}/sign", "POST"),
         ("POST", "/api/v1/health", "GET"),
         ("BREW", "/metrics", "GET"),
     ],
@@ -116,7 +119,7 @@ async def test_other_paths(client: httpx.AsyncClient, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/wallets", f"/api/v1/wallets/{uuid.uuid4()}", f"/api/v1/wallets/{uuid.uuid4()}/address/eth", "/api/v1/addresses/x"]
+    "path", ["/api/v1/wallets", f"/api/v1/wallets/{NOBODYS}", f"/api/v1/wallets/{NOBODYS}/address/eth", "/api/v1/addresses/x"]
 )
 @pytest.mark.parametrize("key", [None, "", "wrong", API_KEY + " x"])
 async def test_without_a_valid_key(app: FastAPI, world: World, path: str, key: str | None) -> None:
