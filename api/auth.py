@@ -28,7 +28,7 @@ IpNetwork = IPv4Network | IPv6Network
 class Authenticator(Protocol):
     """Tell which API key a request shows."""
 
-    def authenticate(self, presented: Sequence[str]) -> str:
+    def authenticate(self, presented: Sequence[str], /) -> str:
         """Return the id of the key in the request's `X-Api-Key` fields.
 
         Raises:
@@ -73,7 +73,7 @@ class Everybody:
 
     __slots__ = ()
 
-    def authenticate(self, presented: Sequence[str]) -> str:  # noqa: ARG002  # the protocol's name
+    def authenticate(self, _presented: Sequence[str], /) -> str:
         """See `Authenticator.authenticate`."""
         return UNAUTHENTICATED_ID
 

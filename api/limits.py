@@ -13,7 +13,7 @@ MAX_DISCARDED_BYTES = 2 * 1_048_576
 class RateLimiter(Protocol):
     """Count the requests of clients, told apart by `key`."""
 
-    async def acquire(self, key: str, cost: int = 1) -> float | None:
+    async def acquire(self, key: str, cost: int = 1, /) -> float | None:
         """Take what a request costs. Return None if it is allowed, else the seconds until it will be. Never raises.
 
         What costs more than a burst is allowed when the burst is whole, and paid in full: the client waits the longer afterwards.
@@ -24,7 +24,7 @@ class RateLimiter(Protocol):
 class Unlimited:
     """Allow every request: what stands in when limits are switched off."""
 
-    async def acquire(self, key: str, cost: int = 1) -> float | None:  # noqa: ARG002  # the protocol's name
+    async def acquire(self, _key: str, _cost: int = 1, /) -> float | None:
         """See `RateLimiter.acquire`."""
         return None
 
