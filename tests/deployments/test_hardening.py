@@ -47,24 +47,16 @@ SECRET = os.urandom(48)
 class Process:
     """A child that holds the secret and waits; `told` is what it says of its protection."""
 
-    def __init__(self, folder: Path, kind: str, user: int | None, before: Callable[[], None], room: int) -> None:
+    def __init__(self, folder: Path, kind: str, user: int | None, limits: tuple[str, ...], room: int) -> None:
         python = sys.executable if user is None else python_for(user)
-
-        def prepare() -> None:
-            before()
-            if user is not None:
-                os.setgroups([])
-                os.setresgid(user, user, user)
-                os.setresuid(user, user, user)
-
+        as_user = () if user is None else ("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups")
         self.popen = subprocess.Popen(
-            (python, "-c", CHILD, kind, SECRET[::-1].hex(), str(room)),
+            (*limits, *as_user, python, "-c", CHILD, kind, SECRET[::-1].hex(), str(room)),
             env={"PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}", "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=folder,
-            preexec_fn=prepare,  # noqa: PLW1509  # tests start it from one thread
         )
         assert self.popen.stdout is not None
         self.told: dict[str, str] | None = json.loads(self.popen.stdout.readline())
@@ -84,10 +76,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     tmp_path.chmod(0o777)
     started: list[Process] = []
 
-    def new(
-        kind: str = "hardened", *, user: int | None = None, before: Callable[[], None] = lambda: None, room: int = mmap.PAGESIZE
-    ) -> Process:
-        started.append(Process(tmp_path, kind, user, before, room))
+    def new(kind: str = "hardened", *, user: int | None = None, limits: tuple[str, ...] = (), room: int = mmap.PAGESIZE) -> Process:
+        started.append(Process(tmp_path, kind, user, limits, room))
         return started[-1]
 
     yield new
@@ -96,17 +86,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.popen.communicate()
 
 
-def with_core_dumps() -> None:
-    """Let a process dump as much as it likes."""
-    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+HARD_LIMIT = resource.getrlimit(resource.RLIMIT_CORE)[1]
+WITH_CORE_DUMPS = (
     # What a shell runs in the background ignores SIGQUIT, and so would its children.
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    *("env", "--default-signal=QUIT"),
+    *("prlimit", f"--core={'unlimited' if HARD_LIMIT == resource.RLIM_INFINITY else HARD_LIMIT}:"),
+)
+"""Starts a process that dumps as much as it may."""
 
-
-def with_little_lockable_memory() -> None:
-    """Let a process lock 8 MiB, which is what Debian lets users lock."""
-    resource.setrlimit(resource.RLIMIT_MEMLOCK, (8 << 20, 8 << 20))
+WITH_LITTLE_LOCKABLE_MEMORY = ("prlimit", f"--memlock={8 << 20}")
+"""Starts one that may lock 8 MiB, which is what Debian lets users lock."""
 
 
 @pytest.mark.parametrize("crash", [signal.SIGABRT, signal.SIGSEGV, signal.SIGQUIT])
@@ -114,7 +103,7 @@ def test_a_crash_leaves_no_core(start: Start, tmp_path: Path, crash: signal.Sign
     """A signal that dumps core ends it without a file, where it would have left one with the secret in it."""
     if Path("/proc/sys/kernel/core_pattern").read_text().startswith("|"):
         pytest.skip("cores go to a program here, not to the folder")
-    hardened, plain = start(before=with_core_dumps), start("plain", before=with_core_dumps)
+    hardened, plain = start(limits=WITH_CORE_DUMPS), start("plain", limits=WITH_CORE_DUMPS)
 
     hardened.popen.send_signal(crash)
 
@@ -129,7 +118,7 @@ def test_a_crash_leaves_no_core(start: Start, tmp_path: Path, crash: signal.Sign
 
 def test_core_dumps_are_off_for_good(start: Start) -> None:
     """Neither the process nor its children can allow them again."""
-    process = start(before=with_core_dumps)
+    process = start(limits=WITH_CORE_DUMPS)
 
     assert resource.prlimit(process.popen.pid, resource.RLIMIT_CORE) == (0, 0)
     assert process.told is not None
@@ -193,7 +182,7 @@ def test_a_debugger_of_the_same_user_is_refused(start: Start, tmp_path: Path) ->
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs CAP_IPC_LOCK")
 def test_memory_is_locked_with_the_capability(start: Start) -> None:
     """However low the limit: what is mapped is locked, later mappings as well, and more than the limit can still be mapped."""
-    process = start(before=with_little_lockable_memory, room=ROOM)
+    process = start(limits=WITH_LITTLE_LOCKABLE_MEMORY, room=ROOM)
 
     assert process.told is not None
     assert process.told["memory"] == "locked"
@@ -204,7 +193,7 @@ def test_memory_is_locked_with_the_capability(start: Start) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_memory_is_not_locked_under_a_limit(start: Start) -> None:
     """Without the capability a finite limit would keep the process from getting memory: it says so, and can map more than the limit."""
-    process = start(user=NOBODY, before=with_little_lockable_memory, room=ROOM)
+    process = start(user=NOBODY, limits=WITH_LITTLE_LOCKABLE_MEMORY, room=ROOM)
 
     assert process.told == {"core_dumps": "off", "dumpable": "no", "memory": "limited"}
     assert process.status("VmLck") == "0 kB"
@@ -213,14 +202,11 @@ def test_memory_is_not_locked_under_a_limit(start: Start) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user, and raise its limit")
 def test_memory_is_locked_without_a_limit(start: Start) -> None:
     """An unlimited hard limit suffices, whatever the soft one is."""
-
-    def before() -> None:
-        resource.setrlimit(resource.RLIMIT_MEMLOCK, (8 << 20, resource.RLIM_INFINITY))
-
-    try:
-        process = start(user=NOBODY, before=before, room=ROOM)
-    except subprocess.SubprocessError:
+    limits = ("prlimit", f"--memlock={8 << 20}:unlimited")
+    if subprocess.run((*limits, "true"), capture_output=True, check=False).returncode != 0:
         pytest.skip("this root has no CAP_SYS_RESOURCE, and so cannot raise a limit")
+
+    process = start(user=NOBODY, limits=limits, room=ROOM)
 
     assert process.told == {"core_dumps": "off", "dumpable": "no", "memory": "locked"}
     assert int(process.status("VmLck").split()[0]) > ROOM // 1024
