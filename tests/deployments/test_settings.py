@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from deployments.settings import ConfigurationError, Settings, forget_secrets, key_file, load, require_dependencies, secret_names, variables
 
@@ -132,11 +133,11 @@ def test_every_secret_may_be_named_by_a_file() -> None:
 
 
 def _is_secret(name: str) -> bool:
-    value: object = Settings
-    for step in name.removeprefix("APP__").lower().split("__"):
-        field = value.model_fields[step]  # type: ignore[attr-defined]  # each step but the last is a section
-        value = type(field.default) if hasattr(type(field.default), "model_fields") else field.annotation
-    return "SecretStr" in str(value)
+    section: type[BaseModel] = Settings
+    *path, last = name.removeprefix("APP__").lower().split("__")
+    for step in path:
+        section = type(section.model_fields[step].default)
+    return "SecretStr" in str(section.model_fields[last].annotation)
 
 
 @pytest.mark.parametrize(
