@@ -10,13 +10,13 @@ from api.http import create_http_app
 from deployments.settings import Settings, load, require_dependencies
 from serve_app.embedded import EmbeddedVault
 
-_KEY = "0123456789abcdef"
+API_KEY = "0123456789abcdef"
 
 
 def settings_of(database_url: str, vault: EmbeddedVault, **more: str) -> Settings:
     """Return settings with which everything is quick, and what `more` sets."""
     environ = {
-        "APP__SERVER__API_KEY": _KEY,
+        "APP__SERVER__API_KEY": API_KEY,
         "APP__DATABASE__URL": database_url,
         "APP__DATABASE__MIN_CONNECTIONS": "1",
         "APP__DATABASE__ACQUIRE_TIMEOUT_SECS": "2",
@@ -31,5 +31,5 @@ def settings_of(database_url: str, vault: EmbeddedVault, **more: str) -> Setting
 async def client_of(edge: Edge) -> AsyncIterator[httpx.AsyncClient]:
     """Return a client of a replica that shows its key."""
     transport = httpx.ASGITransport(create_http_app(edge))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers={"X-Api-Key": _KEY}) as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers={"X-Api-Key": API_KEY}) as client:
         yield client

@@ -8,8 +8,8 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -25,10 +25,11 @@ from adapters.vault_login import TokenFileLogin
 from adapters.vault_server import VaultServer
 from api.auth import ApiKeys
 from api.edge import Edge
-from api.http import create_http_app
 from api.limits import Unlimited
 from api.observability import Metrics
 from deployments.measured import MeasuredKeyEncryption
+from tests.clock import Clock
+from tests.deployments.replicas import API_KEY, client_of
 from tests.fakes import FakeAddressBook, FakeAddressCache, FakeAuditLog, FakeLockSignal, FakeWalletStore, Journal
 from tests.fault_proxy import Fault, FaultProxy
 from tests.open_vault import OpenVault
@@ -38,26 +39,15 @@ from wallets.keyring import Keyring
 from wallets.model import AuditStatus
 from wallets.policy import AllOf, NamesOurAccount
 
-API_KEY = "0123456789abcdef"
 DEADLINE_SECONDS = 0.5
 UNSIGNED = "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 
-Breakage = Callable[["House"], None]
+Trouble = Callable[["House"], AbstractContextManager[None]]
+"""What is wrong for a block."""
 
 
 class NotYetError(Exception):
     """It has not recovered yet."""
-
-
-@dataclass
-class Clock:
-    """A clock that goes when it is told to."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        """Tell the time."""
-        return self.now
 
 
 @dataclass(repr=False)
@@ -81,16 +71,15 @@ class House:
 
     async def sign(self) -> httpx.Response:
         """Ask for the signature that is always the same, and see that the answer comes in time."""
-        start = time.monotonic()
-        body = {"network": "eth", "index": 0, "unsigned_tx": UNSIGNED}
-        answer = await self.http.post(f"/api/v1/wallets/{self.wallet}/sign", json=body)
-        assert time.monotonic() - start < DEADLINE_SECONDS + 2
-        return answer
+        return await self._answer(f"/api/v1/wallets/{self.wallet}/sign", {"network": "eth", "index": 0, "unsigned_tx": UNSIGNED})
 
     async def create(self) -> httpx.Response:
         """Ask for a wallet, and see that the answer comes in time."""
+        return await self._answer("/api/v1/wallets", {"label": "another"})
+
+    async def _answer(self, path: str, body: dict[str, object]) -> httpx.Response:
         start = time.monotonic()
-        answer = await self.http.post("/api/v1/wallets", json={"label": "another"})
+        answer = await self.http.post(path, json=body)
         assert time.monotonic() - start < DEADLINE_SECONDS + 2
         return answer
 
@@ -144,9 +133,7 @@ async def _house(open_vault: RunningServer[OpenVault], folder: Path, *, tls: boo
             policy=AllOf(NamesOurAccount()),
             components=[health],
         )
-        app = create_http_app(Edge(custody, ApiKeys([API_KEY]), Unlimited(), metrics))
-        transport, headers = httpx.ASGITransport(app), {"X-Api-Key": API_KEY}
-        http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers))
+        http = await stack.enter_async_context(client_of(Edge(custody, ApiKeys([API_KEY]), Unlimited(), metrics)))
         house = House(vault, open_vault.log, key, token_file, proxy, http, breaker, clock, store, journal, metrics)
         house.wallet = (await house.create()).raise_for_status().json()["id"]
         house.signed.append((await house.sign()).raise_for_status().json()["signed_tx"])
@@ -168,29 +155,32 @@ async def plain_house(open_vault: RunningServer[OpenVault], tmp_path: Path) -> A
         yield opened
 
 
-def _proxy(fault: Fault) -> tuple[Breakage, Breakage]:
-    def breaks(house: House) -> None:
+def _faulty(fault: Fault) -> Trouble:
+    @contextmanager
+    def trouble(house: House) -> Iterator[None]:
         house.proxy.fault = fault
+        try:
+            yield
+        finally:
+            house.proxy.fault = Fault.NONE
 
-    def mends(house: House) -> None:
-        house.proxy.fault = Fault.NONE
-
-    return breaks, mends
+    return trouble
 
 
-def _seal(house: House) -> None:
+@contextmanager
+def _sealed(house: House) -> Iterator[None]:
     house.vault.root().sys.seal()
+    try:
+        yield
+    finally:
+        (key,) = re.findall(r"Unseal Key: (\S+)", house.log.read_text())
+        house.vault.root().sys.submit_unseal_key(key)
 
 
-def _unseal(house: House) -> None:
-    (key,) = re.findall(r"Unseal Key: (\S+)", house.log.read_text())
-    house.vault.root().sys.submit_unseal_key(key)
-
-
-AWAY: dict[str, tuple[Breakage, Breakage]] = {
-    **{fault.value: _proxy(fault) for fault in (Fault.CUT, Fault.CUT_ANSWERS, Fault.HANG, Fault.NONSENSE)},
-    **{fault.value: _proxy(fault) for fault in (Fault.GARBLE_REQUESTS, Fault.GARBLE_ANSWERS)},
-    "sealed": (_seal, _unseal),
+AWAY: dict[str, Trouble] = {
+    **{fault.value: _faulty(fault) for fault in (Fault.CUT, Fault.CUT_ANSWERS, Fault.HANG, Fault.NONSENSE)},
+    **{fault.value: _faulty(fault) for fault in (Fault.GARBLE_REQUESTS, Fault.GARBLE_ANSWERS)},
+    "sealed": _sealed,
 }
 """Over TLS all of these are an outage: what is garbled does not even arrive."""
 
@@ -198,10 +188,9 @@ AWAY: dict[str, tuple[Breakage, Breakage]] = {
 @pytest.mark.parametrize("name", AWAY)
 async def test_an_outage(house: House, name: str) -> None:
     """503 until five calls have failed, then 503 at once with the time to wait; degraded; and back after it by itself."""
-    breaks, mends = AWAY[name]
     stored = len(house.store)
-    breaks(house)
-    try:
+
+    with AWAY[name](house):
         failures = [await house.sign() for _ in range(4)] + [await house.create()]
         state = house.breaker.state
         start = time.monotonic()
@@ -209,8 +198,6 @@ async def test_an_outage(house: House, name: str) -> None:
         refusal = await house.sign()
         elapsed = time.monotonic() - start
         health = await house.vault_health()
-    finally:
-        mends(house)
 
     assert [answer.status_code for answer in failures] == [503] * 5
     assert {answer.json()["type"] for answer in failures} == {"urn:crypto-wallets:problem:key-encryption-unavailable"}
@@ -264,61 +251,58 @@ async def test_an_outage_in_clear(plain_house: House, fault: Fault) -> None:
 
 async def test_a_server_that_hangs(house: House, open_vault: RunningServer[OpenVault]) -> None:
     """Its process is held; it is an outage as any other."""
-    open_vault.hold()
-    try:
+    with open_vault.held():
         failures = [await house.sign() for _ in range(5)]
         health = await house.vault_health()
-    finally:
-        open_vault.release()
 
     assert [answer.status_code for answer in failures] == [503] * 5
     assert health == (200, "degraded")
     await house.recovered()
 
 
-def _revoke(house: House) -> None:
+@contextmanager
+def _without_token(house: House) -> Iterator[None]:
     house.vault.root().auth.token.revoke(house.token_file.read_text())
+    try:
+        yield
+    finally:
+        house.token_file.write_text(house.vault.token("service", house.key))
 
 
-def _new_token(house: House) -> None:
-    house.token_file.write_text(house.vault.token("service", house.key))
-
-
-def _take_rights(house: House) -> None:
+@contextmanager
+def _without_rights(house: House) -> Iterator[None]:
     house.vault.root().sys.create_or_update_policy(f"service-{house.key}", 'path "auth/token/lookup-self" { capabilities = ["read"] }')
+    try:
+        yield
+    finally:
+        house.vault.load_policy("service", house.key)
 
 
-def _give_rights(house: House) -> None:
-    house.vault.load_policy("service", house.key)
-
-
-def _delete_key(house: House) -> None:
+@contextmanager
+def _without_key(house: House) -> Iterator[None]:
     house.vault.root().secrets.transit.delete_key(house.key)
+    try:
+        yield
+    finally:
+        house.vault.root().secrets.transit.restore_key(house.backup, name=house.key, force=True)
 
 
-def _restore_key(house: House) -> None:
-    house.vault.root().secrets.transit.restore_key(house.backup, name=house.key, force=True)
-
-
-REFUSED: dict[str, tuple[Breakage, Breakage]] = {
-    "the token is revoked": (_revoke, _new_token),
-    "the rights are taken": (_take_rights, _give_rights),
-    "the key is deleted": (_delete_key, _restore_key),
+REFUSED: dict[str, Trouble] = {
+    "the token is revoked": _without_token,
+    "the rights are taken": _without_rights,
+    "the key is deleted": _without_key,
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 async def test_a_refusal(house: House, name: str) -> None:
     """503 and an error in health, so that no traffic comes; the circuit stays closed, because Vault is there. It recovers by itself."""
-    breaks, mends = REFUSED[name]
     stored = len(house.store)
-    breaks(house)
-    try:
+
+    with REFUSED[name](house):
         failures = [await house.sign() for _ in range(6)] + [await house.create()]
         health = await house.vault_health()
         state = house.breaker.state
-    finally:
-        mends(house)
 
     assert [answer.status_code for answer in failures] == [503] * 7
     assert {answer.json()["type"] for answer in failures} == {"urn:crypto-wallets:problem:key-encryption-unavailable"}
@@ -333,11 +317,12 @@ async def test_a_refusal(house: House, name: str) -> None:
 async def test_another_key_in_its_place(house: House, derived: bool) -> None:
     """A stored phrase never becomes another: 500, audited, counted; and one that binds nothing encrypts nothing."""
     stored = len(house.store)
-    _delete_key(house)
-    house.vault.root().secrets.transit.create_key(house.key, derived=derived)
-    house.vault.root().secrets.transit.update_key_configuration(house.key, deletion_allowed=True)
 
-    created, signed = await house.create(), await house.sign()
+    with _without_key(house):
+        house.vault.root().secrets.transit.create_key(house.key, derived=derived)
+        house.vault.root().secrets.transit.update_key_configuration(house.key, deletion_allowed=True)
+        created, signed = await house.create(), await house.sign()
+        health = await house.vault_health()
 
     assert created.status_code == (200 if derived else 503)
     assert len(house.store) == stored + derived
@@ -346,8 +331,7 @@ async def test_another_key_in_its_place(house: House, derived: bool) -> None:
     corrupt = f"keyring_corrupt_ciphertexts_total {1.0 if derived else 0.0}"
     assert corrupt in house.metrics.render().decode()
     if not derived:
-        assert await house.vault_health() == (503, "error")
-    _restore_key(house)
+        assert health == (503, "error")
     await house.recovered()
 
 
