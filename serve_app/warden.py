@@ -71,6 +71,12 @@ def stat_fields(pid: int) -> list[str]:
         return []
 
 
+def runs(pid: int) -> bool:
+    """Tell whether a process is there and does not only wait to be reaped."""
+    fields = stat_fields(pid)
+    return bool(fields) and fields[0] not in "ZX"
+
+
 def descendants(roots: set[int]) -> set[int]:
     """Return all processes below `roots`, without these."""
     table = parents()

@@ -48,8 +48,8 @@ for line in sys.stdin:
         ("ray::ServeContr", "ray::ServeController.listen_for_change", "Serve's controller"),
         ("ray::DashboardA", "ray::DashboardAgent", "Ray"),
         ("python", "python -m benchmarks.bare_uvicorn", APPLICATION),
-        ("python", "python -I -S warden.py -- python -m serve_app.cluster /tmp/x/ray/y", "supervisor"),
-        ("python", "python -m serve_app.cluster /tmp/x/ray", "Serve's driver"),
+        ("python", "python -I -S warden.py -- python -m serve_app.ray_head /tmp/x/ray/y", "supervisor"),
+        ("python", "python -m serve_app.ray_head /tmp/x/ray", "Serve's driver"),
         ("python", "python -c up", "supervisor"),
     ],
 )
