@@ -11,20 +11,18 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-from rich.table import Table as Grid
+from rich.progress import TaskID
 
 from adapters.backup import Progress, back_up
 from adapters.backup import restore as put_back
-from adapters.backup_file import BackupWriter, Contents, verify
+from adapters.backup_file import BackupWriter, Contents, Table, verify
 from deployments.hardening import harden
 from deployments.records_wiring import open_proof
 from deployments.setting_types import KeyBackend
 from deployments.settings import ConfigurationError, Settings, key_file
 from serve_app.backup_files import created, opened
 from serve_app.local_service import service_settings
-from serve_app.terminal import fail, open_console, told_plainly
+from serve_app.terminal import Findings, counted, fail, open_bars, told_plainly
 from wallets.errors import KeyEncryptionUnavailableError
 from wallets.proof import Difference, Proof, prove
 
@@ -35,7 +33,13 @@ SAMPLE = 100
 MOST_ADDRESSES = 1_000
 """What a sample has of wallets, and of the addresses of each."""
 
-_MOST_ROWS = 1_000
+_KINDS = {
+    "master_wallets": ("wallet", "wallets"),
+    "derived_addresses": ("address", "addresses"),
+    "audit_logs": ("audit row", "audit rows"),
+    "taken_over_audit_rows": ("mark of an audit row of 1.0.8", "marks of audit rows of 1.0.8"),
+}
+"""What people call a row of each table, and rows."""
 
 All = Annotated[bool, typer.Option("--all", help="Prove every wallet and address, not 100 wallets at random and 1,000 addresses of each")]
 
@@ -46,24 +50,23 @@ def backup(
     only_verify: Annotated[bool, typer.Option("--verify", help="Check a backup that exists, without a database")] = False,
 ) -> None:
     """Write everything in the database into one file, while the service runs. The key that it is encrypted under is not in it."""
-    console = open_console()
     with told_plainly():
         if only_verify:
             if file is None:
                 msg = "--verify: name the file"
                 raise ConfigurationError(msg)
             with opened(file) as readable:
-                console.print(_described(verify(readable)), highlight=False)
+                typer.echo(_described(verify(readable)))
             return
         path = (file or Path(f"crypto-wallets-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl.gz")).absolute()
         settings = service_settings()
-        with created(path) as writable, _bar() as progress:
+        with created(path) as writable, _bars() as progress:
             key = _key(settings)
             release = version("crypto-wallets-service")
             asyncio.run(back_up(_url(settings), BackupWriter(writable), key=key, service_version=release, progress=progress))
         with opened(path) as readable:
             contents = verify(readable)
-    console.print(f"wrote {path}\n{_described(contents)}\n\n{_about_key(contents.header.key)}", highlight=False, soft_wrap=True)
+    typer.echo(f"wrote {path}\n{_described(contents)}\n\n{_about_key(contents.header.key)}")
 
 
 def restore(
@@ -75,15 +78,14 @@ def restore(
 
     The exit code is 0 if all is proven, 1 if not, and 3 if the backup is restored, but the key backend is away.
     """
-    console = open_console()
     with told_plainly():
         settings = service_settings()
-        with opened(file) as readable, _bar() as progress:
+        with opened(file) as readable, _bars() as progress:
             contents = verify(readable)
             migrated = asyncio.run(put_back(_url(settings), readable, contents, progress=progress))
-    console.print(f"restored {file}\n{_described(contents)}", highlight=False, soft_wrap=True)
+    typer.echo(f"restored {file}\n{_described(contents)}")
     for migration in migrated:
-        console.print(f"applied migration {migration.version:04} {migration.name}", highlight=False)
+        typer.echo(f"applied migration {migration.version:04} {migration.name}")
     _prove(settings, prove_all=prove_all, unproven="the backup is restored, but not proven")
 
 
@@ -99,18 +101,14 @@ def prove_wallets(*, prove_all: All = False) -> None:
 
 def _prove(settings: Settings, *, prove_all: bool, unproven: str) -> None:
     """Prove, show what came of it, and end with an exit code unless all is well."""
-    findings = Grid(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for column in ("wallet", "network", "index", "stored", "derived"):
-        findings.add_column(column, header_style="dim", overflow="fold")
+    findings = Findings("wallet", "network", "index", "stored", "derived")
 
     def report(wallet_id: UUID, difference: Difference | None) -> None:
-        if findings.row_count >= _MOST_ROWS:
-            return
         if difference is None:
-            findings.add_row(str(wallet_id), "", "", "", "does not decrypt")
+            findings.add(wallet_id, None, None, None, "does not decrypt")
         else:
             stored = difference.stored
-            findings.add_row(str(wallet_id), stored.network, str(stored.index), stored.text, difference.derived or "no such account")
+            findings.add(wallet_id, stored.network, stored.index, stored.text, difference.derived or "no such account")
 
     async def run() -> Proof:
         harden()
@@ -123,27 +121,26 @@ def _prove(settings: Settings, *, prove_all: bool, unproven: str) -> None:
             proof = asyncio.run(run())
         except (ConfigurationError, KeyEncryptionUnavailableError) as error:
             fail(f"{unproven}: {error}; when it is back, run `crypto-wallets prove`", UNPROVEN)
-    console = open_console()
-    console.print(
-        f"proven: {proof.wallets} wallets decrypt, {proof.addresses - proof.differing} addresses are derived again", highlight=False
-    )
+    decrypt = counted(proof.wallets, "wallet decrypts", "wallets decrypt")
+    derived = counted(proof.addresses - proof.differing, "address is derived again", "addresses are derived again")
+    typer.echo(f"proven: {decrypt}, {derived}")
     if not proof.holds:
-        console.print(findings, highlight=False)
-        fail(f"{proof.unreadable} wallets do not decrypt, and {proof.differing} addresses are not those that their wallets derive")
+        findings.show()
+        unreadable = counted(proof.unreadable, "wallet does not decrypt", "wallets do not decrypt")
+        differing = counted(proof.differing, "address is not what its wallet derives", "addresses are not what their wallets derive")
+        fail(f"{unreadable}, and {differing}")
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def _bars() -> Iterator[Progress]:
     """Lend what shows how far each table is, on a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+    with open_bars(Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(table: str, done: int, total: int) -> None:
             if table not in tasks:
-                tasks[table] = bar.add_task(table, total=total)
-            bar.update(tasks[table], completed=done)
+                tasks[table] = bars.add_task(_kind(table)[1], total=total)
+            bars.update(tasks[table], completed=done)
 
         yield show
 
@@ -162,14 +159,22 @@ def _key(settings: Settings) -> dict[str, str]:
 
 def _described(contents: Contents) -> str:
     header = contents.header
-    rows = ", ".join(f"{table.rows} {table.name}" for table in contents.tables)
+    rows = ", ".join(_rows(table) for table in contents.tables if table.rows) or "nothing"
     keys = ", ".join(f"{count} under {name}" for name, count in sorted(header.key_versions.items())) or "none"
     return (
         f"whole: every checksum fits\n"
         f"made {header.created_at} by version {header.service_version}, schema version {header.schema_version}\n"
-        f"rows: {rows}\n"
+        f"holds: {rows}\n"
         f"ciphertexts: {keys}; key: {', '.join(f'{name} {text}' for name, text in header.key.items())}"
     )
+
+
+def _rows(table: Table) -> str:
+    return counted(table.rows, *_kind(table.name))
+
+
+def _kind(table: str) -> tuple[str, str]:
+    return _KINDS.get(table, (f"row of {table}", f"rows of {table}"))
 
 
 def _about_key(key: Mapping[str, str]) -> str:

@@ -9,14 +9,12 @@ import logging
 import os
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from deployments.hardening import forbid_core_dumps
 from deployments.settings import ConfigurationError, Settings, load
@@ -26,16 +24,15 @@ from serve_app.configuration_table import effective
 from serve_app.demo import create_wallet, sign_everywhere
 from serve_app.folder_lock import folder_lock
 from serve_app.keys_commands import keys
+from serve_app.local_service import not_running, service_client
 from serve_app.machine import TITLES, Machine
 from serve_app.migration import bring_up_to_date
 from serve_app.progress import Progress
-from serve_app.server_home import default_data_folder, open_data_folder, told
-from serve_app.service_client import ServiceClient
-from serve_app.state import Phase, read_state
+from serve_app.server_home import data_folder, open_data_folder, told
 from serve_app.status import read_status, render_status
 from serve_app.supervisor import Supervisor
 from serve_app.takeover_command import import_v1
-from serve_app.terminal import fail, open_console, told_plainly
+from serve_app.terminal import fail, new_table, open_console, told_plainly
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(keys, name="keys")
@@ -90,28 +87,26 @@ def _run(settings: Settings, progress: Progress, console: Console, begin: float)
 @app.command()
 def migrate() -> None:
     """Bring the schema of the database at APP__DATABASE__URL to this version; safe to run at any time, and by many at once."""
-    console = open_console()
     with told_plainly():
         url = load().database.url
         if url is None:
             msg = "APP__DATABASE__URL: is not set; `up` migrates the database that it starts by itself"
             raise ConfigurationError(msg)
-        applied = asyncio.run(bring_up_to_date(url.get_secret_value(), lambda line: console.print(escape(line), highlight=False)))
-        console.print(f"migrations applied: {applied}" if applied else "the schema is up to date", highlight=False)
+        applied = asyncio.run(bring_up_to_date(url.get_secret_value(), typer.echo))
+        typer.echo(f"migrations applied: {applied}" if applied else "the schema is up to date")
 
 
 @app.command()
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs")] = False) -> None:
     """Show the service that runs here: children, replicas, health. The exit code is 0 only if all is well."""
     with told_plainly():
-        folder = _data_folder()
-        with told(folder):
-            found = read_status(folder)
+        folder = data_folder(load().data_dir)
+        found = read_status(folder)
         if found is None:
             if as_json:
-                typer.echo(json.dumps({"ok": False, "detail": _not_running(folder)}))
+                typer.echo(json.dumps({"ok": False, "detail": not_running(folder)}))
                 raise typer.Exit(1)
-            fail(_not_running(folder))
+            fail(not_running(folder))
         if as_json:
             typer.echo(json.dumps(found.as_json(), indent=2))
         else:
@@ -124,9 +119,7 @@ def check_config() -> None:
     """Check every APP__* variable, and show the values in effect without the secrets."""
     with told_plainly():
         settings = load()
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-        for column in ("variable", "value", "", "meaning"):
-            table.add_column(column, overflow="fold")
+        table = new_table("variable", "value", "", "meaning")
         for item in effective(settings, os.environ):
             table.add_row(item.name, escape(item.value), "set" if item.is_set else "default", escape(item.meaning))
         open_console().print(table, highlight=False)
@@ -137,12 +130,10 @@ def demo() -> None:
     """Have the service that runs here create a wallet and sign one transaction on every network."""
     console = open_console()
     with told_plainly():
-        client = _client()
+        client = service_client()
         wallet_id = create_wallet(client, f"demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
-        console.print(f"created wallet {wallet_id}", highlight=False)
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-        for column in ("network", "from", "transaction id", "what was signed"):
-            table.add_column(column, overflow="fold")
+        typer.echo(f"created wallet {wallet_id}")
+        table = new_table("network", "from", "transaction id", "what was signed")
         with console.status("Signing"):
             for signed in sign_everywhere(client, wallet_id):
                 table.add_row(signed.network, signed.sender, signed.tx_id, escape(signed.intent))
@@ -153,41 +144,11 @@ def demo() -> None:
 def lock() -> None:
     """Have the service that runs here forget every unlocked seed, in all its replicas."""
     with told_plainly():
-        answer = _client().post("/api/v1/admin/lock", {})
+        answer = service_client().post("/api/v1/admin/lock", {})
         forgotten, at = answer["forgotten_seeds"], answer["locked_at"]
-        open_console().print(
-            f"locked at {at}: the replica that answered forgot its unlocked seeds ({forgotten}), all others do within a second",
-            highlight=False,
-        )
+        typer.echo(f"locked at {at}: the replica that answered forgot its unlocked seeds ({forgotten}), all others do within a second")
 
 
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _data_folder() -> Path:
-    return (load().data_dir or default_data_folder()).absolute()
-
-
-def _client() -> ServiceClient:
-    """Return a client of the service that runs here, which shows its key."""
-    folder = _data_folder()
-    with told(folder):
-        found = read_state(folder / "state.json")
-    if found is None or found.phase is Phase.STOPPED:
-        fail(_not_running(folder))
-    return ServiceClient(found.facts["url"], _api_key(load(), found.facts.get("api_key_file")))
-
-
-def _not_running(folder: Path) -> str:
-    return f"no service runs on {folder}; start it with `crypto-wallets up`, or name its folder with APP__DATA_DIR"
-
-
-def _api_key(settings: Settings, made: str | None) -> str | None:
-    if settings.server.api_key is not None:
-        return settings.server.api_key.get_secret_value()
-    if made is None:
-        return None
-    with told(Path(made)):
-        return Path(made).read_text().strip()

@@ -3,12 +3,10 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
 from adapters.key_backends import KeyBackends
@@ -17,7 +15,7 @@ from deployments.key_wiring import local_keys, make_key_file, open_backends, ope
 from deployments.setting_types import KeyBackend
 from deployments.settings import ConfigurationError, Settings
 from serve_app.local_service import service_settings
-from serve_app.terminal import fail, open_console, operator, told_plainly
+from serve_app.terminal import counted, fail, new_table, open_bars, open_console, operator, told_plainly
 from wallets.key_lifecycle import BATCH_SIZE, Progress
 from wallets.model import KeyVersion, KeyVersions
 
@@ -28,27 +26,70 @@ keys = typer.Typer(no_args_is_help=True, help="Renew the keys that encrypt mnemo
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, max=BATCH_SIZE, help="Wallets renewed together")]
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """How many wallets are under each key, and which versions the configured backend has; None where `reason` says why that is unknown."""
+
+    backend: KeyBackend
+    wallets: Mapping[KeyVersion | None, int]
+    versions: KeyVersions | None
+    reason: str = ""
+
+    def as_json(self) -> Mapping[str, object]:
+        """Return it as JSON's types."""
+        return {
+            "backend": self.backend.value,
+            "latest": self.versions and self.versions.latest,
+            "oldest_usable": self.versions and self.versions.oldest_usable,
+            **({"detail": self.reason} if self.reason else {}),
+            "wallets": {_name(key): self.wallets[key] for key in self._in_order()},
+        }
+
+    def in_words(self) -> str:
+        """Say which version encrypts, and which ones decrypt."""
+        if self.versions is None:
+            return f"the backend is {self.backend.value}; its versions are not known: {self.reason}"
+        return f"{self.backend.value}:v{self.versions.latest} encrypts; versions from {self.versions.oldest_usable} on decrypt"
+
+    def as_table(self) -> Table:
+        """Show the wallets under each key, and what should be done with them."""
+        table = new_table("key", "wallets", "")
+        for key in self._in_order():
+            table.add_row(_name(key), str(self.wallets[key]), self._remark(key))
+        return table
+
+    def _remark(self, key: KeyVersion | None) -> str:
+        if key is None:
+            return "cannot be decrypted"
+        if key.backend != self.backend:
+            return f"`keys migrate --to {self.backend.value}` moves them"
+        if self.versions is None or key.number >= self.versions.latest:
+            return ""
+        return "refused" if key.number < self.versions.oldest_usable else "`keys rewrap` renews them"
+
+    def _in_order(self) -> list[KeyVersion | None]:
+        return sorted(self.wallets, key=lambda key: (key is None, key and (key.backend, key.number)))
+
+
 @keys.command()
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs")] = False) -> None:
     """Show how many wallets are under each version of the key, which one encrypts, and which ones still decrypt."""
 
-    async def ask(settings: Settings) -> tuple[Mapping[KeyVersion | None, int], KeyVersions | None, str]:
+    async def ask(settings: Settings) -> _Keys:
         async with open_ciphertexts(settings) as ciphertexts:
-            counts = await ciphertexts.count()
+            wallets = await ciphertexts.count()
         try:
             async with open_rotation(settings) as rotation:
-                return counts, await rotation.versions(), ""
+                return _Keys(settings.keys.backend, wallets, await rotation.versions())
         except ConfigurationError as error:
-            return counts, None, str(error)
+            return _Keys(settings.keys.backend, wallets, None, str(error))
 
-    settings = _settings()
-    counts, versions, reason = _run(ask(settings))
+    found = _run(ask(_settings()))
     if as_json:
-        typer.echo(json.dumps(_as_json(settings.keys.backend, counts, versions, reason), indent=2))
-        return
-    console = open_console()
-    console.print(_described(settings.keys.backend, versions, reason), highlight=False)
-    console.print(_table(settings.keys.backend, counts, versions), highlight=False)
+        typer.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        typer.echo(found.in_words())
+        open_console().print(found.as_table(), highlight=False)
 
 
 @keys.command()
@@ -60,7 +101,7 @@ def rotate() -> None:
             return KeyVersion(rotation.backend, await lifecycle.rotate(rotation))
 
     made = _run(do(_settings()))
-    open_console().print(f"{made} encrypts from now on; run `crypto-wallets keys rewrap` to bring the wallets to it", highlight=False)
+    typer.echo(f"{made} encrypts from now on; run `crypto-wallets keys rewrap` to bring the wallets to it")
 
 
 @keys.command()
@@ -95,10 +136,9 @@ def migrate(
     settings = _settings()
     _end(_run(do(settings)))
     if settings.keys.backend is not to:
-        open_console().print(
+        typer.echo(
             f"new wallets are still encrypted by `{settings.keys.backend.value}`: start the service with APP__KEYS__BACKEND={to.value}. "
-            "What was made before that is moved when this is run again",
-            highlight=False,
+            "What was made before that is moved when this is run again"
         )
 
 
@@ -111,7 +151,7 @@ def retire(*, below: Annotated[int, typer.Option("--below", min=1, help="The old
             return await lifecycle.retire(rotation, below)
 
     versions = _run(do(_settings()))
-    open_console().print(f"versions {versions.oldest_usable} to {versions.latest} decrypt, older ones are refused", highlight=False)
+    typer.echo(f"versions {versions.oldest_usable} to {versions.latest} decrypt, older ones are refused")
 
 
 def _settings() -> Settings:
@@ -127,67 +167,25 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 async def _shown(verb: str, steps: AsyncIterator[Progress]) -> Progress:
     """Show how far it is: as a bar on a terminal, as a line for each step elsewhere."""
     console, progress = open_console(), Progress(0)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("wallets", total=None)
+    with open_bars(console) as bars:
+        task = bars.add_task("wallets", total=None)
         async for progress in steps:
-            done = progress.renewed + progress.failed
-            bar.update(task, total=progress.due, completed=done)
-            _line(console, f"{verb} {progress.renewed} of {progress.due} wallets")
+            bars.update(task, total=progress.due, completed=progress.renewed + progress.failed)
+            if not console.is_terminal:
+                typer.echo(_renewed(verb, progress))
     if console.is_terminal:
-        console.print(f"{verb} {progress.renewed} of {progress.due} wallets", highlight=False)
+        console.print(_renewed(verb, progress), highlight=False)
     return progress
 
 
-def _line(console: Console, text: str) -> None:
-    if not console.is_terminal:
-        console.print(text, highlight=False)
+def _renewed(verb: str, progress: Progress) -> str:
+    return f"{verb} {progress.renewed} of {counted(progress.due, 'wallet', 'wallets')}"
 
 
 def _end(progress: Progress) -> None:
     if progress.failed:
-        fail(f"{progress.failed} wallets stay as they are, because their ciphertexts do not decrypt; the audit log names each")
-
-
-def _as_json(
-    backend: KeyBackend, counts: Mapping[KeyVersion | None, int], versions: KeyVersions | None, reason: str
-) -> Mapping[str, object]:
-    return {
-        "backend": backend.value,
-        "latest": versions and versions.latest,
-        "oldest_usable": versions and versions.oldest_usable,
-        **({"detail": reason} if reason else {}),
-        "wallets": {_name(key): counts[key] for key in _in_order(counts)},
-    }
-
-
-def _described(backend: KeyBackend, versions: KeyVersions | None, reason: str) -> str:
-    if versions is None:
-        return f"the backend is {backend.value}; its versions are not known: {reason}"
-    return f"{backend.value}:v{versions.latest} encrypts; versions from {versions.oldest_usable} on decrypt"
-
-
-def _table(backend: KeyBackend, counts: Mapping[KeyVersion | None, int], versions: KeyVersions | None) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for column in ("key", "wallets", ""):
-        table.add_column(column, header_style="dim")
-    for key in _in_order(counts):
-        table.add_row(_name(key), str(counts[key]), _remark(key, backend, versions))
-    return table
-
-
-def _remark(key: KeyVersion | None, backend: KeyBackend, versions: KeyVersions | None) -> str:
-    if key is None:
-        return "cannot be decrypted"
-    if key.backend != backend:
-        return f"`keys migrate --to {backend.value}` moves them"
-    if versions is None or key.number >= versions.latest:
-        return ""
-    return "refused" if key.number < versions.oldest_usable else "`keys rewrap` renews them"
-
-
-def _in_order(counts: Mapping[KeyVersion | None, int]) -> list[KeyVersion | None]:
-    return sorted(counts, key=lambda key: (key is None, key and (key.backend, key.number)))
+        stay = counted(progress.failed, "wallet stays as it is", "wallets stay as they are")
+        fail(f"{stay}, because what is stored does not decrypt; the audit log names each")
 
 
 def _name(key: KeyVersion | None) -> str:

@@ -34,16 +34,26 @@ class EmbeddedServerError(Exception):
     """A server of our own cannot be prepared; the message tells a person why and what helps."""
 
 
-def open_data_folder(configured: Path | None) -> Path:
-    """Make the folder of everything that `up` keeps, and return it.
+def data_folder(configured: Path | None) -> Path:
+    """Return the folder of everything that `up` keeps, whether or not it is there.
 
     Not configured it is `/var/lib/crypto-wallets` for root, whose servers run as other users and cannot enter a closed home, and
     `crypto-wallets` in the data home of anybody else.
+    """
+    if configured is not None:
+        return configured.absolute()
+    if _is_root():
+        return Path("/var/lib/crypto-wallets")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share").absolute() / "crypto-wallets"
+
+
+def open_data_folder(configured: Path | None) -> Path:
+    """Make the folder of everything that `up` keeps (`data_folder`), and return it.
 
     Raises:
         EmbeddedServerError: It cannot be made or written to.
     """
-    folder = (configured or default_data_folder()).absolute()
+    folder = data_folder(configured)
     with told(folder):
         if not folder.exists():
             folder.mkdir(mode=_SEARCHABLE if _is_root() else _PRIVATE_TO_OWNER, parents=True)
@@ -259,13 +269,6 @@ def nobody() -> int:
         return pwd.getpwnam("nobody").pw_uid
     except KeyError:
         return -1
-
-
-def default_data_folder() -> Path:
-    """Return where the data folder is if no setting says it; see `open_data_folder`."""
-    if _is_root():
-        return Path("/var/lib/crypto-wallets")
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "crypto-wallets"
 
 
 def _is_root() -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from deployments.hardening import CoreDumps, Dumpable, Hardening, Memory
+from serve_app.local_service import running_state
 from serve_app.service_client import ServiceClient, ServiceError
-from serve_app.state import MachineState, Phase, read_state
+from serve_app.state import MachineState, Phase
+from serve_app.terminal import new_table
 
 _REPLICA = "ray::ServeReplica"
 """How Ray names the processes of replicas."""
@@ -74,10 +75,10 @@ def read_status(folder: Path) -> Status | None:
     """Look at the service that runs on this folder; None if none does.
 
     Raises:
-        PermissionError: It is another user's.
+        EmbeddedServerError: It is another user's.
     """
-    state = read_state(folder / "state.json")
-    if state is None or state.phase is Phase.STOPPED:
+    state = running_state(folder)
+    if state is None:
         return None
     ray = next((child.pid for child in state.children if child.name == "ray"), None)
     client = ServiceClient(state.facts.get("url", ""))
@@ -89,26 +90,19 @@ def render_status(status: Status) -> RenderableType:
     """Draw tables of the children, the replicas and the components."""
     state = status.state
     title = f"crypto-wallets at {state.facts.get('url', '?')}, process {state.pid}, since {state.since}: {_coloured(state.phase)}"
-    children = _table("child", "state", "pid", "up since", "restarts")
+    children = new_table("child", "state", "pid", "up since", "restarts")
     for child in state.children:
         children.add_row(child.name, _coloured(child.phase), str(child.pid or ""), child.since or "", str(child.restarts))
-    replicas = _table("replica", "up since", "memory", "protection")
+    replicas = new_table("replica", "up since", "memory", "protection")
     for replica in status.replicas:
         replicas.add_row(str(replica.pid), replica.since, f"{replica.memory_bytes // 1024**2} MiB", _in_words(replica.hardening))
-    health = _table("health", "state")
+    health = new_table("health", "state")
     health.add_row("service", _coloured(str(status.health.get("status"))))
     for name, value in status.health.get("components", {}).items():
         health.add_row(name, _coloured(str(value)))
     if "detail" in status.health:
         health.add_row("", status.health["detail"])
     return Group(title, "", children, replicas, health)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for column in columns:
-        table.add_column(column, header_style="dim")
-    return table
 
 
 def _coloured(word: str) -> str:

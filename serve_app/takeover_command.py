@@ -6,16 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-from rich.table import Table
 
 from adapters.v1_database import WALLETS_AT_ONCE
 from deployments.hardening import harden
@@ -23,17 +19,13 @@ from deployments.records_wiring import V1Source, open_takeover
 from deployments.setting_types import AuthMethod
 from deployments.settings import ConfigurationError, Settings, VaultSettings, missing_login, read_secret
 from serve_app.local_service import service_settings
-from serve_app.terminal import open_console, operator, told_plainly
-from wallets.encoding import legible
+from serve_app.terminal import Findings, open_bars, operator, told_plainly
 from wallets.takeover import Report, Summary
 
 DATABASE_URL = "V1_DATABASE_URL"
 """The variable of the environment that may name the database of 1.0.8. It is no `APP__*`: no replica may have it."""
 
 _OPTIONS = {"address": "--vault-address", "ca_file": "--vault-ca-file", "key_id": "--vault-key", "mount": "--vault-mount"}
-
-MOST_ROWS = 1_000
-"""Findings that the table shows; the others are counted. `--json` writes all, each when it is found."""
 
 
 def import_v1(
@@ -62,21 +54,22 @@ def import_v1(
         source = V1Source(
             _url(database_url, database_url_file), _vault(settings, vault_key, vault_mount, vault_address, vault_token_file, vault_ca_file)
         )
-        findings = _Findings(as_json=as_json)
-        with findings:
-            summary = asyncio.run(_take_over(settings, source, findings, leave_out_differing, batch_size))
+        with _reported(as_json=as_json) as report:
+            summary = asyncio.run(_take_over(settings, source, report, leave_out_differing, batch_size))
     typer.echo(json.dumps(_as_json(summary)) if as_json else _in_words(summary))
     raise typer.Exit(1 if summary.differences else 0)
 
 
-async def _take_over(settings: Settings, source: V1Source, findings: "_Findings", leave_out_differing: bool, batch_size: int) -> Summary:
+async def _take_over(
+    settings: Settings, source: V1Source, report: Callable[[Report], None], leave_out_differing: bool, batch_size: int
+) -> Summary:
     harden()
     with _progress() as progress:
         opened = open_takeover(
             settings,
             source,
             operator(),
-            report=findings.add,
+            report=report,
             progress=progress,
             leave_out_differing=leave_out_differing,
             batch_size=batch_size,
@@ -89,44 +82,34 @@ async def _take_over(settings: Settings, source: V1Source, findings: "_Findings"
 def _progress() -> Iterator[Callable[[Summary], None]]:
     """Lend what shows how far it is: bars on a terminal, else a line for each step, both on standard error."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        wallets, audit_rows = bar.add_task("wallets", total=None), bar.add_task("audit rows", total=None)
+    with open_bars(console) as bars:
+        wallets, audit_rows = bars.add_task("wallets", total=None), bars.add_task("audit rows", total=None)
 
         def show(summary: Summary) -> None:
             found, done = summary.found, summary.audit_rows_added + summary.audit_rows_here
-            bar.update(wallets, total=found.wallets, completed=summary.wallets_seen)
-            bar.update(audit_rows, total=found.audit_rows, completed=done)
+            bars.update(wallets, total=found.wallets, completed=summary.wallets_seen)
+            bars.update(audit_rows, total=found.audit_rows, completed=done)
             if not console.is_terminal:
                 typer.echo(f"{summary.wallets_seen} of {found.wallets} wallets, {done} of {found.audit_rows} audit rows", err=True)
 
         yield show
 
 
-class _Findings:
-    """Show findings: as JSON lines at once, or as a table at the end, whichever end that is. Use as a context manager."""
+@contextmanager
+def _reported(*, as_json: bool) -> Iterator[Callable[[Report], None]]:
+    """Lend what shows findings: all of them as JSON lines at once, or a table at the end, whichever end that is."""
+    if as_json:
+        yield _write_line
+        return
+    findings = Findings("finding", "wallet", "network", "index", "stored", "here", "")
+    try:
+        yield lambda row: findings.add(row.finding, row.wallet_id, row.network, row.index, row.stored, row.derived, row.detail)
+    finally:
+        findings.show("; --json shows all")
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._rows: list[Report] = []
-        self._more = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._rows:
-            open_console().print(_table(self._rows), highlight=False)
-        if self._more:
-            typer.echo(f"and {self._more} more; --json shows all")
-
-    def add(self, report: Report) -> None:
-        if self._as_json:
-            typer.echo(json.dumps({name: value for name, value in asdict(report).items() if value is not None}, default=str))
-        elif len(self._rows) < MOST_ROWS:
-            self._rows.append(report)
-        else:
-            self._more += 1
+def _write_line(report: Report) -> None:
+    typer.echo(json.dumps({name: value for name, value in asdict(report).items() if value is not None}, default=str))
 
 
 def _url(url: str | None, file: Path | None) -> str:
@@ -160,21 +143,6 @@ def _warn_of_password(context: typer.Context, url: str | None) -> None:
     if url is not None and source is not None and source.name == "COMMANDLINE" and urlsplit(url).password:
         text = "warning: every user of this machine can read the password on the command line; --database-url-file keeps it off"
         typer.echo(text, err=True)
-
-
-def _table(rows: list[Report]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for column in ("finding", "wallet", "network", "index", "stored", "here", ""):
-        table.add_column(column, header_style="dim", overflow="fold")
-    for row in rows:
-        cells = (row.finding, row.wallet_id, row.network, row.index, row.stored, row.derived, row.detail)
-        table.add_row(*("" if cell is None else _cell(str(cell)) for cell in cells))
-    return table
-
-
-def _cell(text: str) -> str:
-    """Return a text of the database of 1.0.8 so that it cannot write anything else to a terminal."""
-    return escape(legible(text).replace("\n", "\N{REPLACEMENT CHARACTER}"))
 
 
 def _as_json(summary: Summary) -> Mapping[str, object]:

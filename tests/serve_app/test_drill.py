@@ -70,6 +70,8 @@ async def test_a_lost_database_comes_back(office: RecordsOffice, new_office: Rec
 
     assert made.exit_code == 0, made.output
     assert verified.exit_code == 0, verified.output
+    assert "holds: 3 wallets, " in verified.output
+    assert "1.0.8" not in verified.output
     assert restored.exit_code == 0, restored.output
     assert "proven: 3 wallets decrypt" in restored.output
     audit = await new_office.audit()
@@ -200,7 +202,7 @@ async def test_under_another_key_it_is_restored_and_said_to_be_worthless(
     restored = await new_office.run("restore", str(tmp_path / "backup"), APP__VAULT__KEY_ID=open_vault.server.make_key())
 
     assert restored.exit_code == 1
-    assert "1 wallets do not decrypt" in restored.stderr
+    assert "1 wallet does not decrypt" in restored.stderr
     assert str(wallet.id) in restored.output
 
 
@@ -228,7 +230,7 @@ async def test_an_address_that_was_exchanged_is_found(office: RecordsOffice) -> 
 
     assert proven.exit_code == 1
     assert [str(wallet.id), "sol", "0", "elsewhere", right] in [line.split() for line in proven.output.splitlines()]
-    assert "1 addresses are not those" in proven.stderr
+    assert "1 address is not what its wallet derives" in proven.stderr
     with pytest.raises(WalletError):
         async with office.service() as custody:
             await custody.accounts(right)

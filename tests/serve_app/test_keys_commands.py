@@ -205,7 +205,7 @@ async def test_damaged_wallets_are_left_and_told(office: KeyOffice) -> None:
     results = [await office.run("keys", *arguments) for arguments in (["rewrap"], ["migrate", "--to", "local"])]
 
     assert {result.exit_code for result in results} == {1}
-    assert {"1 wallets stay as they are" in result.stderr for result in results} == {True}
+    assert {"1 wallet stays as it is" in result.stderr for result in results} == {True}
     counts = await office.counts()
     assert counts["local:v1"] == 2
     assert sum(counts.values()) == 3

@@ -11,7 +11,7 @@ import pytest
 
 from serve_app import server_home
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedServerError
-from serve_app.server_home import ServerHome, default_data_folder, open_data_folder, told
+from serve_app.server_home import ServerHome, data_folder, open_data_folder, told
 from tests.serve_app.processes import IS_ROOT
 from tests.servers import Embedded
 
@@ -151,4 +151,4 @@ def test_the_default_data_folder_is_in_the_data_home(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("XDG_DATA_HOME", "/srv/data")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
-    assert default_data_folder() == Path("/srv/data/crypto-wallets")
+    assert data_folder(None) == Path("/srv/data/crypto-wallets")

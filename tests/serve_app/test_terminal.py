@@ -14,6 +14,7 @@ from serve_app.banner import banner
 from serve_app.progress import Progress
 from serve_app.state import Phase
 from serve_app.supervisor import Event
+from serve_app.terminal import MOST_FINDINGS, Findings, counted
 from tests.api.conftest import API_KEY, World
 from tests.serve_app.running_service import running
 
@@ -65,6 +66,39 @@ def test_progress_is_plain_lines_where_there_is_no_terminal() -> None:
         "  Ending The first",
         "  The first was killed",
     ]
+
+
+def test_findings_write_nothing_to_the_terminal_but_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    """What comes out of a database is shown as it is: no markup, no escape codes, no lines of its own."""
+    findings = Findings("wallet", "stored")
+
+    findings.add("one", "[red]x[/] \x1b[31m[/y]")
+    findings.add(None, "a\nb")
+    findings.show()
+
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:] == ["one      [red]x[/] \ufffd[31m[/y]", "a\ufffdb"]
+
+
+def test_findings_are_bounded(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that the table has not are counted; without any there is no table."""
+    findings = Findings("wallet")
+    findings.show()
+    assert capsys.readouterr().out == ""
+
+    for number in range(MOST_FINDINGS + 2):
+        findings.add(number)
+    findings.show(", which the audit log has")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + MOST_FINDINGS + 1
+    assert lines[-1] == "and 2 more, which the audit log has"
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, "0 wallets"), (1, "1 wallet"), (2, "2 wallets")])
+def test_what_is_counted_has_its_number(number: int, expected: str) -> None:
+    """One is no plural, nothing is."""
+    assert counted(number, "wallet", "wallets") == expected
 
 
 def _pasted(command: str, wallet_id: str) -> dict[str, Any]:
