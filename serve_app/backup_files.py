@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adapters.backup_file import BackupFileError
+from serve_app.private_files import sync_folder
 
 
 @contextmanager
@@ -60,11 +61,7 @@ def _publish(temporary: Path, path: Path) -> None:
         if os.path.lexists(path):
             raise _exists(path) from None
         temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def _exists(path: Path) -> BackupFileError:

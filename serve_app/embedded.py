@@ -24,7 +24,6 @@ __all__ = ["EmbeddedPostgres", "EmbeddedRedis", "EmbeddedServerError", "Embedded
 MAX_CONNECTIONS = 300
 """Ten replicas with a pool of twenty each, OpenBao, and people."""
 
-_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _PROBE_SECONDS = 1.0
 _LEFTOVER_SECONDS = 3.0
 _POLL_SECONDS = 0.02
@@ -110,7 +109,7 @@ class EmbeddedPostgres:
         return Child(
             name="postgres",
             command=(str(self._binary("postgres")), "-D", str(self._data), *options),
-            env={**_ENVIRONMENT, "HOME": str(self._home.folder)},
+            env=self._home.environment,
             cwd=self._home.folder,
             uid=self._home.uid,
             gid=self._home.gid,
@@ -187,7 +186,7 @@ class EmbeddedPostgres:
             user=self._home.uid,
             group=self._home.gid,
             extra_groups=None if self._home.uid is None else [],
-            env={**_ENVIRONMENT, "HOME": "/"},
+            env={**self._home.environment, "HOME": "/"},
             cwd=self._home.folder,
             input=script,
             capture_output=True,
@@ -231,7 +230,7 @@ class EmbeddedRedis:
         return Child(
             name="redis",
             command=(str(base / binary), str(self._home.folder / "valkey.conf")),
-            env={**_ENVIRONMENT, "HOME": str(self._home.folder)},
+            env=self._home.environment,
             cwd=self._home.folder,
             uid=self._home.uid,
             gid=self._home.gid,

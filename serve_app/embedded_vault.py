@@ -145,7 +145,7 @@ class EmbeddedVault:
         return Child(
             name="vault",
             command=(str(base / binary), "server", "-config", str(self._home.folder / "openbao.json")),
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(self._home.folder)},
+            env=self._home.environment,
             cwd=self._home.folder,
             uid=self._home.uid,
             gid=self._home.gid,

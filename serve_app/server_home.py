@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from serve_app.private_files import sync_folder
+
 UNNAMED_UIDS = range(58_000, 60_000)
 """Where ids without a name are taken from: inside of what a user namespace usually maps, at the end of what Debian gives to people."""
 
@@ -105,6 +107,11 @@ class ServerHome:
         """The group it runs as; None if `uid` is."""
         return None if self.uid is None else self.folder.stat().st_gid
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of the server: nothing of ours, a clock and messages that are everywhere the same."""
+        return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(self.folder)}
+
     def give_to(self, uid: int) -> None:
         """Make `uid` the owner of the folder itself."""
         os.chown(self.folder, uid, uid)
@@ -144,7 +151,7 @@ class ServerHome:
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(path)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         return path
 
     def read(self, name: str) -> str | None:
@@ -301,11 +308,3 @@ def _link_file(source: Path | str, target: Path | str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
