@@ -29,6 +29,6 @@ def measure(session: Session) -> None:
 
 
 def _requests(session: Session, target: Target, size: int) -> Path:
-    items = [f'{{"network": "{_NETWORK}", "index": 0, "unsigned_tx": "{each.hex()}"}}' for each in wallet.transactions(_NETWORK)]
+    items = wallet.sign_bodies(_NETWORK)
     bodies = [f'{{"items": [{", ".join(items[start : start + size])}]}}' for start in range(0, _BATCHES * size, size)]
     return session.requests(target, f"batches of {size}", f"/api/v1/wallets/{wallet.import_wallet(target)}/sign-batch", bodies)

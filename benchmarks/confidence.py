@@ -69,7 +69,7 @@ def _ratio(samples: Sequence[float], base: Sequence[float], draw: _Draw) -> Rati
     estimate = median(samples) / median(base)
     if min(len(samples), len(base)) < FEWEST_SAMPLES:
         return Ratio(estimate, 0.0, float("inf"))
-    rng = random.Random(_SEED)  # noqa: S311  # statistics
+    rng = random.Random(_SEED)  # noqa: S311  # nothing secret is drawn, and the same samples must say the same again: only this has a seed
     drawn = (draw(rng) for _ in range(RESAMPLES))
     ratios = sorted(median(one) / bottom if (bottom := median(other)) else float("inf") for one, other in drawn)
     tail = (1 - CONFIDENCE) / 2

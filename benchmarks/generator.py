@@ -151,21 +151,28 @@ def read_requests(file: Path, address: tuple[str, int]) -> Iterator[bytes]:
     return cycle([f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode() for body in bodies or [""]])
 
 
+def address_of(url: str) -> tuple[str, int]:
+    """Return host and port of a `http://` URL that names both."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
 def _content_length(head: bytes) -> int:
     return int(head.lower().partition(b"\r\ncontent-length:")[2].split(b"\r\n", 1)[0])
 
 
 def main(url: str, file: str, per_second: str, seconds: str, seed: str) -> None:
-    """Send, and print what became of it as one JSON object."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    address = host, int(port)
-    due = poisson(float(per_second), float(seconds), random.Random(seed))  # noqa: S311  # the times of a load, to be repeated
+    """Send, and write what became of it to standard output as one JSON object."""
+    address = address_of(url)
+    rng = random.Random(seed)  # noqa: S311  # nothing secret is drawn, and a run must be repeatable by its seed: only this has one
+    due = poisson(float(per_second), float(seconds), rng)
     loop = OpenLoop(lambda: Connection(address), read_requests(Path(file), address))
     gc.disable()
     loop.run(due)
     ordered = sorted(loop.latencies)
     latencies = {fraction: quantile(ordered, fraction) for fraction in QUANTILES} if ordered else {}
-    print(json.dumps({"requests": len(due), "failed": loop.failed, "seconds": loop.seconds, "latencies": latencies}))  # noqa: T201  # the answer
+    content = {"requests": len(due), "failed": loop.failed, "seconds": loop.seconds, "latencies": latencies}
+    sys.stdout.write(json.dumps(content) + "\n")
 
 
 if __name__ == "__main__":

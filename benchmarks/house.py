@@ -1,6 +1,5 @@
 """Run what is measured: the service as users run it, others on the same servers, and the same application under bare uvicorn."""
 
-import http.client
 import os
 import shutil
 import signal
@@ -8,16 +7,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 
 from benchmarks.machine import ROOT
 from deployments.settings import PREFIX
-from serve_app import warden
 from serve_app.ports import free_port_range
 from serve_app.service_client import ServiceClient, ServiceError
 from serve_app.state import read_state
@@ -25,7 +23,11 @@ from serve_app.state import read_state
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 
-_UP = "from serve_app.cli import app; app(['up'])"
+_UP = ("-c", "from serve_app.cli import app; app(['up'])")
+_UVICORN = ("-m", "benchmarks.bare_uvicorn")
+_DIES_WITH_US = ("/usr/bin/setpriv", "--pdeathsig", "KILL")
+"""util-linux's way to have a program killed when the process that has started it ends, however that is."""
+
 _POLL_SECONDS = 0.1
 _SETTINGS = {
     # On, as in earnest, and so high that it never refuses.
@@ -55,21 +57,6 @@ class Target:
         """A client that shows the key."""
         return ServiceClient(self.url, self.api_key)
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        host, _, port = self.url.removeprefix("http://").partition(":")
-        return host, int(port)
-
-    def metrics(self) -> str:
-        """Return what it tells Prometheus."""
-        connection = http.client.HTTPConnection(*self.address, timeout=10)
-        try:
-            connection.request("GET", "/metrics")
-            return connection.getresponse().read().decode()
-        finally:
-            connection.close()
-
 
 @dataclass(slots=True)
 class House:
@@ -87,7 +74,7 @@ class House:
         return Path(self.environ["APP__DATABASE__URL_FILE"]).read_text().strip()
 
     @contextmanager
-    def another(self, name: str, settings: Mapping[str, str], program: Sequence[str] = ("-c", _UP)) -> Iterator[Target]:
+    def another(self, name: str, settings: Mapping[str, str], program: Sequence[str] = _UP) -> Iterator[Target]:
         """Run another service on the same servers, with some other settings, or by a program that changes more than settings can."""
         shared = {key: value for key, value in self.environ.items() if key not in _OF_ONE_SERVICE}
         with _service(self.folder / name.replace(" ", "-"), name, {**shared, **settings}, program) as target:
@@ -108,9 +95,11 @@ def open_house() -> Iterator[House]:
     folder = Path(tempfile.mkdtemp(prefix="cw-bench-"))
     folder.chmod(0o711)  # the servers' own users enter it
     try:
-        with _service(folder / "service", "service", _SETTINGS, ("-c", _UP)) as service:
+        with _service(folder / "service", "service", _SETTINGS, _UP) as service:
             environ = _environ_of_replicas(folder / "service")
-            with _bare_uvicorn(folder / "uvicorn", service, environ) as uvicorn:
+            metrics = folder / "uvicorn-metrics"
+            metrics.mkdir()
+            with _service(folder / "uvicorn", "uvicorn", {**environ, "APP__METRICS_DIR": str(metrics)}, _UVICORN) as uvicorn:
                 yield House(folder, service, environ, uvicorn, [service, uvicorn])
     finally:
         for name in (*folder.glob("*/runtime-folder"), *folder.glob("*/*/socket-folder")):
@@ -125,29 +114,17 @@ def _service(folder: Path, name: str, settings: Mapping[str, str], program: Sequ
     environ = {**settings, "APP__DATA_DIR": str(folder), "APP__SERVER__PORT": str(port)}
     with _running(program, environ, folder / "output") as process:
         target = Target(name, f"http://127.0.0.1:{port}", "", process.pid)
-        _wait(process, lambda: _is_ready(target), folder / "output")
+        _wait_for(target, process, folder / "output")
         key_file = settings.get("APP__SERVER__API_KEY_FILE", folder / "api-key")
-        yield Target(name, target.url, Path(key_file).read_text().strip(), process.pid)
-
-
-@contextmanager
-def _bare_uvicorn(folder: Path, service: Target, environ: Mapping[str, str]) -> Iterator[Target]:
-    metrics = folder / "metrics"
-    metrics.mkdir(parents=True)
-    port = free_port_range(1)
-    own = {"APP__DATA_DIR": str(folder), "APP__METRICS_DIR": str(metrics), "APP__SERVER__PORT": str(port)}
-    with _running(("-m", "benchmarks.bare_uvicorn"), {**environ, **own}, folder / "output") as process:
-        target = Target("uvicorn", f"http://127.0.0.1:{port}", service.api_key, process.pid)
-        _wait(process, lambda: _is_ready(target), folder / "output")
-        yield target
+        yield replace(target, api_key=Path(key_file).read_text().strip())
 
 
 @contextmanager
 def _running(program: Sequence[str], settings: Mapping[str, str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with output.open("wb") as file:
-        process = subprocess.Popen(  # noqa: S603  # our own programs
-            (sys.executable, *program),
+        process = subprocess.Popen(  # noqa: S603  # no shell, and no word of it comes from outside of this package
+            (*_DIES_WITH_US, sys.executable, *program),
             cwd=ROOT,
             env={**environ, **settings},
             stdin=subprocess.DEVNULL,
@@ -155,7 +132,6 @@ def _running(program: Sequence[str], settings: Mapping[str, str], output: Path) 
             stderr=file,
             # The kernel shares the cores among sessions (sched_autogroup): uvicorn has one of its own, as the replicas have.
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, from the only thread
         )
     try:
         yield process
@@ -168,13 +144,9 @@ def _running(program: Sequence[str], settings: Mapping[str, str], output: Path) 
             process.wait()
 
 
-def _die_with_parent() -> None:
-    warden.prctl(warden.PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _wait(process: subprocess.Popen[bytes], is_ready: Callable[[], bool], output: Path) -> None:
+def _wait_for(target: Target, process: subprocess.Popen[bytes], output: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not is_ready():
+    while not _is_ready(target):
         if process.poll() is not None or time.monotonic() > deadline:
             raise CannotStartError(output.read_text(errors="replace")[-4_000:])
         time.sleep(_POLL_SECONDS)

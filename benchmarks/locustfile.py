@@ -28,7 +28,7 @@ def address(user: "Signer") -> None:
     user.client.get(f"{user.path}/address/eth", name="/address")
 
 
-class Signer(FastHttpUser):  # type: ignore[misc]  # locust is installed by whoever uses it
+class Signer(FastHttpUser):  # type: ignore[misc]  # mypy runs where locust is not installed: its class is Any
     """Somebody who imports a wallet, then signs with it as fast as answers come; now and then asks for an address."""
 
     wait_time = constant(0)

@@ -146,4 +146,4 @@ def _fetch(url: str, query: str, *arguments: object) -> tuple[int, ...]:
 
 
 def _vault_calls(target: Target) -> float:
-    return sum(float(count) for count in _VAULT_CALLS.findall(target.metrics()))
+    return sum(float(count) for count in _VAULT_CALLS.findall(target.client.text("/metrics")))

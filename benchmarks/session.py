@@ -66,8 +66,7 @@ class Session:
 
     def sign_requests(self, target: Target, network: str) -> Path:
         """Write a file of requests that sign one transaction each with the first account of a wallet, each with another recipient."""
-        bodies = (f'{{"network": "{network}", "index": 0, "unsigned_tx": "{each.hex()}"}}' for each in wallet.transactions(network))
-        return self.requests(target, f"sign {network}", f"/api/v1/wallets/{wallet.import_wallet(target)}/sign", list(bodies))
+        return self.requests(target, f"sign {network}", f"/api/v1/wallets/{wallet.import_wallet(target)}/sign", wallet.sign_bodies(network))
 
     def warm_up(self, target: Target, requests: Path) -> None:
         """Have a target unlock the wallet, fill its pools and adapt, without measuring it."""

@@ -1,5 +1,6 @@
 """The wallet that every question uses, which is known here too, and what it signs."""
 
+import json
 from functools import cache
 
 from benchmarks.house import Target
@@ -54,6 +55,11 @@ def transactions(network: str) -> tuple[bytes, ...]:
     sender = chain.address(key(chain).public_key, SCHEME)
     recipients = (chain.address(public_key, SCHEME) for public_key in strangers(network))
     return tuple(sample(chain, sender, recipient, now=lambda: _SIGNED_AT) for recipient in recipients)
+
+
+def sign_bodies(network: str) -> tuple[str, ...]:
+    """Return what is posted to have each of the transactions signed."""
+    return tuple(json.dumps({"network": network, "index": 0, "unsigned_tx": each.hex()}) for each in transactions(network))
 
 
 def import_wallet(target: Target) -> str:

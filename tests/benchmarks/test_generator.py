@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import generator
-from benchmarks.generator import Connection, OpenLoop, poisson, read_requests
+from benchmarks.generator import Connection, OpenLoop, address_of, poisson, read_requests
 from benchmarks.house import Target
 from benchmarks.load import opened, write_requests
 
@@ -156,7 +156,7 @@ def test_a_file_without_bodies_is_of_gets(tmp_path: Path) -> None:
     target = Target("x", "http://127.0.0.1:1", "secret", 0)
     file = write_requests(tmp_path / "requests", target, "/address")
 
-    requests = read_requests(file, target.address)
+    requests = read_requests(file, address_of(target.url))
 
     first, second = next(requests), next(requests)
     assert first == second
