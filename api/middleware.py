@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.access_log import AccessLog
+from api.errors import EdgeError
 from api.observability import HTTP_METHODS, Metrics, describe_exception
 
 CLIENT_CLOSED_REQUEST = 499
@@ -86,6 +87,12 @@ class _Answer:
                 headers.append((b"cache-control", b"no-store"))
             message = {**message, "headers": headers}
         await self._send(message)
+
+
+async def refuse(error: EdgeError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request that is not let as far as the middleware, with the headers that every answer has."""
+    request_id = request_id_of(scope)
+    await problems.response(error, request_id)(scope, receive, _Answer(send, request_id).send)
 
 
 def request_id_of(scope: Scope) -> str:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from api.http import create_http_app
 from deployments.hardening import harden
-from deployments.serve_corrections import close_handle_port, own_requests
+from deployments.serve_corrections import answer_directly, close_handle_port
 from deployments.settings import forget_secrets, load, require_dependencies
 from deployments.wiring import open_edge
 
@@ -26,7 +26,7 @@ class WalletService:
         """
         hardening = asdict(harden())
         close_handle_port()
-        own_requests()
+        answer_directly()
         settings = require_dependencies(load())
         forget_secrets(os.environ)
         self._resources = AsyncExitStack()

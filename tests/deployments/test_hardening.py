@@ -86,13 +86,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.popen.communicate()
 
 
-HARD_LIMIT = resource.getrlimit(resource.RLIMIT_CORE)[1]
-WITH_CORE_DUMPS = (
+def with_core_dumps() -> tuple[str, ...]:
+    """Return what starts a process that dumps as much as it may by now: a command that was tested here may have hardened this process."""
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
     # What a shell runs in the background ignores SIGQUIT, and so would its children.
-    *("env", "--default-signal=QUIT"),
-    *("prlimit", f"--core={'unlimited' if HARD_LIMIT == resource.RLIM_INFINITY else HARD_LIMIT}:"),
-)
-"""Starts a process that dumps as much as it may."""
+    return ("env", "--default-signal=QUIT", "prlimit", f"--core={'unlimited' if most == resource.RLIM_INFINITY else most}:")
+
 
 WITH_LITTLE_LOCKABLE_MEMORY = ("prlimit", f"--memlock={8 << 20}")
 """Starts one that may lock 8 MiB, which is what Debian lets users lock."""
@@ -103,7 +102,7 @@ def test_a_crash_leaves_no_core(start: Start, tmp_path: Path, crash: signal.Sign
     """A signal that dumps core ends it without a file, where it would have left one with the secret in it."""
     if Path("/proc/sys/kernel/core_pattern").read_text().startswith("|"):
         pytest.skip("cores go to a program here, not to the folder")
-    hardened, plain = start(limits=WITH_CORE_DUMPS), start("plain", limits=WITH_CORE_DUMPS)
+    hardened, plain = start(limits=with_core_dumps()), start("plain", limits=with_core_dumps())
 
     hardened.popen.send_signal(crash)
 
@@ -118,7 +117,7 @@ def test_a_crash_leaves_no_core(start: Start, tmp_path: Path, crash: signal.Sign
 
 def test_core_dumps_are_off_for_good(start: Start) -> None:
     """Neither the process nor its children can allow them again."""
-    process = start(limits=WITH_CORE_DUMPS)
+    process = start(limits=with_core_dumps())
 
     assert resource.prlimit(process.popen.pid, resource.RLIMIT_CORE) == (0, 0)
     assert process.told is not None

@@ -1,102 +1,179 @@
-"""What is corrected in Ray Serve is corrected there where Serve looks."""
+"""What is corrected in Ray Serve is corrected there where Serve looks, and keeps what Serve steers by."""
 
+import asyncio
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
 import pytest
 from ray.serve._private import http_util, replica
+from ray.serve._private.common import RequestMetadata, RequestProtocol
+from ray.serve._private.replica import Replica
+from ray.serve._private.utils import Semaphore
 from starlette.types import Message, Receive, Scope, Send
 
-from deployments.serve_corrections import OwnRequests, close_handle_port, own_requests
+from deployments import serve_corrections
+from deployments.serve_corrections import answer_directly, close_handle_port
 
-UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
-
-
-async def _headers_of(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    seen: list[tuple[bytes, bytes]] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend(scope["headers"])
-
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    async def send(message: Message) -> None:
-        raise AssertionError(message)
-
-    await OwnRequests(app)({"type": "http", "headers": headers}, receive, send)
-    return seen
+ORIGINALS = {(replica, "add_port_to_grpc_server"): close_handle_port, (Replica, "_direct_ingress_asgi"): answer_directly}
+ORIGINALS |= {(http_util, "RequestIdMiddleware"): answer_directly}
 
 
-async def test_a_well_formed_request_id_is_kept() -> None:
-    """The client's id goes through, and so do its other headers."""
-    headers = await _headers_of([(b"a", b"b"), (b"x-request-id", b"mine-1")])
-
-    assert headers == [(b"a", b"b"), (b"x-request-id", b"mine-1"), UNWATCHED]
-
-
-async def test_clients_do_not_choose_how_serve_treats_them() -> None:
-    """Whatever they send, their requests are finished though they go away, and not cut off after a time of their choice."""
-    headers = await _headers_of(
-        [(b"x-request-disconnect-disabled", b"?0"), (b"x-request-timeout-seconds", b"0.001"), (b"x-request-id", b"a")]
-    )
-
-    assert headers == [(b"x-request-id", b"a"), UNWATCHED]
-    assert http_util.parse_disconnect_disabled_header(dict(headers))
-    assert http_util.parse_request_timeout_header(dict(headers), None) is None
+@pytest.fixture
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Serve be itself again after the test."""
+    for owner, name in ORIGINALS:
+        monkeypatch.setattr(owner, name, getattr(owner, name))
 
 
-@pytest.mark.parametrize("given", [[], [b"\xff\xfe"], [b"two words"], [b"one", b"two"], [b"x" * 129]])
-async def test_any_other_is_replaced(given: list[bytes]) -> None:
-    """None, several, or one that is no id becomes exactly one new id."""
-    headers = await _headers_of([(b"x-request-id", value) for value in given])
+@dataclass
+class Counter:
+    """What Serve counts ongoing requests with, and by it scales and drains."""
 
-    assert len(headers) == 2
-    assert headers[0][0] == b"x-request-id"
-    assert headers[0][1] not in given
-    assert headers[0][1].isascii()
+    ongoing: int = 0
+    most: int = 0
+
+    def inc_num_ongoing_requests(self, request: RequestMetadata) -> None:
+        """Count one more."""
+        assert request.is_direct_ingress
+        assert request.protocol is RequestProtocol.HTTP
+        self.ongoing += 1
+        self.most = max(self.most, self.ongoing)
+
+    def dec_num_ongoing_requests(self, _request: RequestMetadata) -> None:
+        """Count one less."""
+        self.ongoing -= 1
 
 
-def test_serve_is_given_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The replica's port opener opens nothing, and Serve's own request ids are ours."""
-    monkeypatch.setattr(replica, "add_port_to_grpc_server", vars(replica)["add_port_to_grpc_server"])
-    monkeypatch.setattr(http_util, "RequestIdMiddleware", http_util.RequestIdMiddleware)
+@dataclass
+class Server:
+    """A replica of Serve's that runs at most 2 requests and lets 1 wait, and an application that answers when it is told to."""
 
+    counter: Counter = field(default_factory=Counter)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    fails: bool = False
+
+    def __post_init__(self) -> None:
+        """Put the replica together from Serve's own parts."""
+        self.replica = SimpleNamespace(
+            max_queued_requests=1,
+            _num_queued_requests=0,
+            _semaphore=Semaphore(lambda: 2),
+            _metrics_manager=self.counter,
+            _user_callable_asgi_app=self.app,
+        )
+
+    async def app(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer, or fail, once it may."""
+        await self.go.wait()
+        if self.fails:
+            raise RuntimeError
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"signed"})
+
+    async def call(self, path: str = "/api/v1/wallets", kind: str = "http", headers: Any = ()) -> list[Message]:
+        """Serve one request as the replica's port does, and return what was sent."""
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": kind, "path": path, "method": "GET", "headers": list(headers)}
+        await vars(Replica)["_direct_ingress_asgi"](self.replica, scope, receive, send)
+        return sent
+
+
+@pytest.fixture
+def server(_as_it_was: None) -> Server:
+    """A replica that was corrected."""
+    answer_directly()
+    return Server()
+
+
+async def test_a_request_goes_straight_to_the_application(server: Server) -> None:
+    """It is counted while it is ongoing, and no longer."""
+    task = asyncio.create_task(server.call())
+    await asyncio.sleep(0)
+    assert server.counter.ongoing == 1
+
+    server.go.set()
+    sent = await task
+
+    assert [message.get("body") for message in sent] == [None, b"signed"]
+    assert server.counter.ongoing == 0
+
+
+async def test_no_more_run_and_wait_than_may(server: Server) -> None:
+    """The third waits until one has ended; the fourth is refused at once, by a problem document that says when to come again."""
+    tasks = [asyncio.create_task(server.call()) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    refused = await server.call(headers=[(b"x-request-id", b"mine-1")])
+
+    assert refused[0]["status"] == 503
+    headers = dict(refused[0]["headers"])
+    assert headers[b"retry-after"] == b"5"
+    assert headers[b"x-request-id"] == b"mine-1"
+    assert orjson.loads(refused[1]["body"])["type"] == "urn:crypto-wallets:problem:overloaded"
+    assert server.counter.most == 2
+    server.go.set()
+    assert all(sent[0]["status"] == 200 for sent in await asyncio.gather(*tasks))
+    assert (server.counter.ongoing, server.counter.most, server.replica._num_queued_requests) == (0, 2, 0)
+
+
+async def test_what_ends_badly_gives_its_place_back(server: Server) -> None:
+    """A request that fails, one that is cancelled while it runs, and one that is cancelled while it waits leave nothing behind."""
+    tasks = [asyncio.create_task(server.call()) for _ in range(3)]
+    await asyncio.sleep(0)
+    server.fails = True
+
+    tasks[2].cancel()
+    tasks[0].cancel()
+    await asyncio.wait([tasks[0], tasks[2]])
+    server.go.set()
+    await asyncio.wait(tasks)
+
+    assert isinstance(tasks[1].exception(), RuntimeError)
+    assert (server.counter.ongoing, server.replica._num_queued_requests) == (0, 0)
+    assert not server.replica._semaphore.locked()
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/-/healthz", "http"), ("/-/routes", "http"), ("/api/v1/wallets", "websocket")])
+async def test_the_rest_is_left_to_serve(server: Server, monkeypatch: pytest.MonkeyPatch, path: str, kind: str) -> None:
+    """Serve itself says whether a replica is well, and treats what is not HTTP."""
+    left: list[str] = []
+
+    async def of_serve(_self: object, scope: Scope, _receive: Receive, _send: Send) -> None:
+        left.append(scope["path"])
+
+    monkeypatch.setattr(serve_corrections, "_answer_of_serve", of_serve)
+
+    await server.call(path, kind)
+
+    assert left == [path]
+    assert server.counter.most == 0
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_serve_is_given_ours() -> None:
+    """The replica's port opener opens nothing, and Serve puts no request ids of its own around the application."""
     close_handle_port()
-    own_requests()
+    answer_directly()
 
     assert vars(replica)["add_port_to_grpc_server"](None, "[::]:0") == 0
-    assert vars(http_util)["RequestIdMiddleware"] is OwnRequests
+    app = object()
+    assert http_util._apply_middlewares(app, []) is app  # type: ignore[arg-type]  # whatever is given comes back
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "correct"),
-    [(replica, "add_port_to_grpc_server", close_handle_port), (http_util, "RequestIdMiddleware", own_requests)],
-)
-def test_an_unknown_version_of_ray_is_refused(monkeypatch: pytest.MonkeyPatch, module: object, name: str, correct: object) -> None:
-    """Where Serve no longer has what is corrected, the replica does not start with the port open."""
-    monkeypatch.delattr(module, name)
-    assert callable(correct)
+@pytest.mark.parametrize(("owner", "name"), ORIGINALS)
+@pytest.mark.usefixtures("_as_it_was")
+def test_an_unknown_version_of_ray_is_refused(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+    """Where Serve no longer has what is corrected, the replica does not start."""
+    monkeypatch.delattr(owner, name)
 
     with pytest.raises(RuntimeError, match="locked version"):
-        correct()
-
-
-@pytest.mark.parametrize(("from_edge", "expected"), [(False, b"urn:crypto-wallets:problem:overloaded"), (True, b"as it was")])
-async def test_what_serve_refuses_becomes_a_problem_document(*, from_edge: bool, expected: bytes) -> None:
-    """A 503 that the edge has not made is answered in its way; the edge's own goes through."""
-    sent: list[Message] = []
-
-    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
-        headers = [(b"x-request-id", b"mine")] if from_edge else []
-        await send({"type": "http.response.start", "status": 503, "headers": headers})
-        await send({"type": "http.response.body", "body": b"as it was"})
-
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await OwnRequests(app)({"type": "http", "headers": []}, receive, send)
-
-    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
-    assert sent[0]["status"] == 503
-    assert expected in sent[1]["body"]
+        ORIGINALS[owner, name]()
