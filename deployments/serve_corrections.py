@@ -88,7 +88,11 @@ async def _answer(self: _ServeReplica, scope: Scope, receive: Receive, send: Sen
 
 
 def _unwrapped(app: ASGIApp) -> ASGIApp:
-    return app
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        """Be a function, by which uvicorn knows that this is ASGI 3: it does not know it of a method."""
+        await app(scope, receive, send)
+
+    return serve
 
 
 def _no_port(_server: object, _address: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+import uvicorn
 from ray.serve._private import http_util, replica
 from ray.serve._private.common import RequestMetadata, RequestProtocol
 from ray.serve._private.replica import Replica
@@ -159,14 +160,31 @@ async def test_the_rest_is_left_to_serve(server: Server, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("_as_it_was")
-def test_serve_is_given_ours() -> None:
-    """The replica's port opener opens nothing, and Serve puts no request ids of its own around the application."""
+def test_no_port_for_handles_is_opened() -> None:
+    """The replica's port opener opens nothing."""
     close_handle_port()
-    answer_directly()
 
     assert vars(replica)["add_port_to_grpc_server"](None, "[::]:0") == 0
-    app = object()
-    assert http_util._apply_middlewares(app, []) is app  # type: ignore[arg-type]  # whatever is given comes back
+
+
+async def test_nothing_is_put_around_the_application(server: Server) -> None:
+    """Serve puts no request id of its own before the edge's, and uvicorn takes what it is given for ASGI 3."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    config = uvicorn.Config(http_util._apply_middlewares(server.app, []), log_config=None)
+    config.load()
+    scope: Scope = {"type": "http", "headers": []}
+    server.go.set()
+    await config.loaded_app(scope, receive, send)  # type: ignore[arg-type]  # uvicorn's own types of the same
+
+    assert config.interface == "asgi3"
+    assert (scope["headers"], sent[0]["headers"]) == ([], [])
 
 
 @pytest.mark.parametrize(("owner", "name"), ORIGINALS)
