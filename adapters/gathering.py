@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -15,17 +15,20 @@ Call = Callable[[Sequence[K]], Awaitable[Sequence[V | Exception]]]
 class Gathered(Generic[K, V]):
     """Ask for one item each, and make calls for all that wait.
 
-    One call is under way at a time. An item that comes while there is none is asked for at once, and those that come meanwhile go together
-    in the next: nobody waits for others to come, and under load a call costs as much for one as for all.
+    At most `max_calls` are under way at a time. An item that comes while there are fewer is asked for at once, and those that come
+    meanwhile go together in the next: nobody waits for others to come, and under load a call costs as much for one as for all.
     """
 
-    def __init__(self, call: Call[K, V], *, max_batch: int = 1_000, discard: Callable[[V], None] = lambda _: None) -> None:
+    def __init__(
+        self, call: Call[K, V], *, max_batch: int = 1_000, max_calls: int = 1, discard: Callable[[V], None] = lambda _: None
+    ) -> None:
         """Make calls by `call`; `discard` is given the answers that nobody waits for any more."""
         self._call = call
         self._discard = discard
         self._max_batch = max_batch
+        self._max_calls = max_calls
         self._waiting: deque[tuple[K, asyncio.Future[V]]] = deque()
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -33,7 +36,7 @@ class Gathered(Generic[K, V]):
     @property
     def is_idle(self) -> bool:
         """Whether no call is under way."""
-        return self._worker is None
+        return not self._workers
 
     async def ask(self, item: K) -> V:
         """Return the answer for an item, or raise its error. Going away ends nothing for the others."""
@@ -54,8 +57,9 @@ class Gathered(Generic[K, V]):
     def _enqueue(self, item: K) -> "asyncio.Future[V]":
         answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work())
+        if len(self._workers) < self._max_calls:
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
         return answer
 
     async def _work(self) -> None:
@@ -66,7 +70,7 @@ class Gathered(Generic[K, V]):
                 for (_, answer), value in zip(batch, await self._values([item for item, _ in batch]), strict=True):
                     self._set(answer, value)
         finally:
-            self._worker = None
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
             # Should this end otherwise, nobody may wait for ever.
             for _, answer in (*batch, *self._waiting):
                 answer.cancel()

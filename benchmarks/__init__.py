@@ -1,7 +1,7 @@
 """Measure what the signing path costs, and write it down so that anybody can repeat it.
 
 `python -m benchmarks` runs every question and writes `results.json` (machine, versions, raw samples), `results.md` and plots. One file
-answers one question: `primitives`, `custody`, `closed_loop`, `open_loop`, `addresses`, `replicas`. They share
+answers one question: `primitives`, `custody`, `closed_loop`, `open_loop`, `addresses`, `topologies`. They share
 
 - `house`: the service itself (`crypto-wallets up` in a scratch folder), further ones on the same servers, and the same application under
   bare uvicorn: each a `Target`;

@@ -10,13 +10,14 @@ import uvicorn
 import uvloop
 
 from api.http import create_http_app
-from deployments.settings import Settings, load, require_dependencies
-from deployments.wiring import open_edge
+from deployments.requirements import require_dependencies
+from deployments.settings import Settings, load
+from deployments.wiring import open_custody, open_edge
 
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM."""
-    async with open_edge(settings) as edge:
+    async with open_edge(settings, open_custody) as edge:
         config = uvicorn.Config(
             create_http_app(edge),
             host=settings.server.host,

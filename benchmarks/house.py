@@ -23,7 +23,7 @@ from serve_app.state import read_state
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 
-_UP = ("-c", "from serve_app.cli import app; app(['up'])")
+UP = ("-c", "from serve_app.cli import app; app(['up'])")
 _UVICORN = ("-m", "benchmarks.bare_uvicorn")
 _DIES_WITH_US = ("/usr/bin/setpriv", "--pdeathsig", "KILL")
 """util-linux's way to have a program killed when the process that has started it ends, however that is."""
@@ -74,7 +74,7 @@ class House:
         return Path(self.environ["APP__DATABASE__URL_FILE"]).read_text().strip()
 
     @contextmanager
-    def another(self, name: str, settings: Mapping[str, str], program: Sequence[str] = _UP) -> Iterator[Target]:
+    def another(self, name: str, settings: Mapping[str, str], program: Sequence[str] = UP) -> Iterator[Target]:
         """Run another service on the same servers, with some other settings, or by a program that changes more than settings can."""
         shared = {key: value for key, value in self.environ.items() if key not in _OF_ONE_SERVICE}
         with _service(self.folder / name.replace(" ", "-"), name, {**shared, **settings}, program) as target:
@@ -95,7 +95,7 @@ def open_house() -> Iterator[House]:
     folder = Path(tempfile.mkdtemp(prefix="cw-bench-"))
     folder.chmod(0o711)  # the servers' own users enter it
     try:
-        with _service(folder / "service", "service", _SETTINGS, _UP) as service:
+        with _service(folder / "service", "service", _SETTINGS, UP) as service:
             environ = _environ_of_replicas(folder / "service")
             metrics = folder / "uvicorn-metrics"
             metrics.mkdir()

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks import closed_loop, open_loop, primitives, replicas
+from benchmarks import closed_loop, open_loop, primitives, topologies
 from benchmarks.results import Results, Series
 from benchmarks.session import CPU, THROUGHPUT, USUAL_CONNECTIONS
 
@@ -67,7 +67,7 @@ def _cpu(results: Results, figure: Any) -> None:
     wanted = str(USUAL_CONNECTIONS)
     series = [each for each in results.all(closed_loop.QUESTION) if each.case["network"] == _NETWORK and each.case["connections"] == wanted]
     known = _values(series, "target")
-    series += [each for each in results.all(replicas.QUESTION) if each.case["connections"] == wanted and each.case["target"] not in known]
+    series += [each for each in results.all(topologies.QUESTION) if each.case["connections"] == wanted and each.case["target"] not in known]
     series = [each for each in series if each.measure.startswith(CPU)]
     targets = _values(series, "target")
     axes, bottom = figure.subplots(), dict.fromkeys(targets, 0.0)

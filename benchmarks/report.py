@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmarks import addresses, batches, closed_loop, custody, open_loop, primitives, replicas
+from benchmarks import addresses, batches, closed_loop, custody, open_loop, primitives, topologies
 from benchmarks.confidence import CONFIDENCE, paired_ratio
 from benchmarks.observe import APPLICATION
 from benchmarks.results import Case, Results, Series
 from benchmarks.session import CPU, THROUGHPUT
 
-QUESTIONS = (primitives, custody, closed_loop, open_loop, batches, addresses, replicas)
+QUESTIONS = (primitives, custody, closed_loop, open_loop, batches, addresses, topologies)
 """Every question, in the order in which they are asked: the open loop needs the knee that the closed one finds."""
 
 YARDSTICKS: Mapping[str, str] = {
@@ -16,7 +16,7 @@ YARDSTICKS: Mapping[str, str] = {
     open_loop.QUESTION: "uvicorn",
     addresses.QUESTION: "uvicorn",
     batches.QUESTION: "uvicorn",
-    replicas.QUESTION: "service",
+    topologies.QUESTION: "service",
 }
 """What the other targets of a question are compared with."""
 

@@ -31,13 +31,17 @@ class Scale:
     """Batches of calls of each primitive."""
     networks: Mapping[str, Sequence[int]]
     """The networks that are signed on over HTTP, with the connections of the closed loop."""
+    replicas: Sequence[int]
+    """The numbers of replicas that are compared with one."""
 
 
 CONNECTIONS = (1, 8, 32, 128)
 USUAL_CONNECTIONS = 32
 
-SHORT = Scale("short", 3, 2.0, 3.0, 1.5, 30, {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) for name in ONE_OF_EACH_FAMILY})
-FULL = Scale("full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS))
+_SHORT_NETWORKS = {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) for name in ONE_OF_EACH_FAMILY}
+
+SHORT = Scale("short", 3, 2.0, 3.0, 1.5, 30, _SHORT_NETWORKS, replicas=(2,))
+FULL = Scale("full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS), replicas=(2, 4))
 
 
 @dataclass(frozen=True, slots=True)

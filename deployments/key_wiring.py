@@ -15,8 +15,9 @@ from adapters.vault_client import VaultClient
 from adapters.vault_login import AppRoleLogin, KubernetesLogin, TokenFileLogin, TokenLogin, VaultLogin
 from adapters.vault_rotation import VaultKeyRotation
 from adapters.vault_server import VaultServer
+from deployments.requirements import key_file, missing_login
 from deployments.setting_types import AuthMethod, KeyBackend
-from deployments.settings import ConfigurationError, Settings, VaultSettings, key_file, missing_login
+from deployments.settings import ConfigurationError, Settings, VaultSettings
 from wallets.key_lifecycle import BATCH_SIZE, KeyLifecycle
 from wallets.model import Caller, KeyVersion
 from wallets.ports import CiphertextStore, KeyEncryption, KeyRotation

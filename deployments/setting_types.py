@@ -14,6 +14,9 @@ MOUNT = r"^[A-Za-z0-9._/-]{1,128}$"
 PLAIN = r"^[A-Za-z0-9._-]{1,256}$"
 """A name in Vault."""
 
+RESOURCE = r"^[A-Za-z][A-Za-z0-9._-]{0,63}$|^$"
+"""A custom resource of a Ray node."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -29,6 +32,13 @@ class KeyBackend(StrEnum):
 
     VAULT = "vault"
     LOCAL = "local"
+
+
+class Topology(StrEnum):
+    """In which processes the keys are: in those that clients reach, or in others."""
+
+    INLINE = "inline"
+    ISOLATED = "isolated"
 
 
 class AuthMethod(StrEnum):

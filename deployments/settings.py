@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 from deployments.setting_types import (
     MOUNT,
     PLAIN,
+    RESOURCE,
     AbsolutePath,
     AuthMethod,
     Environment,
@@ -26,6 +27,7 @@ from deployments.setting_types import (
     Networks,
     Port,
     ReadableFile,
+    Topology,
     url_of,
 )
 
@@ -138,13 +140,30 @@ class KeyringSettings(_Section):
 
 
 class ReplicaSettings(_Section):
-    """Replicas of the service on Ray Serve; each uses one core."""
+    """Replicas of the ingress on Ray Serve (of the whole service where it is inline); each uses one core."""
 
     min: int = Field(default=2, ge=1, le=1000, description="Replicas at least")
     max: int = Field(default=10, ge=1, le=1000, description="Replicas at most; on one machine never more than its cores, or `MIN`")
     target_ongoing_requests: float = Field(default=16, gt=0, description="Requests in flight a replica at which more replicas are started")
     max_ongoing_requests: int = Field(default=64, ge=1, description="Requests that a replica works on at once; more wait")
     max_queued_requests: int = Field(default=128, ge=1, description="Requests that wait in a replica at most; beyond it 503")
+    resource: str = Field(default="", pattern=RESOURCE, description="Custom resource of Ray's that a node must have to run one")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min > self.max:
+            msg = "MIN must not exceed MAX"
+            raise ValueError(msg)
+        return self
+
+
+class SignerSettings(_Section):
+    """Signers of the isolated topology on Ray Serve; each uses one core."""
+
+    min: int = Field(default=1, ge=1, le=1000, description="Signers at least, where the topology is isolated")
+    max: int = Field(default=10, ge=1, le=1000, description="Signers at most; on one machine never more than its cores, or `MIN`")
+    target_ongoing_calls: float = Field(default=2, gt=0, description="Gateways' calls in flight a signer at which more are started")
+    resource: str = Field(default="", pattern=RESOURCE, description="Custom resource of Ray's that a node must have to run one")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -172,7 +191,11 @@ class Settings(_Section):
     vault: VaultSettings = VaultSettings()
     redis: RedisSettings = RedisSettings()
     keyring: KeyringSettings = KeyringSettings()
+    topology: Topology = Field(
+        default=Topology.INLINE, description="`inline`: each replica signs; `isolated`: gateways answer, and signers have the keys"
+    )
     replicas: ReplicaSettings = ReplicaSettings()
+    signers: SignerSettings = SignerSettings()
     log: LogSettings = LogSettings()
 
 
@@ -224,50 +247,6 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if problems:
         raise ConfigurationError("\n".join(problems))
     return settings
-
-
-def require_dependencies(settings: Settings) -> Settings:
-    """Return settings that name everything a replica needs.
-
-    Raises:
-        ConfigurationError: A dependency is not configured, or there is no API key.
-    """
-    missing: dict[str, object] = {"APP__DATABASE__URL": settings.database.url}
-    if settings.keys.backend is KeyBackend.VAULT:
-        missing |= {"APP__VAULT__ADDRESS": settings.vault.address}
-    else:
-        missing |= {"APP__KEYS__FILE": key_file(settings)}
-    problems = [f"{name}: is not set" for name, value in missing.items() if value is None]
-    if settings.keys.backend is KeyBackend.VAULT or settings.vault.address is not None:
-        problems += missing_login(settings.vault)
-    if settings.server.api_key is None and not settings.server.allow_unauthenticated:
-        problems.append("APP__SERVER__API_KEY: is not set; without a key the service refuses to start")
-    if settings.redis.enabled and settings.redis.url is None:
-        problems.append("APP__REDIS__URL: is not set, but APP__REDIS__ENABLED is true")
-    if problems:
-        raise ConfigurationError("\n".join(problems))
-    return settings
-
-
-def key_file(settings: Settings) -> Path | None:
-    """Return where the local backend's key file is or would be; None in production, which has none, or where no setting says it."""
-    if settings.env is Environment.PRODUCTION:
-        return None
-    return settings.keys.file or (settings.data_dir and settings.data_dir / "local-keys.json")
-
-
-def missing_login(vault: VaultSettings) -> Iterator[str]:
-    """Say what the method of login needs and has not."""
-    needed: dict[AuthMethod, dict[str, object]] = {
-        AuthMethod.TOKEN: {"TOKEN": vault.token},
-        AuthMethod.APPROLE: {"ROLE_ID": vault.role_id, "SECRET_ID": vault.secret_id},
-        AuthMethod.KUBERNETES: {"KUBERNETES_ROLE": vault.kubernetes_role},
-    }
-    for name, value in needed[vault.auth_method].items():
-        if value is None:
-            yield f"APP__VAULT__{name}: is not set, and APP__VAULT__AUTH_METHOD is {vault.auth_method}"
-    if vault.auth_method is AuthMethod.KUBERNETES and not os.access(vault.kubernetes_jwt_file, os.R_OK):
-        yield "APP__VAULT__KUBERNETES_JWT_FILE: is no file that can be read"
 
 
 def _nested(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -30,9 +30,10 @@ from api.limits import RateLimiter, Unlimited
 from api.observability import Metrics, configure_logging
 from deployments.key_wiring import transit_key, vault_client
 from deployments.measured import MeasuredAddressCache, MeasuredKeyEncryption
+from deployments.requirements import key_file
 from deployments.setting_types import KeyBackend
-from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings, key_file
-from wallets.custody import LocalCustody
+from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings
+from wallets.custody import Custody, LocalCustody
 from wallets.errors import StoreUnavailableError
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesOurAccount
@@ -42,19 +43,20 @@ EXPIRY_PERIOD_SECONDS = 1.0
 CIRCUIT_PERIOD_SECONDS = 1.0
 
 
+OpenCustody = Callable[[Settings, Metrics, RedisConnections | None], AbstractAsyncContextManager[Custody]]
+
+
 @asynccontextmanager
-async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
-    """Open everything that a replica answers with.
+async def open_edge(settings: Settings, open_custody: OpenCustody) -> AsyncIterator[Edge]:
+    """Open everything that a replica answers with; `open_custody` says where the keys are.
 
     Raises:
-        SchemaMismatchError: The database is there, and its schema is too old or too new.
+        SchemaMismatchError: The custody is of this process, the database is there, and its schema is too old or too new.
     """
     configure_logging(settings.log.level)
     metrics = Metrics(settings.metrics_dir)
     async with AsyncExitStack() as stack:
-        redis = None
-        if settings.redis.enabled:
-            redis = await stack.enter_async_context(RedisConnections(_required(settings.redis.url)))
+        redis = await stack.enter_async_context(_redis(settings))
         custody = await stack.enter_async_context(open_custody(settings, metrics, redis))
         access_log = AccessLog(settings.log.level, sys.stdout.buffer)
         stack.callback(access_log.flush)
@@ -67,6 +69,28 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
             access_log,
             version("crypto-wallets-service"),
         )
+
+
+@asynccontextmanager
+async def open_signer(settings: Settings) -> AsyncIterator[tuple[LocalCustody, Metrics]]:
+    """Open the use cases for gateways in other processes.
+
+    Raises:
+        SchemaMismatchError: The database is there, and its schema is too old or too new.
+    """
+    configure_logging(settings.log.level)
+    metrics = Metrics(settings.metrics_dir)
+    async with _redis(settings) as redis, open_custody(settings, metrics, redis) as custody:
+        yield custody, metrics
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[RedisConnections | None]:
+    if not settings.redis.enabled:
+        yield None
+        return
+    async with RedisConnections(_required(settings.redis.url)) as redis:
+        yield redis
 
 
 @asynccontextmanager

@@ -18,8 +18,9 @@ from adapters.backup import restore as put_back
 from adapters.backup_file import BackupWriter, Contents, Table, verify
 from deployments.hardening import harden
 from deployments.records_wiring import open_proof
+from deployments.requirements import key_file
 from deployments.setting_types import KeyBackend
-from deployments.settings import ConfigurationError, Settings, key_file
+from deployments.settings import ConfigurationError, Settings
 from serve_app.backup_files import created, opened
 from serve_app.local_service import service_settings
 from serve_app.terminal import Findings, counted, fail, open_bars, told_plainly

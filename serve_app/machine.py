@@ -9,17 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from deployments.key_wiring import KeysLostError, local_keys, make_key_file, open_ciphertexts, require_backends
+from deployments.requirements import key_file, missing_login, require_dependencies
 from deployments.setting_types import AuthMethod, KeyBackend
-from deployments.settings import (
-    PREFIX,
-    ConfigurationError,
-    Settings,
-    key_file,
-    load,
-    missing_login,
-    require_dependencies,
-    secret_names,
-)
+from deployments.settings import PREFIX, ConfigurationError, Settings, load, secret_names
 from serve_app.child import Child
 from serve_app.cluster import RayCluster
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault

@@ -18,9 +18,10 @@ import psutil
 import ray
 from ray import serve
 
-from deployments.settings import load, require_dependencies
+from deployments.requirements import require_dependencies
+from deployments.settings import load
 from serve_app import haproxy
-from serve_app.app import APPLICATION, bind, cores
+from serve_app.app import APPLICATION, bind, cores, replicas_at_least
 from serve_app.cluster import DRAIN_SECONDS
 from serve_app.warden import runs
 
@@ -55,7 +56,7 @@ def _start(temp_dir: str, port: int, stop: threading.Event) -> None:
     settings = require_dependencies(load())
     ray.init(
         address="local",
-        num_cpus=max(cores(), settings.replicas.min),
+        num_cpus=max(cores(), replicas_at_least(settings)),
         object_store_memory=OBJECT_STORE_BYTES,
         include_dashboard=False,
         log_to_driver=False,

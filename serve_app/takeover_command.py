@@ -16,8 +16,9 @@ from rich.console import Console
 from adapters.v1_database import WALLETS_AT_ONCE
 from deployments.hardening import harden
 from deployments.records_wiring import V1Source, open_takeover
+from deployments.requirements import missing_login
 from deployments.setting_types import AuthMethod
-from deployments.settings import ConfigurationError, Settings, VaultSettings, missing_login, read_secret
+from deployments.settings import ConfigurationError, Settings, VaultSettings, read_secret
 from serve_app.local_service import service_settings
 from serve_app.terminal import Findings, open_bars, operator, told_plainly
 from wallets.takeover import Report, Summary

@@ -7,7 +7,8 @@ import httpx
 
 from api.edge import Edge
 from api.http import create_http_app
-from deployments.settings import Settings, load, require_dependencies
+from deployments.requirements import require_dependencies
+from deployments.settings import Settings, load
 from serve_app.embedded import EmbeddedVault
 
 API_KEY = "0123456789abcdef"

@@ -181,7 +181,7 @@ async def test_nothing_is_put_around_the_application(server: Server) -> None:
     config.load()
     scope: Scope = {"type": "http", "headers": []}
     server.go.set()
-    await config.loaded_app(scope, receive, send)  # type: ignore[arg-type]  # uvicorn's own types of the same
+    await config.loaded_app(scope, receive, send)
 
     assert config.interface == "asgi3"
     assert (scope["headers"], sent[0]["headers"]) == ([], [])

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from deployments.settings import ConfigurationError, Settings, forget_secrets, key_file, load, require_dependencies, secret_names, variables
+from deployments.requirements import key_file, require_dependencies
+from deployments.settings import ConfigurationError, Settings, forget_secrets, load, secret_names, variables
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.migrations import SchemaMismatchError
 from deployments import wiring
-from deployments.wiring import open_edge
+from deployments.wiring import open_custody, open_edge
 from serve_app.embedded import EmbeddedPostgres, EmbeddedRedis, EmbeddedVault
 from tests.deployments.replicas import client_of, settings_of
 from tests.postgres_probes import query
@@ -23,7 +23,7 @@ async def test_a_replica_serves_with_everything(
     redis = {"APP__REDIS__ENABLED": "true", "APP__REDIS__URL": redis_server.server.url}
     settings = settings_of(database_url, vault_server.server, **redis)
 
-    async with open_edge(settings) as edge, client_of(edge) as client:
+    async with open_edge(settings, open_custody) as edge, client_of(edge) as client:
         wallet = (await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()
         path = f"/api/v1/wallets/{wallet['id']}/address/sol"
         addresses = [(await client.get(path)).raise_for_status().json() for _ in range(2)]
@@ -42,7 +42,7 @@ async def test_a_replica_needs_no_redis_and_can_do_without_limits(database_url: 
     """Without Redis and with limits switched off it serves all the same."""
     settings = settings_of(database_url, vault_server.server, APP__SERVER__RATE_LIMIT__ENABLED="false")
 
-    async with open_edge(settings) as edge, client_of(edge) as client:
+    async with open_edge(settings, open_custody) as edge, client_of(edge) as client:
         answers = await asyncio.gather(*(client.get("/api/v1/wallets") for _ in range(30)))
 
     assert {answer.status_code for answer in answers} == {200}
@@ -52,7 +52,7 @@ async def test_the_limit_of_one_replica_holds_without_redis(database_url: str, v
     """The burst is allowed, and what is beyond it is refused."""
     settings = settings_of(database_url, vault_server.server, APP__SERVER__RATE_LIMIT__BURST_SIZE="5")
 
-    async with open_edge(settings) as edge, client_of(edge) as client:
+    async with open_edge(settings, open_custody) as edge, client_of(edge) as client:
         statuses = [(await client.get("/api/v1/wallets")).status_code for _ in range(8)]
 
     assert statuses[:5] == [200] * 5
@@ -64,7 +64,7 @@ async def test_a_replica_without_keys_serves_everybody(database_url: str, vault_
     environ = {"APP__SERVER__API_KEY": "", "APP__SERVER__ALLOW_UNAUTHENTICATED": "true", "APP__SERVER__TRUSTED_PROXIES": "10.0.0.0/8"}
     settings = settings_of(database_url, vault_server.server, **environ)
 
-    async with open_edge(settings) as edge, client_of(edge) as client:
+    async with open_edge(settings, open_custody) as edge, client_of(edge) as client:
         answer = await client.get("/api/v1/wallets", headers={"X-Api-Key": ""})
 
     assert answer.status_code == 200
@@ -73,7 +73,7 @@ async def test_a_replica_without_keys_serves_everybody(database_url: str, vault_
 async def test_another_schema_is_refused(empty_database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
     """A database that was not migrated stops the start."""
     with pytest.raises(SchemaMismatchError, match="migrate"):
-        async with open_edge(settings_of(empty_database_url, vault_server.server)):
+        async with open_edge(settings_of(empty_database_url, vault_server.server), open_custody):
             pass
 
 
@@ -82,7 +82,7 @@ async def test_a_newer_schema_is_refused(database_url: str, vault_server: Runnin
     await _make_newer(database_url)
 
     with pytest.raises(SchemaMismatchError, match="too new"):
-        async with open_edge(settings_of(database_url, vault_server.server)):
+        async with open_edge(settings_of(database_url, vault_server.server), open_custody):
             pass
 
 
@@ -93,7 +93,7 @@ async def test_a_wrong_schema_that_shows_late_lets_no_request_through(
     await _make_newer(database_url)
     async with AsyncExitStack() as stack:
         with postgres_server.stopped():
-            edge = await stack.enter_async_context(open_edge(settings_of(database_url, vault_server.server)))
+            edge = await stack.enter_async_context(open_edge(settings_of(database_url, vault_server.server), open_custody))
         client = await stack.enter_async_context(client_of(edge))
         answer = await client.get("/api/v1/wallets")
         async with asyncio.timeout(20):
@@ -114,7 +114,7 @@ async def test_a_replica_starts_while_the_database_is_away(
     """It is alive and not ready, answers 503 in bounded time, and serves once the database is there."""
     async with AsyncExitStack() as stack:
         with postgres_server.stopped():
-            edge = await stack.enter_async_context(open_edge(settings_of(database_url, vault_server.server)))
+            edge = await stack.enter_async_context(open_edge(settings_of(database_url, vault_server.server), open_custody))
             client = await stack.enter_async_context(client_of(edge))
             alive = await client.get("/api/v1/health/live")
             ready = await client.get("/api/v1/health/ready")
@@ -133,7 +133,7 @@ async def test_seeds_are_forgotten_on_time_though_nobody_asks(
     monkeypatch.setattr(wiring, "EXPIRY_PERIOD_SECONDS", 0.05)
     settings = settings_of(database_url, vault_server.server, APP__KEYRING__TTL_SECS="0.5")
 
-    async with open_edge(settings) as edge, client_of(edge) as client:
+    async with open_edge(settings, open_custody) as edge, client_of(edge) as client:
         assert isinstance(edge.custody, LocalCustody)
         wallet = (await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()
         (await client.get(f"/api/v1/wallets/{wallet['id']}/address/eth")).raise_for_status()

@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from deployments.wiring import open_edge
+from deployments.wiring import open_custody, open_edge
 from serve_app.embedded import EmbeddedVault
 from tests.deployments.replicas import client_of, settings_of
 from tests.servers import RunningServer
@@ -44,7 +44,7 @@ async def replicas(database_url: str, vault_server: RunningServer[EmbeddedVault]
     """Two replicas, each with its own pool, keyring and listening connection."""
     settings = settings_of(database_url, vault_server.server)
     async with AsyncExitStack() as stack:
-        edges = [await stack.enter_async_context(open_edge(settings)) for _ in range(2)]
+        edges = [await stack.enter_async_context(open_edge(settings, open_custody)) for _ in range(2)]
         clients = [await stack.enter_async_context(client_of(edge)) for edge in edges]
         custodies = [edge.custody for edge in edges if isinstance(edge.custody, LocalCustody)]
         yield Replicas(clients, custodies)

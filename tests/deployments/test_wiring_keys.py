@@ -7,7 +7,8 @@ import pytest
 
 from adapters.local_keys import LocalKeyFile
 from api.observability import Metrics
-from deployments.settings import Settings, load, require_dependencies
+from deployments.requirements import require_dependencies
+from deployments.settings import Settings, load
 from deployments.wiring import open_custody
 from serve_app.embedded import EmbeddedVault
 from tests.postgres_probes import query

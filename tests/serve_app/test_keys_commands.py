@@ -12,7 +12,8 @@ import structlog
 from rich.console import Console
 
 from api.observability import Metrics
-from deployments.settings import load, require_dependencies
+from deployments.requirements import require_dependencies
+from deployments.settings import load
 from deployments.wiring import open_custody
 from serve_app.embedded import EmbeddedVault
 from tests.serve_app.key_office import CALLER, KeyOffice, open_key_office

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from deployments.requirements import key_file
 from deployments.setting_types import KeyBackend
-from deployments.settings import ConfigurationError, key_file, load
+from deployments.settings import ConfigurationError, load
 from serve_app.local_service import remember_made, service_settings
 from serve_app.machine import Machine
 from serve_app.server_home import EmbeddedServerError, ServerHome
