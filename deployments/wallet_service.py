@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI
 
 from api.http import create_http_app
+from deployments.autoscaling import MEMORY_SHARE, memory_share
 from deployments.hardening import harden
 from deployments.serve_corrections import answer_directly, close_handle_port
 from deployments.settings import forget_secrets, load, require_dependencies
@@ -44,6 +45,11 @@ class WalletService:
 
         Never fails because a dependency is away: Serve would replace a replica that is well by one that is no better off.
         """
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Tell Serve what `deployments.autoscaling` looks at beside the requests."""
+        share = memory_share()
+        return {} if share is None else {MEMORY_SHARE: share}
 
     async def __del__(self) -> None:
         await self._resources.aclose()
