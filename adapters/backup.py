@@ -1,7 +1,7 @@
 """Read everything out of the database into a backup, and put it into an empty one."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -36,6 +36,15 @@ _LOCK_SECONDS = 10.0
 _STATEMENT_SECONDS = 600.0
 """Counting a large table takes its time; a server that is gone is noticed by the network sooner."""
 
+_COUNT = "SELECT count(*) FROM {table}"
+_ANY = "SELECT EXISTS (SELECT FROM {table})"
+_ROWS = "SELECT row_to_json(kept)::text FROM (SELECT {columns} FROM {table} ORDER BY {order}) AS kept"
+"""JSON of PostgreSQL's loses nothing of any type of ours."""
+_INSERT = """\
+INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
+SELECT {columns} FROM unnest($1::text[]) WITH ORDINALITY AS line (text, number),
+    json_populate_record(NULL::{table}, line.text::json) ORDER BY line.number"""
+_CONTINUE_IDS = "SELECT setval($1, (SELECT max({order}) FROM {table}))"
 _COLUMNS = """\
 SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"""
@@ -69,7 +78,7 @@ async def back_up(url: str, writer: BackupWriter, *, key: Mapping[str, str], ser
         )
         writer.header(header)
         for name in TABLES:
-            count = await connection.fetchval(f"SELECT count(*) FROM {name}")  # noqa: S608  # ours
+            count = await connection.fetchval(_naming(_COUNT, name))
             table = Table(name, await _columns(connection, name), count)
             writer.table(table)
             async for number, rows in _rows(connection, table):
@@ -138,7 +147,7 @@ async def _prepare(connection: "type_connection", contents: Contents, migrations
         raise RestoreError(f"the backup has a table that this service does not know: {unknown[0]}")
     await connection.execute(f"LOCK TABLE {', '.join(existing)} IN SHARE ROW EXCLUSIVE MODE")
     for table in contents.tables:
-        if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table.name})"):  # noqa: S608  # one of TABLES
+        if await connection.fetchval(_naming(_ANY, table.name)):
             raise RestoreError(f"the database is not empty: there are rows in {table.name}; a backup is restored into an empty one only")
         if await _columns(connection, table.name) != table.columns:
             raise RestoreError(f"the columns of {table.name} are not those of the backup")
@@ -152,7 +161,7 @@ async def _insert_all(connection: "type_connection", file: BinaryIO, contents: C
                 break  # another file, which is told below
             done = 0
             while chunk := list(islice(rows, _ROWS_AT_ONCE)):
-                await connection.execute(_insertion(table), chunk)
+                await connection.execute(_naming(_INSERT, table.name, table.columns), chunk)
                 done += len(chunk)
                 progress(table.name, done, table.rows)
             await _continue_ids(connection, table)
@@ -165,21 +174,11 @@ async def _insert_all(connection: "type_connection", file: BinaryIO, contents: C
     await connection.execute("CLOSE ALL")
 
 
-def _insertion(table: Table) -> str:
-    """Return the statement that inserts rows as PostgreSQL itself wrote them; the names have been compared with those of the database."""
-    columns = _listed(table)
-    return f"""\
-        INSERT INTO {table.name} ({columns}) OVERRIDING SYSTEM VALUE
-        SELECT {columns} FROM unnest($1::text[]) WITH ORDINALITY AS line (text, number),
-            json_populate_record(NULL::{table.name}, line.text::json) ORDER BY line.number"""  # noqa: S608  # see above
-
-
 async def _continue_ids(connection: "type_connection", table: Table) -> None:
     """Have new rows numbered from behind the restored ones on."""
-    order = TABLES[table.name]
-    sequence = await connection.fetchval("SELECT pg_get_serial_sequence($1, $2)", table.name, order)
+    sequence = await connection.fetchval("SELECT pg_get_serial_sequence($1, $2)", table.name, TABLES[table.name])
     if sequence is not None and table.rows:
-        await connection.execute(f"SELECT setval($1, (SELECT max({order}) FROM {table.name}))", sequence)  # noqa: S608  # ours
+        await connection.execute(_naming(_CONTINUE_IDS, table.name), sequence)
 
 
 async def _checksum(connection: "type_connection", table: Table) -> str:
@@ -191,17 +190,18 @@ async def _checksum(connection: "type_connection", table: Table) -> str:
 
 
 async def _rows(connection: "type_connection", table: Table) -> AsyncIterator[tuple[int, Sequence[str]]]:
-    """Read rows in their order, some at a time, and how many these are by then. JSON of PostgreSQL's loses nothing of any type of ours."""
-    query = f"SELECT row_to_json(kept)::text FROM (SELECT {_listed(table)} FROM {table.name} ORDER BY {TABLES[table.name]}) AS kept"  # noqa: S608  # ours
-    cursor = await connection.cursor(query)
+    """Read rows in their order, some at a time, and how many these are by then."""
+    cursor = await connection.cursor(_naming(_ROWS, table.name, table.columns))
     number = 0
     while records := await cursor.fetch(_ROWS_AT_ONCE):
         number += len(records)
         yield number, [record[0] for record in records]
 
 
-def _listed(table: Table) -> str:
-    return ", ".join(table.columns)
+def _naming(statement: str, table: str, columns: Iterable[str] = ()) -> str:
+    """Put into a statement the names of one of `TABLES`, its columns and the one that orders its rows: they cannot be parameters."""
+    quoted = ['"{}"'.format(name.replace('"', '""')) for name in columns]
+    return statement.format(table=table, columns=", ".join(quoted), order=TABLES[table])
 
 
 async def _columns(connection: "type_connection", table: str) -> Mapping[str, str]:

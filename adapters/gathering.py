@@ -52,7 +52,7 @@ class Gathered(Generic[K, V]):
                 for answer in answers:
                     answer.cancel()
                 raise
-        return [answer.exception() or answer.result() for answer in answers]  # type: ignore[misc]  # a BaseException is never set
+        return [self._outcome(answer) for answer in answers]
 
     def _enqueue(self, item: K) -> "asyncio.Future[V]":
         answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
@@ -88,5 +88,13 @@ class Gathered(Generic[K, V]):
     async def _values(self, items: Sequence[K]) -> Sequence[V | Exception]:
         try:
             return await self._call(items)
-        except Exception as error:  # noqa: BLE001  # it is raised where it belongs: to everybody who waits
+        except Exception as error:  # noqa: BLE001  # not swallowed: `_set` has it raised, bug or not, by all who wait, who else were cancelled
             return [error] * len(items)
+
+    @staticmethod
+    def _outcome(answer: "asyncio.Future[V]") -> V | Exception:
+        error = answer.exception()
+        if error is None:
+            return answer.result()
+        assert isinstance(error, Exception)  # as `_set` sets no other
+        return error

@@ -23,11 +23,11 @@ _LONGEST_PAUSE_SECONDS = 1.0
 
 _CHANNEL = "crypto_wallets_keyring_lock"
 _EPOCH = "SELECT epoch FROM keyring_lock"
-_MOVE_ON = f"""\
+_MOVE_ON = """\
 WITH moved AS (
     INSERT INTO keyring_lock (epoch) VALUES (1) ON CONFLICT (is_only_row) DO UPDATE SET epoch = keyring_lock.epoch + 1 RETURNING epoch
 )
-SELECT pg_notify('{_CHANNEL}', epoch::text) FROM moved"""  # noqa: S608  # a constant of ours
+SELECT pg_notify($1, epoch::text) FROM moved"""
 
 _log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class PostgresLockSignal:
     async def send(self, event: AuditEvent) -> None:
         """See `LockSignal.send`."""
         async with self._database.connection() as connection, connection.transaction():
-            await connection.execute(_MOVE_ON)
+            await connection.execute(_MOVE_ON, _CHANNEL)
             await insert_event(connection, event)
 
     async def follow(self, lock: Callable[[], object]) -> NoReturn:

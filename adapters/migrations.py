@@ -151,6 +151,17 @@ async def check_schema(connection: "type_connection", migrations: Sequence[Migra
     return found
 
 
+async def check_database(url: str) -> int:
+    """Return the version of a database's schema if it is the one needed, and change nothing.
+
+    Raises:
+        SchemaMismatchError: It is not; the message says which of the two is older.
+        StoreUnavailableError: The database is away.
+    """
+    async with _connected(url) as connection:
+        return await check_schema(connection)
+
+
 def _check_server(version: asyncpg.types.ServerVersion) -> None:
     if version.major < OLDEST_POSTGRES:
         msg = f"the database is a PostgreSQL {version.major}; {OLDEST_POSTGRES} or newer is needed"

@@ -17,7 +17,7 @@ from deployments.ingress import Ingress
 from deployments.measured import MeasuredAddressCache
 from deployments.remote import Answers, Call, RemoteCustody, SignersUnavailableError
 from deployments.requirements import require_edge, without_custody
-from deployments.settings import Settings, load
+from deployments.settings import Settings
 from deployments.signer import Signer
 
 
@@ -30,13 +30,14 @@ class Gateway(Ingress):
         Raises:
             ConfigurationError: The settings cannot be right.
         """
+        self.protect()
 
         @asynccontextmanager
         async def open_custody(_settings: Settings, metrics: Metrics, redis: RedisConnections | None) -> AsyncIterator[RemoteCustody]:
             components = [] if redis is None else [RedisHealth(redis)]
             yield RemoteCustody(HandleSigners(signers), MeasuredAddressCache(LruAddressCache(), metrics), components)
 
-        await self.open(require_edge(load(without_custody(os.environ))), open_custody)
+        await self.open(require_edge(self.read_settings(without_custody(os.environ))), open_custody)
 
 
 class HandleSigners:

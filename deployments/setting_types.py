@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-from enum import StrEnum
+from enum import StrEnum, auto
 from pathlib import Path
 from typing import Annotated
 
@@ -44,9 +44,9 @@ class Topology(StrEnum):
 class AuthMethod(StrEnum):
     """How the service logs in to Vault."""
 
-    TOKEN = "token"  # noqa: S105  # no secret, but the word by which a setting chooses this method
-    APPROLE = "approle"
-    KUBERNETES = "kubernetes"
+    TOKEN = auto()
+    APPROLE = auto()
+    KUBERNETES = auto()
 
 
 def url_of(*schemes: str) -> AfterValidator:

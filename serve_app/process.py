@@ -40,7 +40,7 @@ class WardedProcess:
         self._pid: asyncio.Future[int] = loop.create_future()
         self._ended: asyncio.Future[int] = loop.create_future()
         try:
-            self._warden = subprocess.Popen(  # noqa: S603  # the command of a Child, no shell
+            self._warden = subprocess.Popen(  # noqa: S603  # no shell, and no word of a Child's command comes from a client
                 _command(child, log, max_log_bytes, report_write, lock),
                 env=child.env,
                 cwd=child.cwd,

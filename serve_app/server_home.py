@@ -249,8 +249,9 @@ class ServerHome:
     def _can_use(self, path: Path) -> bool:
         if self.uid is None:
             return os.access(path, os.X_OK)
-        command = ("/usr/bin/test", "-x", str(path))
-        return subprocess.run(command, user=self.uid, group=self.gid, extra_groups=[], check=False, cwd="/").returncode == 0  # noqa: S603  # constant
+        test = ("/usr/bin/test", "-x", str(path))
+        result = subprocess.run(test, user=self.uid, group=self.gid, extra_groups=[], check=False, cwd="/")  # noqa: S603  # no shell
+        return result.returncode == 0
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class ServiceClient:
 
     def _request(self, path: str, body: bytes | None) -> urllib.request.Request:
         headers = {"Content-Type": "application/json"} | ({} if self.api_key is None else {"X-Api-Key": self.api_key})
-        return urllib.request.Request(self.url + path, body, headers)  # noqa: S310  # always http
+        return urllib.request.Request(self.url + path, body, headers)  # noqa: S310  # the URL is http: `up` has written it down, and no client
 
     def _unreachable(self, error: Exception) -> ServiceError:
         reason = getattr(error, "reason", error)
@@ -100,7 +100,7 @@ def _parse(data: bytes) -> Any:
     content = json.loads(data or b"{}")
     if not isinstance(content, dict):
         msg = "the answer is no JSON object"
-        raise ValueError(msg)  # noqa: TRY004  # as json.loads does
+        raise ValueError(msg)  # noqa: TRY004  # the text is wrong, not the type that was passed, as for json.loads
     return content
 
 

@@ -1,7 +1,8 @@
 """Look into a database from outside of the pool that is tested, and hold its tables."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 
@@ -9,15 +10,21 @@ from tests.servers import eventually
 
 
 @asynccontextmanager
-async def locked(url: str, table: str) -> AsyncIterator[None]:
-    """Have every write to the table wait until the block ends."""
+async def connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Lend a connection."""
     connection = await asyncpg.connect(url)
     try:
-        async with connection.transaction():
-            await connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
-            yield
+        yield connection
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def locked(url: str, table: str) -> AsyncIterator[None]:
+    """Have every write to the table wait until the block ends."""
+    async with connected(url) as connection, connection.transaction():
+        await connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+        yield
 
 
 async def waiting_for_lock(url: str) -> None:
@@ -31,10 +38,7 @@ async def waiting_for_lock(url: str) -> None:
     await eventually(waiting, LookupError)
 
 
-async def query(url: str, statement: str) -> list[asyncpg.Record]:
+async def query(url: str, statement: str, *values: object) -> Sequence[Any]:
     """Run a statement in a connection of its own, and return its rows."""
-    connection = await asyncpg.connect(url)
-    try:
-        return list(await connection.fetch(statement))
-    finally:
-        await connection.close()
+    async with connected(url) as connection:
+        return list(await connection.fetch(statement, *values))

@@ -22,7 +22,8 @@ _SOURCES = {str(path.relative_to(_ROOT)): path for folder in _FOLDERS for path i
 _MAX_MODULE_LINES = 400
 _MAX_FUNCTION_LINES = 40
 _SUPPRESSION = re.compile(r"noqa|type: ignore|pragma:")
-_SUPPRESSION_WITH_REASON = re.compile(r"(# (noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\]|pragma: no \w+)  )+# (?!noqa|type:|pragma:)\w.*")
+_REASON = r"# (?!noqa|type:|pragma:|ours|see above|as above)\w.*"
+_SUPPRESSION_WITH_REASON = re.compile(r"(# (noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\]|pragma: no \w+)  )+" + _REASON)
 _PARTS_OF_CHAINS = {"base", "evm_payload", "protobuf", "refusal", "rlp", "token_calls", "tron_contracts"}
 
 

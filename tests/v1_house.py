@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 from eth_account import Account
 from eth_account.hdaccount import key_from_seed
 from eth_account.hdaccount.mnemonic import Mnemonic as EthMnemonic
@@ -17,6 +16,8 @@ from pytoniq_core import Cell, begin_cell
 from solders.keypair import Keypair
 from tronpy.keys import PrivateKey as TronKey
 
+from tests.postgres_probes import connected
+from tests.postgres_probes import query as query_rows
 from wallets.chains.ton.wallet import _V4R2_CODE, V4R2_CODE_HASH
 
 SCHEMA = """\
@@ -80,11 +81,7 @@ class V1Database:
 
     async def fetch(self, query: str, *arguments: object) -> Sequence[Any]:
         """Ask it something."""
-        connection = await asyncpg.connect(self.url)
-        try:
-            return list(await connection.fetch(query, *arguments))
-        finally:
-            await connection.close()
+        return await query_rows(self.url, query, *arguments)
 
     async def add_wallet(
         self, label: str = "customers", *, indexes: Sequence[int] = (0, 1), networks: Sequence[str] = NETWORKS, phrase: str | None = None
@@ -118,17 +115,16 @@ class V1Database:
         **details: object,
     ) -> None:
         """Write an audit row."""
-        columns = "action, wallet_id, status, ip_address, details, created_at"
-        query = f"INSERT INTO audit_logs ({columns}) VALUES ($1, $2, $3, $4::text::inet, $5, $6)"  # noqa: S608  # constant
+        query = """\
+            INSERT INTO audit_logs (action, wallet_id, status, ip_address, details, created_at)
+            VALUES ($1, $2, $3, $4::text::inet, $5, $6)"""
         await self.fetch(query, action, wallet_id, status, ip, json.dumps(details) if details else None, at)
 
     async def fingerprint(self) -> Sequence[object]:
         """Return what changes with any row, and with any write at all, also one that was taken back."""
         tables = ("master_wallets", "derived_addresses", "audit_logs")
-        sums = [
-            (await self.fetch(f"SELECT count(*), md5(string_agg(row::text, E'\\n' ORDER BY row.id)) FROM {table} AS row"))[0]  # noqa: S608  # ours
-            for table in tables
-        ]
+        query = "SELECT count(*), md5(string_agg(row::text, E'\\n' ORDER BY row.id)) FROM {} AS row"
+        sums = [(await self.fetch(query.format(table)))[0] for table in tables]
         pages = [
             (await self.fetch("SELECT pg_relation_filenode($1::regclass), pg_relation_size($1::regclass)", table))[0] for table in tables
         ]
@@ -138,8 +134,5 @@ class V1Database:
         return [list(map(tuple, group)) for group in (sums, pages, versions, schema)]
 
     async def _script(self, statements: str) -> None:
-        connection = await asyncpg.connect(self.url)
-        try:
+        async with connected(self.url) as connection:
             await connection.execute(statements)
-        finally:
-            await connection.close()

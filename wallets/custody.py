@@ -256,7 +256,7 @@ class LocalCustody:
         try:
             wallet = await self.store.get(wallet_id)
             return wallet, await stack.enter_async_context(self.keyring.unlocked(wallet))
-        except Exception as error:  # noqa: BLE001  # it is the outcome of this wallet's items, and audited as such
+        except Exception as error:  # noqa: BLE001  # not swallowed: the wallet's items end with it; other wallets' items go on
             return error
 
     async def lock(self, caller: Caller) -> KeyringLock:

@@ -66,7 +66,7 @@ class Item:
         """Read the transaction, unless that cannot be."""
         try:
             self.draft.decode()
-        except Exception as error:  # noqa: BLE001  # it is this item's outcome, and audited as such
+        except Exception as error:  # noqa: BLE001  # not swallowed: this item's outcome, answered and audited; a bug in it may not end others'
             self.error = error
 
     def sign(self, opened: OpenWallet | Exception, policy: Policy) -> None:
@@ -78,7 +78,7 @@ class Item:
         try:
             with keys(self.draft.chain, self.account.index) as key:
                 self.result = self.draft.sign(wallet, key, policy)
-        except Exception as error:  # noqa: BLE001  # it is this item's outcome, and audited as such
+        except Exception as error:  # noqa: BLE001  # not swallowed: this item's outcome, answered and audited; a bug in it may not end others'
             self.error = error
 
 

@@ -1,14 +1,9 @@
 """A server that stands for a Vault in trouble: it answers with the statuses it is told, which a real one cannot be asked for."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 
-Answer = tuple[int, dict[str, Any] | str]
-"""A status and a body: JSON, or text that is none."""
+from tests.local_http import Answer, answering
 
 TOKEN: Answer = (200, {"data": {"ttl": 0, "renewable": False}})
 NO_CONTEXT: Answer = (400, {"data": {"batch_results": [{"error": "missing 'context' for key derivation"}]}})
@@ -44,32 +39,5 @@ class BadVault:
 @contextmanager
 def serving(vault: BadVault) -> Iterator[BadVault]:
     """Have it listen on a free port of loopback."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer()
-
-        do_POST = do_PUT = do_GET  # noqa: N815  # names that http.server looks for
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-        def _answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, body = vault.next_answer(self.path, sent)
-            payload = (body if isinstance(body, str) else json.dumps(body)).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        vault.address = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield vault
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(vault.next_answer) as vault.address:
+        yield vault

@@ -5,11 +5,12 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from tests.local_http import answering
 
 AUDIENCE = "vault"
 
@@ -44,7 +45,7 @@ class ServiceAccounts:
         signed = ".".join(_encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
         return f"{signed}.{_encoded(self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
-    def review(self, jwt: str) -> dict[str, object]:
+    def review(self, jwt: str) -> dict[str, Any]:
         """Answer a TokenReview."""
         self.reviews += 1
         name = json.loads(base64.urlsafe_b64decode(jwt.split(".")[1] + "=="))["sub"].rpartition(":")[2]
@@ -56,29 +57,8 @@ class ServiceAccounts:
 @contextmanager
 def reviewing(accounts: ServiceAccounts) -> Iterator[ServiceAccounts]:
     """Have the reviews answered on a free port of loopback."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            answer = json.dumps(accounts.review(sent["spec"]["token"])).encode()
-            self.send_response(201)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        accounts.address = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield accounts
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(lambda _, body: (201, accounts.review(json.loads(body)["spec"]["token"]))) as accounts.address:
+        yield accounts
 
 
 def _encoded(data: bytes) -> str:

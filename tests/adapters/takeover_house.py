@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -17,6 +16,7 @@ from adapters.postgres import PostgresAuditLog
 from adapters.takeover import PostgresTakeover
 from adapters.v1_database import open_v1_database
 from tests.fakes import FakeKeyEncryption
+from tests.postgres_probes import query as query_rows
 from tests.v1_house import V1Database
 from wallets.errors import CorruptCiphertextError, KeyEncryptionUnavailableError
 from wallets.model import Caller
@@ -85,11 +85,7 @@ class House:
 
     async def ours(self, query: str, *arguments: object) -> Sequence[Any]:
         """Ask our database."""
-        connection = await asyncpg.connect(self.url)
-        try:
-            return list(await connection.fetch(query, *arguments))
-        finally:
-            await connection.close()
+        return await query_rows(self.url, query, *arguments)
 
     async def addresses(self) -> set[tuple[Any, ...]]:
         """Return the addresses that are here."""

@@ -4,12 +4,10 @@ import asyncio
 import hashlib
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from adapters import backup
@@ -17,19 +15,10 @@ from adapters.backup import LEFT_OUT, TABLES, RestoreError, back_up, restore
 from adapters.backup_file import BackupFileError, BackupReader, BackupWriter, Contents, Table, verify
 from adapters.migrations import Migration, SchemaMismatchError, all_migrations, migrate
 from tests.adapters.conftest import NOWHERE
+from tests.postgres_probes import connected
 from wallets.errors import StoreUnavailableError
 
 KEY = {"backend": "vault", "mount": "transit", "name": "wallets"}
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """Lend a connection."""
-    connection = await asyncpg.connect(url)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def fill(url: str, wallets: int = 3) -> None:
@@ -58,11 +47,9 @@ async def fill(url: str, wallets: int = 3) -> None:
 
 async def everything(url: str) -> dict[str, Sequence[Any]]:
     """Return every row of every table that a backup holds, to the letter."""
+    rows = "SELECT *, row::text FROM {} AS row ORDER BY {}"
     async with connected(url) as connection:
-        return {
-            name: [tuple(row) for row in await connection.fetch(f"SELECT *, row::text FROM {name} AS row ORDER BY {order}")]  # noqa: S608  # ours
-            for name, order in TABLES.items()
-        }
+        return {name: [tuple(row) for row in await connection.fetch(rows.format(name, order))] for name, order in TABLES.items()}
 
 
 async def backed_up(url: str, progress: backup.Progress = lambda *_: None) -> bytes:
@@ -191,11 +178,9 @@ async def test_refuses_a_database_that_is_not_empty(full_url: str, target_url: s
     data = await backed_up(full_url)
     async with connected(target_url) as connection, connected(full_url) as full:
         await connection.execute("ALTER TABLE derived_addresses DROP CONSTRAINT derived_addresses_wallet_id_fkey")
-        columns = ", ".join((await backup._columns(full, table)).keys())
-        row = await full.fetchval(f"SELECT row_to_json(row)::text FROM {table} AS row LIMIT 1")  # noqa: S608  # ours
-        values = f"SELECT {columns} FROM json_populate_record(NULL::{table}, $1)"  # noqa: S608  # ours
-        insertion = f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE {values}"
-        await connection.execute(insertion, row)
+        columns = await backup._columns(full, table)
+        row = await full.fetchval(backup._naming(backup._ROWS, table, columns))
+        await connection.execute(backup._naming(backup._INSERT, table, columns), [row])
     before = await everything(target_url)
 
     with pytest.raises(RestoreError, match=f"rows in {table}"):

@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 
-import asyncpg
 import pytest
 
 from adapters.database import PostgresDatabase
@@ -11,6 +10,7 @@ from adapters.lock_signal import PostgresLockSignal
 from serve_app.embedded import EmbeddedPostgres
 from tests.adapters.conftest import NOWHERE, on_postgres
 from tests.adapters.test_lock_signal_contract import EVENT, Locks, following
+from tests.postgres_probes import connected, query
 from tests.servers import RunningServer, eventually
 from wallets.errors import StoreUnavailableError
 
@@ -19,18 +19,12 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 
 _LISTENER = "SELECT pid FROM pg_stat_activity WHERE application_name = 'crypto-wallets lock' AND datname = current_database()"
 
 
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute(statement)
-    await connection.close()
-
-
 async def test_a_connection_that_was_ended_is_made_anew(database: PostgresDatabase, database_url: str) -> None:
     """A lock that was sent in the meantime is heard with the new one, and later ones too."""
     signal = PostgresLockSignal(database, database_url)
 
     async with following(signal) as locks:
-        await _execute(database_url, _END_LISTENER)
+        await query(database_url, _END_LISTENER)
         await signal.send(EVENT)
         await locks.next()
         await signal.send(EVENT)
@@ -45,10 +39,10 @@ async def test_an_outage_without_a_lock_locks_nothing(database: PostgresDatabase
 
     async with following(signal) as locks, asyncio.timeout(10):
         was = await _listener(database_url)
-        await _execute(database_url, _END_LISTENER)
+        await query(database_url, _END_LISTENER)
         while await _listener(database_url) in {was, None}:
             await asyncio.sleep(0.02)
-        await _execute(database_url, "SELECT pg_notify('crypto_wallets_keyring_lock', epoch::text) FROM keyring_lock")
+        await query(database_url, "SELECT pg_notify('crypto_wallets_keyring_lock', epoch::text) FROM keyring_lock")
         await signal.send(EVENT)
         await locks.next()
 
@@ -56,12 +50,9 @@ async def test_an_outage_without_a_lock_locks_nothing(database: PostgresDatabase
 
 
 async def _listener(url: str) -> int | None:
-    connection = await asyncpg.connect(url)
-    try:
+    async with connected(url) as connection:
         pid: int | None = await connection.fetchval(_LISTENER)
         return pid
-    finally:
-        await connection.close()
 
 
 async def test_a_database_that_was_away_is_heard_when_it_is_back(
@@ -84,7 +75,7 @@ async def test_a_database_that_was_away_is_heard_when_it_is_back(
 async def test_a_lock_without_a_notification_is_heard(database: PostgresDatabase, database_url: str) -> None:
     """A pooler that gives each statement another session swallows notifications: the epoch itself is read often enough."""
     async with following(PostgresLockSignal(database, database_url)) as locks:
-        await _execute(database_url, "UPDATE keyring_lock SET epoch = epoch + 1")
+        await query(database_url, "UPDATE keyring_lock SET epoch = epoch + 1")
         await locks.next()
 
     assert locks.count == 1
@@ -107,7 +98,7 @@ async def test_an_earlier_epoch_locks_as_well(database: PostgresDatabase, databa
     await signal.send(EVENT)
 
     async with following(signal) as locks:
-        await _execute(database_url, "DELETE FROM keyring_lock")
+        await query(database_url, "DELETE FROM keyring_lock")
         await locks.next()
         await signal.send(EVENT)
         await locks.next()
@@ -117,13 +108,13 @@ async def test_an_earlier_epoch_locks_as_well(database: PostgresDatabase, databa
 
 async def test_a_missing_table_ends_nothing(database: PostgresDatabase, database_url: str) -> None:
     """A database whose schema is wrong is waited for like one that is away."""
-    await _execute(database_url, "ALTER TABLE keyring_lock RENAME TO elsewhere")
+    await query(database_url, "ALTER TABLE keyring_lock RENAME TO elsewhere")
     locks = Locks()
     follower = asyncio.create_task(PostgresLockSignal(database, database_url).follow(locks))
     await asyncio.wait([follower], timeout=0.3)
     assert locks.count == 0
 
-    await _execute(database_url, "ALTER TABLE elsewhere RENAME TO keyring_lock")
+    await query(database_url, "ALTER TABLE elsewhere RENAME TO keyring_lock")
     await locks.next(3)
 
     assert not follower.done()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from adapters import kept_wallets
@@ -14,6 +13,7 @@ from adapters.postgres import PostgresAddressBook, PostgresWalletStore
 from tests.adapters.conftest import NOWHERE, new_event
 from tests.fakes import FakeKeyEncryption
 from tests.known_phrase import PHRASE
+from tests.postgres_probes import query
 from tests.v1_house import address
 from wallets.chains import CHAINS
 from wallets.derivation import DerivationPath, DerivationScheme, derive
@@ -58,9 +58,7 @@ class House:
 
     async def change(self, statement: str, *arguments: object) -> None:
         """Change the database behind everybody's back."""
-        connection = await asyncpg.connect(self.url)
-        await connection.execute(statement, *arguments)
-        await connection.close()
+        await query(self.url, statement, *arguments)
 
 
 @pytest.fixture

@@ -55,6 +55,13 @@ class Replicas:
         breaker = CircuitBreaker(clock=lambda: self.now)
         return Replica(SharedCircuit("vault", breaker, board, self.other_side.probe, FAILURES), breaker)
 
+    def make_failed(self, board: "RedisConnections | Board") -> Replica:
+        """Take the other side away, and start a replica that finds that out."""
+        self.other_side.is_there = False
+        replica = self.make(board)
+        replica.fail()
+        return replica
+
 
 class Board:
     """A Redis that says whatever the test says."""
@@ -88,9 +95,7 @@ async def board(redis_server: RunningServer[EmbeddedRedis]) -> AsyncIterator[Red
 async def test_what_one_learns_the_other_finds_out(board: RedisConnections) -> None:
     """It opens without having failed once, and closes as soon as the first has closed."""
     replicas = Replicas()
-    first, second = replicas.make(board), replicas.make(board)
-    replicas.other_side.is_there = False
-    first.fail()
+    first, second = replicas.make_failed(board), replicas.make(board)
 
     await first.circuit.exchange()
     await second.circuit.exchange()
@@ -113,9 +118,7 @@ async def test_what_one_learns_the_other_finds_out(board: RedisConnections) -> N
 async def test_a_replica_that_starts_finds_out_as_well(board: RedisConnections) -> None:
     """News are kept for a minute."""
     replicas = Replicas()
-    first = replicas.make(board)
-    replicas.other_side.is_there = False
-    first.fail()
+    first = replicas.make_failed(board)
     await first.circuit.exchange()
 
     late = replicas.make(board)
@@ -128,9 +131,7 @@ async def test_a_replica_that_starts_finds_out_as_well(board: RedisConnections) 
 async def test_news_are_told_and_heard_once(board: RedisConnections) -> None:
     """What was heard is not told again, so that two do not talk for ever."""
     replicas = Replicas()
-    first, second = replicas.make(board), replicas.make(board)
-    replicas.other_side.is_there = False
-    first.fail()
+    first, second = replicas.make_failed(board), replicas.make(board)
     await first.circuit.exchange()
     told = await board.get("wallets:circuit:vault")
 
@@ -160,9 +161,7 @@ async def test_a_lie_that_it_is_open_changes_nothing(news: str) -> None:
 async def test_a_lie_that_it_is_closed_changes_nothing() -> None:
     """One trial finds out."""
     replicas, board = Replicas(), Board()
-    replica = replicas.make(board)
-    replicas.other_side.is_there = False
-    replica.fail()
+    replica = replicas.make_failed(board)
     await replica.circuit.exchange()
 
     board.says = "closed:0123456789abcdef"
@@ -175,10 +174,8 @@ async def test_a_lie_that_it_is_closed_changes_nothing() -> None:
 async def test_what_could_not_be_told_is_told_later() -> None:
     """Redis away keeps nothing from the circuit itself."""
     replicas, board = Replicas(), Board()
-    replica = replicas.make(board)
-    replicas.other_side.is_there = False
     board.is_away = True
-    replica.fail()
+    replica = replicas.make_failed(board)
     with pytest.raises(RedisAwayError):
         await replica.circuit.exchange()
     board.is_away = False

@@ -15,9 +15,10 @@ from adapters.vault_client import VaultClient, VaultRefusedError
 from adapters.vault_login import TokenLogin
 from adapters.vault_server import TRANSIENT, GarbledAnswerError, TransientStatusError
 from serve_app.embedded import EmbeddedPostgres, EmbeddedVault
-from tests.adapters.bad_vault import ENCRYPTED, NO_CONTEXT, TOKEN, Answer, BadVault, serving
+from tests.adapters.bad_vault import ENCRYPTED, NO_CONTEXT, TOKEN, BadVault, serving
 from tests.adapters.conftest import client_of, vault_client
 from tests.adapters.test_key_encryption_contract import PHRASE
+from tests.local_http import Answer
 from tests.open_vault import OpenVault
 from tests.servers import RunningServer, eventually
 from wallets.errors import CorruptCiphertextError, KeyEncryptionUnavailableError

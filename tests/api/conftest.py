@@ -15,20 +15,10 @@ from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, ClientAddresses
 from api.http import Edge, create_http_app
 from api.observability import Metrics
-from tests.fakes import (
-    FakeAddressBook,
-    FakeAddressCache,
-    FakeAuditLog,
-    FakeComponent,
-    FakeKeyEncryption,
-    FakeLockSignal,
-    FakeWalletStore,
-    Journal,
-)
+from tests.fakes import FakeComponent, FakeKeyEncryption, Journal
 from tests.known_phrase import ANOTHER_PHRASE
-from wallets.custody import LocalCustody
+from tests.records_in_memory import Records
 from wallets.keyring import Keyring
-from wallets.policy import AllOf, NamesOurAccount
 from wallets.secret import Mnemonic
 
 API_KEY = "a-key-for-the-tests-only"
@@ -86,21 +76,10 @@ class World:
     access_log: AccessLog = field(default_factory=AccessLog)
 
     def __post_init__(self) -> None:
-        self.store = FakeWalletStore(self.journal)
-        self.book = FakeAddressBook(self.journal)
-        self.audit = FakeAuditLog(self.journal)
-        self.lock_signal = FakeLockSignal(self.journal)
-        self.custody = LocalCustody(
-            store=self.store,
-            addresses=self.book,
-            cache=FakeAddressCache(),
-            audit=self.audit,
-            encryption=self.encryption,
-            keyring=Keyring(self.store, self.encryption, watcher=self.metrics),
-            lock_signal=self.lock_signal,
-            policy=AllOf(NamesOurAccount()),
-            components=[self.database, self.vault, self.redis],
-        )
+        records = Records(self.journal)
+        self.store, self.book, self.audit, self.lock_signal = records.store, records.addresses, records.audit, records.lock_signal
+        keyring = Keyring(self.store, self.encryption, watcher=self.metrics)
+        self.custody = records.custody(self.encryption, keyring, [self.database, self.vault, self.redis])
 
     async def corrupt(self, wallet_id: str) -> None:
         """Tamper with a wallet's ciphertext."""

@@ -30,14 +30,13 @@ from api.observability import Metrics
 from deployments.measured import MeasuredKeyEncryption
 from tests.clock import Clock
 from tests.deployments.replicas import API_KEY, client_of
-from tests.fakes import FakeAddressBook, FakeAddressCache, FakeAuditLog, FakeLockSignal, FakeWalletStore, Journal
+from tests.fakes import FakeWalletStore, Journal
 from tests.fault_proxy import Fault, FaultProxy
 from tests.open_vault import OpenVault
+from tests.records_in_memory import Records
 from tests.servers import RunningServer, eventually
-from wallets.custody import LocalCustody
 from wallets.keyring import Keyring
 from wallets.model import AuditStatus
-from wallets.policy import AllOf, NamesOurAccount
 
 DEADLINE_SECONDS = 0.5
 UNSIGNED = "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
@@ -120,21 +119,12 @@ async def _house(open_vault: RunningServer[OpenVault], folder: Path, *, tls: boo
         )
         transit_key = TransitKey(key)
         health = await stack.enter_async_context(VaultHealth(client, transit_key))
-        store = FakeWalletStore(journal)
+        records = Records(journal)
         encryption = MeasuredKeyEncryption(VaultTransit(client, transit_key), metrics)
-        custody = LocalCustody(
-            store=store,
-            addresses=FakeAddressBook(journal),
-            cache=FakeAddressCache(),
-            audit=FakeAuditLog(journal),
-            encryption=encryption,
-            keyring=Keyring(store, encryption, max_seeds=0, watcher=metrics),
-            lock_signal=FakeLockSignal(journal),
-            policy=AllOf(NamesOurAccount()),
-            components=[health],
-        )
+        keyring = Keyring(records.store, encryption, max_seeds=0, watcher=metrics)
+        custody = records.custody(encryption, keyring, [health])
         http = await stack.enter_async_context(client_of(Edge(custody, ApiKeys([API_KEY]), Unlimited(), metrics)))
-        house = House(vault, open_vault.log, key, token_file, proxy, http, breaker, clock, store, journal, metrics)
+        house = House(vault, open_vault.log, key, token_file, proxy, http, breaker, clock, records.store, journal, metrics)
         house.wallet = (await house.create()).raise_for_status().json()["id"]
         house.signed.append((await house.sign()).raise_for_status().json()["signed_tx"])
         house.backup = root.secrets.transit.backup_key(key)["data"]["backup"]

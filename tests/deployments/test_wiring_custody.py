@@ -5,15 +5,14 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
 from deployments.wiring import open_custody, open_edge
 from serve_app.embedded import EmbeddedVault
 from tests.deployments.replicas import client_of, settings_of
+from tests.postgres_probes import query
 from tests.servers import RunningServer
 from wallets.custody import LocalCustody
 
@@ -50,15 +49,6 @@ async def replicas(database_url: str, vault_server: RunningServer[EmbeddedVault]
         yield Replicas(clients, custodies)
 
 
-async def execute(url: str, statement: str, *values: object) -> list[Any]:
-    """Run a statement behind the service's back."""
-    connection = await asyncpg.connect(url)
-    try:
-        return list(await connection.fetch(statement, *values))
-    finally:
-        await connection.close()
-
-
 async def new_wallet(client: httpx.AsyncClient) -> str:
     """Create a wallet."""
     return str((await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()["id"])
@@ -84,7 +74,7 @@ async def test_a_lock_reaches_every_replica_within_a_second(replicas: Replicas, 
     assert (answer.status_code, answer.json()["forgotten_seeds"]) == (200, 1)
     for client in replicas.clients:
         assert "keyring_unlocked_seeds 0.0" in (await client.get("/metrics")).text
-    rows = await execute(database_url, "SELECT status, details FROM audit_logs WHERE action = 'keyring:lock'")
+    rows = await query(database_url, "SELECT status, details FROM audit_logs WHERE action = 'keyring:lock'")
     assert [(row["status"], json.loads(row["details"])) for row in rows] == [("ok", {"forgotten_seeds": 1})]
     for client in replicas.clients:
         (await sign(client, wallet_id)).raise_for_status()
@@ -98,7 +88,7 @@ async def test_a_replica_whose_listener_was_ended_forgets_as_well(replicas: Repl
         (await sign(client, wallet_id)).raise_for_status()
 
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()"
-    ended = await execute(database_url, end, "crypto-wallets lock")
+    ended = await query(database_url, end, "crypto-wallets lock")
     answer = await replicas.clients[0].post("/api/v1/admin/lock")
     await replicas.forgotten(2)
 
@@ -111,7 +101,7 @@ async def test_a_corrupt_ciphertext_is_refused_audited_and_counted(replicas: Rep
     """Sign and address answer 500 with its own type, each leaves a row that says failed, the alarm counts both, and others still sign."""
     client = replicas.clients[0]
     victim, other = await new_wallet(client), await new_wallet(client)
-    ciphertexts = {str(row["id"]): row["encrypted_phrase"] for row in await execute(database_url, "SELECT * FROM master_wallets")}
+    ciphertexts = {str(row["id"]): row["encrypted_phrase"] for row in await query(database_url, "SELECT * FROM master_wallets")}
     ours = ciphertexts[victim]
     prefix, version, data = ours.split(":")
     corrupt = {
@@ -120,7 +110,7 @@ async def test_a_corrupt_ciphertext_is_refused_audited_and_counted(replicas: Rep
         "unknown version": f"{prefix}:v{int(version[1:]) + 1}:{data}",
         "no ciphertext": f"{prefix}:{version}:",
     }[kind]
-    await execute(database_url, "UPDATE master_wallets SET encrypted_phrase = $1 WHERE id = $2", corrupt, victim)
+    await query(database_url, "UPDATE master_wallets SET encrypted_phrase = $1 WHERE id = $2", corrupt, victim)
 
     answers = [await sign(client, victim), await client.get(f"/api/v1/wallets/{victim}/address/eth")]
 
@@ -129,9 +119,9 @@ async def test_a_corrupt_ciphertext_is_refused_audited_and_counted(replicas: Rep
         assert answer.json()["detail"] == "the stored ciphertext does not decrypt"
     assert replicas.unlocked == [0, 0]
     assert "keyring_corrupt_ciphertexts_total 2.0" in (await client.get("/metrics")).text
-    rows = await execute(database_url, "SELECT action, status FROM audit_logs WHERE wallet_id = $1 AND status <> 'ok' ORDER BY id", victim)
+    rows = await query(database_url, "SELECT action, status FROM audit_logs WHERE wallet_id = $1 AND status <> 'ok' ORDER BY id", victim)
     assert [tuple(row) for row in rows] == [("transaction:sign", "failed"), ("address:derive", "failed")]
-    assert await execute(database_url, "SELECT * FROM derived_addresses") == []
+    assert await query(database_url, "SELECT * FROM derived_addresses") == []
     assert (await sign(client, other)).status_code == 200
 
 
@@ -139,11 +129,11 @@ async def test_a_ciphertext_that_is_mended_signs_again(replicas: Replicas, datab
     """A refusal is not remembered: put right, the row serves the next request."""
     client = replicas.clients[0]
     wallet_id = await new_wallet(client)
-    (row,) = await execute(database_url, "SELECT encrypted_phrase FROM master_wallets")
+    (row,) = await query(database_url, "SELECT encrypted_phrase FROM master_wallets")
     change = "UPDATE master_wallets SET encrypted_phrase = $1"
-    await execute(database_url, change, row["encrypted_phrase"][:-1])
+    await query(database_url, change, row["encrypted_phrase"][:-1])
     assert (await sign(client, wallet_id)).status_code == 500
 
-    await execute(database_url, change, row["encrypted_phrase"])
+    await query(database_url, change, row["encrypted_phrase"])
 
     assert (await sign(client, wallet_id)).status_code == 200

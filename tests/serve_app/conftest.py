@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -44,12 +45,27 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    """Run a command with these `APP__*` and a data folder of its own; what it does to the log is taken back."""
+def log_as_before() -> Iterator[None]:
+    """Take back what the command line does to the log."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def hardened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which commands have hardened their process, which here would be that of the tests."""
+    commands: list[str] = []
+    for module in ("backup_commands", "keys_commands", "takeover_command"):
+        monkeypatch.setattr(f"serve_app.{module}.harden", partial(commands.append, module))
+    return commands
+
+
+@pytest.fixture
+def run(tmp_path: Path, log_as_before: None) -> Run:
+    """Run a command with these `APP__*` and a data folder of its own."""
     inherited = dict.fromkeys((name for name in os.environ if name.startswith("APP__")), None)
 
     def invoke(*arguments: str, **settings: str) -> Result:
         return CliRunner().invoke(app, arguments, env={**inherited, "APP__DATA_DIR": str(tmp_path / "data"), **settings})
 
-    yield invoke
-    structlog.reset_defaults()
+    return invoke

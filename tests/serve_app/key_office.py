@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 from typer.testing import CliRunner, Result
 
 from adapters.key_backends import KeyBackends
@@ -21,6 +21,7 @@ from deployments.key_wiring import open_backends, open_ciphertexts, open_rotatio
 from deployments.settings import load
 from serve_app.cli import app
 from serve_app.embedded import EmbeddedVault
+from tests.postgres_probes import query as query_rows
 from wallets.chains import chain_for
 from wallets.derivation import DerivationPath, DerivationScheme, derive
 from wallets.keyring import associated_data
@@ -100,13 +101,9 @@ class KeyOffice:
         rows = await self.query("SELECT * FROM audit_logs WHERE action = $1 ORDER BY id", action.value)
         return [{"status": row["status"], "by": row["api_key_id"], **json.loads(row["details"])} for row in rows]
 
-    async def query(self, query: str, *values: object) -> Sequence["asyncpg.Record"]:
+    async def query(self, query: str, *values: object) -> Sequence[Any]:
         """Ask the database."""
-        connection = await asyncpg.connect(self.environ["APP__DATABASE__URL"])
-        try:
-            return list(await connection.fetch(query, *values))
-        finally:
-            await connection.close()
+        return await query_rows(self.environ["APP__DATABASE__URL"], query, *values)
 
 
 @asynccontextmanager

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from typer.testing import CliRunner, Result
 
 from api.observability import Metrics
@@ -19,6 +18,7 @@ from deployments.wiring import open_custody
 from serve_app.cli import app
 from serve_app.samples import sample
 from tests.open_vault import OpenVault
+from tests.postgres_probes import query as query_rows
 from wallets.chains import CHAINS
 from wallets.custody import LocalCustody
 from wallets.model import Account, Caller, SigningRequest
@@ -60,11 +60,7 @@ class RecordsOffice:
 
     async def query(self, query: str, *values: object) -> Sequence[Any]:
         """Ask the database."""
-        connection = await asyncpg.connect(self.url)
-        try:
-            return list(await connection.fetch(query, *values))
-        finally:
-            await connection.close()
+        return await query_rows(self.url, query, *values)
 
     async def audit(self) -> Mapping[int, str]:
         """Return every audit row to the letter, by its number."""

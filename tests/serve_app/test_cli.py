@@ -1,5 +1,6 @@
 """The command line: what each command refuses or needs, and what it says then."""
 
+import asyncio
 import json
 import os
 import socket
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.migrations import migrate
 from deployments.settings import variables
 from serve_app.folder_lock import folder_lock
 from tests.serve_app.conftest import Run
@@ -26,7 +28,7 @@ def test_check_config_shows_every_value_but_no_secret(run: Run) -> None:
     assert "hush" not in result.output
 
 
-@pytest.mark.parametrize("command", ["check-config", "up", "migrate", "status", "demo", "lock"])
+@pytest.mark.parametrize("command", ["check-config", "up", "migrate", "check-schema", "status", "demo", "lock"])
 def test_wrong_settings_are_refused_by_every_command(run: Run, command: str) -> None:
     """An unknown name gets a suggestion, a malformed value its reason; the exit code is 2, and nothing is shown of the value."""
     result = run(command, APP__SERVER__PROT="3000", APP__DATABASE__POOL_SIZE="many-and-secret")
@@ -100,6 +102,30 @@ def test_migrate_brings_the_schema_up_to_date(run: Run, empty_database_url: str)
     assert second.output == "the schema is up to date\n"
 
 
+def test_check_schema_changes_nothing(run: Run, empty_database_url: str) -> None:
+    """It fails until somebody has migrated, says what to do, and then passes."""
+    before = run("check-schema", APP__DATABASE__URL=empty_database_url)
+    again = run("check-schema", APP__DATABASE__URL=empty_database_url)
+    run("migrate", APP__DATABASE__URL=empty_database_url)
+    after = run("check-schema", APP__DATABASE__URL=empty_database_url)
+
+    assert (before.exit_code, again.exit_code, after.exit_code) == (1, 1, 0)
+    assert before.stderr == again.stderr
+    assert "it has version 0" in before.stderr
+    assert "run `crypto-wallets migrate`" in before.stderr
+
+
+async def test_check_schema_waits_for_who_migrates(run: Run, empty_database_url: str) -> None:
+    """With time to wait it passes as soon as the schema is there."""
+    waiting = asyncio.to_thread(run, "check-schema", "--wait-secs", "60", APP__DATABASE__URL=empty_database_url)
+
+    result, _ = await asyncio.gather(waiting, migrate(empty_database_url))
+
+    assert result.exit_code == 0, result.stderr
+    assert result.output.endswith("the schema is up to date\n")
+
+
+@pytest.mark.parametrize("command", ["migrate", "check-schema"])
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -108,9 +134,9 @@ def test_migrate_brings_the_schema_up_to_date(run: Run, empty_database_url: str)
         ({"APP__DATABASE__URL": "postgresql://me:hush-hush@127.0.0.1:1/wallets"}, "cannot be reached, or refuses us"),
     ],
 )
-def test_migrate_says_why_it_cannot(run: Run, settings: Mapping[str, str], message: str) -> None:
-    """What keeps it from migrating is one line without the password."""
-    result = run("migrate", **settings)
+def test_migrate_and_check_schema_say_why_they_cannot(run: Run, settings: Mapping[str, str], message: str, command: str) -> None:
+    """What keeps them from the database is one line without the password."""
+    result = run(command, **settings)
 
     assert result.exit_code != 0
     assert message in result.stderr

@@ -1,11 +1,12 @@
 """The commands that speak to a running service: demo and status."""
 
-import functools
 import json
 import os
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,8 @@ from tests.serve_app.processes import ROOT
 from tests.serve_app.running_service import running
 from wallets.chains import CHAINS
 from wallets.model import AuditAction
+
+REPLICA = "exec -a ray::ServeReplica:wallets:WalletService"
 
 
 def test_demo_signs_on_every_network(run: Run, data: Path) -> None:
@@ -95,15 +98,8 @@ def test_lock_says_when_others_may_not_have_heard(run: Run, data: Path) -> None:
 
 def test_status_shows_children_replicas_and_health(run: Run, data: Path) -> None:
     """All is well when every child is ready, there is a replica, and every component is ok; then the exit code is 0."""
-    replica = "exec -a ray::ServeReplica:wallets:WalletService sleep 1000"
-    with running(World()) as url, subprocess.Popen(["bash", "-c", f"({replica}) & echo; wait"], stdout=subprocess.PIPE) as ray:
-        assert ray.stdout is not None
-        ray.stdout.readline()
-        write_state(data / "state.json", _state(url, ChildState("ray", Phase.READY, ray.pid, "2026-11-24T10:00:01+00:00")))
-
+    with _working(data, World(), f"({REPLICA} sleep 1000) & echo; wait") as ray:
         table, content = run("status"), run("status", "--json")
-        for process in psutil.Process(ray.pid).children():
-            process.kill()
 
     answer = json.loads(content.stdout)
     assert (table.exit_code, content.exit_code) == (0, 0)
@@ -114,7 +110,7 @@ def test_status_shows_children_replicas_and_health(run: Run, data: Path) -> None
     assert all(word in table.output for word in ("ray", "ready", "database", "MiB", str(ray.pid)))
 
 
-REPLICA = """
+HARDENED = """
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -132,18 +128,9 @@ def test_status_says_how_each_replica_is_protected(run: Run, data: Path, tmp_pat
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "replaced by the metrics")
     metrics = tmp_path / "metrics"
-    names = "exec -a ray::ServeReplica:wallets:WalletService"
-    script = f"({names} {sys.executable} -c '{REPLICA}' {metrics}) <&0 & ({names} sleep 1000) & wait"
-    environ = {"PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}"}
-    start = functools.partial(subprocess.Popen, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with running(World(metrics=Metrics(metrics))) as url, start(["bash", "-c", script]) as ray:
-        assert ray.stdout is not None
-        ray.stdout.readline()
-        write_state(data / "state.json", _state(url, ChildState("ray", Phase.READY, ray.pid, "2026-11-24T10:00:01+00:00")))
-
+    script = f"({REPLICA} {sys.executable} -c '{HARDENED}' {metrics}) <&0 & ({REPLICA} sleep 1000) & wait"
+    with _working(data, World(metrics=Metrics(metrics)), script):
         table, content = run("status"), run("status", "--json")
-        for process in psutil.Process(ray.pid).children():
-            process.kill()
 
     told = [replica["hardening"] for replica in json.loads(content.stdout)["replicas"]]
     assert [each is None for each in told].count(True) == 1
@@ -183,6 +170,24 @@ class RefusesOne(CountingLimiter):
         """See `api.limits.RateLimiter.acquire`."""
         await super().acquire(key, cost)
         return 0.1 if len(self.keys) == 3 else None
+
+
+@contextmanager
+def _working(data: Path, world: World, script: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """Serve `world` with the processes of a script as Ray's, once the first of them has written a line, and end them afterwards."""
+    environ = {"PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}"}
+    with (
+        running(world) as url,
+        subprocess.Popen(["bash", "-c", script], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ray,
+    ):
+        assert ray.stdout is not None
+        ray.stdout.readline()
+        write_state(data / "state.json", _state(url, ChildState("ray", Phase.READY, ray.pid, "2026-11-24T10:00:01+00:00")))
+        try:
+            yield ray
+        finally:
+            for process in psutil.Process(ray.pid).children():
+                process.kill()
 
 
 def _state(url: str, *children: ChildState) -> MachineState:

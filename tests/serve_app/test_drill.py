@@ -3,11 +3,10 @@
 import asyncio
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-import structlog
 
 from tests.known_phrase import PHRASE
 from tests.open_vault import OpenVault
@@ -21,20 +20,7 @@ from wallets.secret import Phrase
 
 WITHOUT_VAULT = {"APP__VAULT__ADDRESS": "", "APP__VAULT__TOKEN_FILE": ""}
 
-
-@pytest.fixture(autouse=True)
-def hardened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which commands have hardened their process, which here would be that of the tests."""
-    commands: list[str] = []
-    monkeypatch.setattr("serve_app.backup_commands.harden", lambda: commands.append("backup_commands"))
-    return commands
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """Take back what the command line does to the log."""
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("hardened", "log_as_before")
 
 
 @pytest.fixture
@@ -84,10 +70,10 @@ async def test_a_lost_database_comes_back(office: RecordsOffice, new_office: Rec
     assert (await new_office.run("prove", "--all")).exit_code == 0
 
 
-async def _write(custody: LocalCustody, wallet_id: object) -> None:
+async def _write(custody: LocalCustody, wallet_id: UUID) -> None:
     index = 2
     while True:
-        await custody.address(Account(wallet_id, "eth", index), CALLER)  # type: ignore[arg-type]  # an id
+        await custody.address(Account(wallet_id, "eth", index), CALLER)
         index += 1
 
 

@@ -5,10 +5,11 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import httpx
 import psutil
@@ -36,7 +37,7 @@ frontend prometheus
     http-request use-service prometheus-exporter if {{ path /metrics }}
     no log
 frontend http_frontend
-    bind 127.0.0.1:{port}
+    bind {told}:{port}
     acl is_dead path_beg /dead
     acl is_alive path_beg /alive
     acl is_fallen path_beg /fallen
@@ -84,7 +85,12 @@ class _Replica(BaseHTTPRequestHandler):
         """Write nothing."""
 
 
-Start = Callable[[str], str]
+class Start(Protocol):
+    """Start an HAProxy that listens at `host`, where Serve was told `told`, and return its URL."""
+
+    def __call__(self, host: str, told: str = "127.0.0.1", sockets: Path | None = None) -> str:
+        """Start it."""
+        ...
 
 
 @pytest.fixture(name="replica")
@@ -108,10 +114,10 @@ def _folder() -> Iterator[Path]:
 def _start(replica: int, folder: Path) -> Iterator[Start]:
     processes = []
 
-    def start(host: str) -> str:
+    def start(host: str, told: str = "127.0.0.1", sockets: Path | None = None) -> str:
         port, metrics, stats, dead = free_ports(4)
-        haproxy.install(folder / "the wrapper", folder, binary=get_haproxy_binary(), host=host, port=port)
-        ports = {"port": port, "metrics": metrics, "stats": stats, "dead": dead, "alive": replica}
+        haproxy.install(folder / "the wrapper", folder, binary=get_haproxy_binary(), host=host, port=port, sockets=sockets)
+        ports = {"port": port, "metrics": metrics, "stats": stats, "dead": dead, "alive": replica, "told": told}
         (folder / "haproxy.cfg").write_text(_CONFIGURATION.format(folder=folder, **ports))
         processes.append(subprocess.Popen([folder / "the wrapper", "-db", "-f", folder / "haproxy.cfg"], stderr=subprocess.DEVNULL))
         url = f"http://{'[::1]' if ':' in host else '127.0.0.1'}:{port}"
@@ -154,6 +160,18 @@ def test_only_the_service_has_a_port(start: Start, folder: Path, host: str) -> N
     assert _listening() == [host]
     assert len(sockets) == 2
     assert all(stat.S_ISSOCK(path.stat().st_mode) and path.stat().st_mode & 0o777 == 0o600 for path in sockets)
+
+
+def test_in_a_cluster_the_service_is_reached_from_elsewhere_and_the_statistics_are_not(start: Start, folder: Path) -> None:
+    """Serve, told that it may listen on all interfaces, says so by a star; sockets are made in another folder than that of an image."""
+    sockets = folder / "made" / "for-sockets"
+    sockets.parent.mkdir()
+
+    start("0.0.0.0", told="*", sockets=sockets)
+
+    assert _listening() == ["0.0.0.0"]
+    assert len(list(sockets.iterdir())) == 2
+    assert sockets.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(

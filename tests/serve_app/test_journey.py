@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from uuid import UUID
 
-import asyncpg
 import httpx
 import psutil
 import pytest
@@ -27,6 +26,7 @@ from tronpy.keys import Signature as TronSignature
 from tronpy.keys import to_raw_address
 
 from tests.known_phrase import FIRST_ADDRESSES, PHRASE
+from tests.postgres_probes import query
 from tests.samples import ton_transfer, tron_transfer
 from tests.serve_app.whole_service import Service, eventually, whole_service
 from wallets.chains import CHAINS
@@ -312,12 +312,8 @@ def test_it_ends_in_order_and_leaves_nothing_when_killed() -> None:
 
 async def _signatures(service: Service, wallet_id: str) -> int:
     """Count the wallet's signatures in the audit log."""
-    connection = await asyncpg.connect((service.folder / "database-url").read_text())
-    try:
-        query = "SELECT count(*) FROM audit_logs WHERE wallet_id = $1 AND action = 'transaction:sign' AND status = 'ok'"
-        return int(await connection.fetchval(query, UUID(wallet_id)))
-    finally:
-        await connection.close()
+    count = "SELECT count(*) FROM audit_logs WHERE wallet_id = $1 AND action = 'transaction:sign' AND status = 'ok'"
+    return int((await query((service.folder / "database-url").read_text(), count, UUID(wallet_id)))[0][0])
 
 
 async def _stop_under_load(service: Service, wallet_id: str) -> tuple[list[int], float]:

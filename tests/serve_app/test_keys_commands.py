@@ -3,12 +3,11 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-import structlog
 from rich.console import Console
 
 from api.observability import Metrics
@@ -22,20 +21,7 @@ from wallets.model import Account, AuditAction, SigningRequest
 
 UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """Take back what the command line does to the log."""
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture(autouse=True)
-def hardened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """How often a command has hardened its process, which here would be that of the tests."""
-    calls: list[str] = []
-    monkeypatch.setattr("serve_app.keys_commands.harden", lambda: calls.append("hardened"))
-    return calls
+pytestmark = pytest.mark.usefixtures("hardened", "log_as_before")
 
 
 @pytest.fixture
@@ -92,7 +78,7 @@ async def test_a_process_that_sees_mnemonics_is_hardened(
     result = await office.run("keys", *arguments, environ={**office.environ, "APP__KEYS__BACKEND": backend})
 
     assert result.exit_code == 0
-    assert ["hardened"] * sees_mnemonics == hardened
+    assert ["keys_commands"] * sees_mnemonics == hardened
 
 
 async def test_progress_is_a_bar_on_a_terminal(office: KeyOffice, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,9 @@ import itertools
 import json
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from tests.open_vault import OpenVault
 from tests.serve_app.records_office import CALLER, RecordsOffice
@@ -24,21 +22,7 @@ POINTS = int(os.environ.get("CHAOS_POINTS", "20")) // 4
 WALLETS, BATCH = 24, 2
 LONGEST_DELAY_SECONDS = 0.03
 
-
-@pytest.fixture(autouse=True)
-def hardened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which commands have hardened their process, which here would be that of the tests."""
-    commands: list[str] = []
-    monkeypatch.setattr("serve_app.takeover_command.harden", lambda: commands.append("takeover_command"))
-    monkeypatch.setattr("serve_app.backup_commands.harden", lambda: commands.append("backup_commands"))
-    return commands
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """Take back what the command line does to the log."""
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("hardened", "log_as_before")
 
 
 class Move:

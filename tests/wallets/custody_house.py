@@ -7,18 +7,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from tests.fakes import (
-    FakeAddressBook,
-    FakeAddressCache,
-    FakeAuditLog,
-    FakeComponent,
-    FakeKeyEncryption,
-    FakeLockSignal,
-    FakeWalletStore,
-    Journal,
-)
+from tests.fakes import FakeAddressCache, FakeComponent, FakeKeyEncryption, Journal
 from tests.known_phrase import PHRASE
-from wallets.custody import LocalCustody
+from tests.records_in_memory import Records
 from wallets.derivation import DerivationScheme
 from wallets.keyring import Keyring
 from wallets.model import (
@@ -30,7 +21,6 @@ from wallets.model import (
     SigningRequest,
     Wallet,
 )
-from wallets.policy import AllOf, NamesOurAccount
 from wallets.secret import Phrase
 
 CALLER = Caller("request-1", "192.0.2.1", "key-1")
@@ -57,22 +47,10 @@ class House:
     max_seeds: int = 0
 
     def __post_init__(self) -> None:
-        self.store = FakeWalletStore(self.journal)
-        self.addresses = FakeAddressBook(self.journal)
-        self.audit = FakeAuditLog(self.journal)
-        self.lock_signal = FakeLockSignal(self.journal)
-        self.custody = LocalCustody(
-            store=self.store,
-            addresses=self.addresses,
-            cache=self.cache,
-            audit=self.audit,
-            encryption=self.encryption,
-            keyring=Keyring(self.store, self.encryption, max_seeds=self.max_seeds),
-            lock_signal=self.lock_signal,
-            policy=AllOf(NamesOurAccount()),
-            components=self.components,
-            now=lambda: self.now,
-        )
+        records = Records(self.journal, self.cache)
+        self.store, self.addresses, self.audit, self.lock_signal = records.store, records.addresses, records.audit, records.lock_signal
+        keyring = Keyring(self.store, self.encryption, max_seeds=self.max_seeds)
+        self.custody = records.custody(self.encryption, keyring, self.components, lambda: self.now)
 
     async def known_wallet(self, scheme: DerivationScheme = DerivationScheme.STANDARD) -> Wallet:
         """Import the known phrase, and forget that in the journal."""

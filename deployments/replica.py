@@ -1,0 +1,53 @@
+"""Be a replica to Ray Serve: told to be well, asked how full its memory is, and ended."""
+
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+
+import structlog
+
+from api.observability import Metrics
+from deployments.autoscaling import MEMORY_SHARE, memory_share
+from deployments.hardening import harden
+from deployments.serve_corrections import close_handle_port
+from deployments.settings import Settings, forget_secrets, load
+
+
+class Replica:
+    """What every deployment of ours is to Serve. Seeds or phrases are in each, so the process is hardened."""
+
+    def protect(self) -> None:
+        """Harden this process, and open no port for calls of other deployments: before it has anything to lose."""
+        self._hardening = asdict(harden())
+        close_handle_port()
+        self._resources = AsyncExitStack()
+
+    def read_settings(self, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings, and forget the secrets among this process's own environment.
+
+        Raises:
+            ConfigurationError: The settings cannot be right.
+        """
+        settings = load(environ)
+        forget_secrets(os.environ)
+        return settings
+
+    def tell_protection(self, metrics: Metrics) -> None:
+        """Tell metrics and log how far the process is protected."""
+        metrics.process_hardened(**self._hardening)
+        structlog.get_logger(__name__).info("process_hardened", **self._hardening)
+
+    async def check_health(self) -> None:
+        """Answer Serve that the event loop runs, which is all that `/api/v1/health/live` says.
+
+        Never fails because a dependency is away: Serve would replace a replica that is well by one that is no better off.
+        """
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Tell Serve what `deployments.autoscaling` looks at beside the requests."""
+        share = memory_share()
+        return {} if share is None else {MEMORY_SHARE: share}
+
+    async def __del__(self) -> None:
+        await self._resources.aclose()
