@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
 
-from wallets.model import Account, AuditEvent, Page, Wallet
+from wallets.model import Account, AuditEvent, Page, Position, Stretch, Wallet
 from wallets.ports import AddressCache, WalletStore
 
 
@@ -95,6 +95,10 @@ class CachedWalletStore:
     async def page(self, number: int, size: int) -> Page:
         """See `WalletStore.page`."""
         return await self._store.page(number, size)
+
+    async def older(self, than: Position | None, size: int) -> Stretch:
+        """See `WalletStore.older`."""
+        return await self._store.older(than, size)
 
 
 class MemoryRateLimiter:

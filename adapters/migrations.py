@@ -3,10 +3,14 @@
 Migrations are the files `migrations/NNNN_name.sql`, numbered from 1 without a gap, forward only. Each runs in a transaction of its own,
 all under one advisory lock, so that any number of processes may try at once. What was applied is kept with its checksum in
 `schema_migrations`. Statements that cannot run in a transaction are not supported.
+
+A migration waits for a table that others use for `_TABLE_SECONDS` at a time: while it waits, everybody who comes later waits behind it.
 """
 
+import asyncio
 import hashlib
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from adapters.audit_partitions import make_partitions
 from adapters.database import mapped_errors, means_unavailable
 from wallets.errors import StoreUnavailableError
 
@@ -26,6 +31,9 @@ if TYPE_CHECKING:  # generic in the stubs alone
 
 ADVISORY_LOCK = 4_096_120_519_477_310_042
 """Any number that nothing else in the database locks; the same for all versions, for ever."""
+
+_TABLE_SECONDS = 1.0
+_PAUSE_SECONDS = 1.0
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
@@ -106,13 +114,22 @@ async def migrate(
     """
     migrations = all_migrations() if migrations is None else migrations
     async with _connected(url) as connection, migrating_alone(connection, lock_timeout_seconds, tell):
-        return await apply_missing(connection, migrations, tell)
+        missing = await apply_missing(connection, migrations, tell, patience_seconds=lock_timeout_seconds)
+        if migrations is all_migrations():
+            await make_partitions(connection)
+        return missing
 
 
 async def apply_missing(
-    connection: "type_connection", migrations: Sequence[Migration], tell: Callable[[str], None] = lambda _: None
+    connection: "type_connection",
+    migrations: Sequence[Migration],
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    patience_seconds: float = 0,
 ) -> Sequence[Migration]:
     """Apply what is missing of `migrations`, each in a transaction, or all in that of the connection; return what was missing.
+
+    `patience_seconds` is for how long each may find a table in use by others, and try again.
 
     Raises:
         MigrationError: What was applied before is not what is here, or a statement fails.
@@ -124,7 +141,7 @@ async def apply_missing(
     missing = migrations[len(done) :]
     for migration in missing:
         tell(f"applying {migration.version:04} {migration.name}")
-        await _apply(connection, migration)
+        await _apply_patiently(connection, migration, tell, time.monotonic() + patience_seconds)
     return missing
 
 
@@ -220,9 +237,27 @@ async def applied(connection: "type_connection") -> Mapping[int, str]:
     return {row["version"]: row["checksum"] for row in rows}
 
 
+async def _apply_patiently(connection: "type_connection", migration: Migration, tell: Callable[[str], None], end: float) -> None:
+    while True:
+        try:
+            await _apply(connection, migration)
+        except asyncpg.LockNotAvailableError:
+            if time.monotonic() > end:
+                msg = (
+                    f"migration {migration.version:04} {migration.name} found a table in use all the time and changed nothing; see who "
+                    "uses it (a backup?), then try again"
+                )
+                raise MigrationError(msg) from None
+            tell("a table is in use; trying again")
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
+            return
+
+
 async def _apply(connection: "type_connection", migration: Migration) -> None:
     try:
         async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{_TABLE_SECONDS:g}s'")
             await connection.execute(migration.sql)
             await connection.execute(
                 "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",

@@ -1,10 +1,13 @@
-"""Keep wallets, addresses and the audit log in PostgreSQL, with hand-written SQL."""
+"""Keep wallets, addresses and the audit log in PostgreSQL, with hand-written SQL.
+
+Every statement is a constant of the module: a test has PostgreSQL explain each, and finds those that read more rows than they return.
+"""
 
 import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -16,13 +19,34 @@ from adapters.gathering import Gathered
 from adapters.migrations import SchemaMismatchError, check_schema
 from wallets.derivation import DerivationScheme
 from wallets.errors import AuditUnavailableError, ConflictError, StoreUnavailableError, WalletNotFoundError
-from wallets.model import Account, AuditEvent, ComponentHealth, HealthStatus, Page, Wallet
+from wallets.model import Account, AuditEvent, ComponentHealth, HealthStatus, Page, Position, Stretch, Wallet
 
 if TYPE_CHECKING:  # generic in the stubs alone
     type_connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 Row = tuple[str, str, UUID | None, str, str, str, str, datetime]
 """An audit event as `audit_logs` keeps it, in the order of `_INSERT_EVENTS`."""
+
+_INSERT_WALLET = "INSERT INTO master_wallets (id, label, scheme, encrypted_phrase, created_at) VALUES ($1, $2, $3, $4, $5)"
+_WALLETS = "SELECT id, label, scheme, created_at FROM master_wallets WHERE id = ANY($1)"
+_CIPHERTEXTS = "SELECT id, encrypted_phrase FROM master_wallets WHERE id = ANY($1)"
+_COUNT = "SELECT coalesce(sum(wallets), 0)::bigint FROM wallet_counts"
+_PAGE = "SELECT id, label, scheme, created_at FROM master_wallets ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2"
+_OLDER = """\
+SELECT id, label, scheme, created_at FROM master_wallets WHERE (created_at, id) < ($1, $2)
+ORDER BY created_at DESC, id DESC LIMIT $3"""
+
+_ADDRESS = "SELECT address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND address_index = $3"
+_ADDRESS_RANGE = """\
+SELECT address_index, address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND address_index BETWEEN $3 AND $4"""
+_ACCOUNTS = "SELECT wallet_id, network, address_index FROM derived_addresses WHERE address = $1 ORDER BY id"
+_INSERT_ADDRESS = """\
+INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING id"""
+_INSERT_ADDRESSES = """\
+INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
+ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING wallet_id, network, address_index"""
 
 _INSERT_EVENTS = """\
 INSERT INTO audit_logs (action, status, wallet_id, request_id, ip_address, api_key_id, details, created_at)
@@ -32,6 +56,7 @@ AS event (action, status, wallet_id, request_id, ip_address, api_key_id, details
 
 _HEALTH_SECONDS = 2.0
 _NUL = "\\u0000"
+_NEWER_THAN_ALL = Position(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 
 _encoder = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 _log = structlog.get_logger(__name__)
@@ -65,19 +90,25 @@ class PostgresWalletStore:
 
     async def page(self, number: int, size: int) -> Page:
         """See `WalletStore.page`."""
-        query = "SELECT id, label, scheme, created_at FROM master_wallets ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2"
         async with self._database.connection() as connection:
-            total = await connection.fetchval("SELECT count(*) FROM master_wallets")
+            total = await connection.fetchval(_COUNT)
             # Beyond the last page nothing needs to be asked, and an offset of more than 64 bits cannot be.
-            records = await connection.fetch(query, size, (number - 1) * size) if (number - 1) * size < total else []
+            records = await connection.fetch(_PAGE, size, (number - 1) * size) if (number - 1) * size < total else []
         return Page(tuple(wallet_of(record) for record in records), number, size, total)
 
+    async def older(self, than: Position | None, size: int) -> Stretch:
+        """See `WalletStore.older`."""
+        position = than or _NEWER_THAN_ALL
+        async with self._database.connection() as connection:
+            records = await connection.fetch(_OLDER, position.created_at, position.wallet_id, size + 1)
+        return Stretch(tuple(wallet_of(record) for record in records[:size]), len(records) > size)
+
     async def _find_wallets(self, ids: Sequence[UUID]) -> Sequence[Wallet | Exception]:
-        found = await self._find("SELECT id, label, scheme, created_at FROM master_wallets WHERE id = ANY($1)", ids)
+        found = await self._find(_WALLETS, ids)
         return [wallet_of(found[wallet_id]) if wallet_id in found else _no_wallet() for wallet_id in ids]
 
     async def _find_ciphertexts(self, ids: Sequence[UUID]) -> Sequence[str | Exception]:
-        found = await self._find("SELECT id, encrypted_phrase FROM master_wallets WHERE id = ANY($1)", ids)
+        found = await self._find(_CIPHERTEXTS, ids)
         return [found[wallet_id]["encrypted_phrase"] if wallet_id in found else _no_wallet() for wallet_id in ids]
 
     async def _find(self, query: str, ids: Sequence[UUID]) -> "Mapping[UUID, asyncpg.Record]":
@@ -93,46 +124,35 @@ class PostgresAddressBook:
 
     async def lookup(self, account: Account) -> str | None:
         """See `AddressBook.lookup`."""
-        query = "SELECT address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND address_index = $3"
         async with self._database.connection() as connection:
-            address: str | None = await connection.fetchval(query, account.wallet_id, account.network, account.index)
+            address: str | None = await connection.fetchval(_ADDRESS, account.wallet_id, account.network, account.index)
         return address
 
     async def add(self, account: Account, address: str, event: AuditEvent) -> None:
         """See `AddressBook.add`."""
-        statement = """\
-            INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at) VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING id"""
         values = (account.wallet_id, account.network, account.index, address, event.at)
         async with self._database.connection() as connection:
             try:
                 async with connection.transaction():
-                    if await connection.fetchval(statement, *values) is not None:
+                    if await connection.fetchval(_INSERT_ADDRESS, *values) is not None:
                         await insert_event(connection, event)
             except asyncpg.ForeignKeyViolationError as error:
                 raise _no_wallet() from error
 
     async def lookup_range(self, first: Account, count: int) -> Mapping[int, str]:
         """See `AddressBook.lookup_range`."""
-        query = """\
-            SELECT address_index, address FROM derived_addresses
-            WHERE wallet_id = $1 AND network = $2 AND address_index BETWEEN $3 AND $4"""
         async with self._database.connection() as connection:
-            records = await connection.fetch(query, first.wallet_id, first.network, first.index, first.index + count - 1)
+            records = await connection.fetch(_ADDRESS_RANGE, first.wallet_id, first.network, first.index, first.index + count - 1)
         return {record["address_index"]: record["address"] for record in records}
 
     async def add_all(self, entries: Sequence[tuple[Account, str, AuditEvent]]) -> None:
         """See `AddressBook.add_all`."""
-        statement = """\
-            INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at)
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
-            ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING wallet_id, network, address_index"""
         rows = [(account.wallet_id, account.network, account.index, address, event.at) for account, address, event in entries]
         columns = [list(column) for column in zip(*rows, strict=True)]
         async with self._database.connection() as connection:
             try:
                 async with connection.transaction():
-                    new = {Account(*record) for record in await connection.fetch(statement, *columns)}
+                    new = {Account(*record) for record in await connection.fetch(_INSERT_ADDRESSES, *columns)}
                     events = [_row(event) for account, _, event in entries if account in new]
                     if events:
                         await _insert_events(connection, events)
@@ -143,9 +163,8 @@ class PostgresAddressBook:
         """See `AddressBook.accounts`."""
         if "\0" in address:  # which no address has, and PostgreSQL's text cannot
             return ()
-        query = "SELECT wallet_id, network, address_index FROM derived_addresses WHERE address = $1 ORDER BY id"
         async with self._database.connection() as connection:
-            records = await connection.fetch(query, address)
+            records = await connection.fetch(_ACCOUNTS, address)
         return tuple(Account(record["wallet_id"], record["network"], record["address_index"]) for record in records)
 
 
@@ -235,9 +254,7 @@ async def insert_wallet(connection: "type_connection", wallet: Wallet, encrypted
         asyncpg.UniqueViolationError: A wallet with this id exists.
     """
     values = (wallet.id, wallet.label, wallet.scheme.value, encrypted_mnemonic, wallet.created_at)
-    await connection.execute(
-        "INSERT INTO master_wallets (id, label, scheme, encrypted_phrase, created_at) VALUES ($1, $2, $3, $4, $5)", *values
-    )
+    await connection.execute(_INSERT_WALLET, *values)
     await insert_event(connection, event)
 
 

@@ -108,7 +108,7 @@ def _add_wallet_routes(app: FastAPI, edge: Edge, routes: WalletRoutes) -> None:
     )
     add("GET", "/wallets/{wallet_id}/address/{network}", routes.get_address, schemas.AddressAnswer, "accounts", *_OF_WALLET)
     add("POST", "/wallets", routes.create_wallet, schemas.WalletAnswer, "wallets", *_WITH_BODY)
-    add("GET", "/wallets", routes.list_wallets, schemas.WalletPage, "wallets", 422)
+    add("GET", "/wallets", routes.list_wallets, schemas.WalletList, "wallets", 422)
     add("POST", "/wallets/import", routes.import_wallet, schemas.WalletAnswer, "wallets", *_WITH_BODY)
     add("GET", "/wallets/{wallet_id}", routes.get_wallet, schemas.WalletAnswer, "wallets", *_OF_WALLET)
     add("GET", "/addresses/{address}", routes.find_address, schemas.AccountsAnswer, "accounts", *_OF_WALLET)

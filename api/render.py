@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from api.cursors import cursor_of
 from wallets.chains import chain_for
-from wallets.model import Account, Address, Intent, KeyringLock, Page, SigningResult, Wallet
+from wallets.model import Account, Address, Intent, KeyringLock, Page, SigningResult, Stretch, Wallet
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that JavaScript's numbers tell from its neighbours (ECMA-262, Number.MAX_SAFE_INTEGER)."""
@@ -32,7 +33,18 @@ def page(value: Page) -> dict[str, Any]:
         "per_page": value.size,
         "total": value.total,
         "total_pages": -(-value.total // value.size),
+        "next_cursor": _behind(value.wallets, has_older=value.number * value.size < value.total),
     }
+
+
+def stretch(value: Stretch, size: int) -> dict[str, Any]:
+    """Render wallets that were asked for by a cursor, `size` at most."""
+    data = [wallet(item) for item in value.wallets]
+    return {"data": data, "per_page": size, "next_cursor": _behind(value.wallets, has_older=value.has_older)}
+
+
+def _behind(wallets: Sequence[Wallet], *, has_older: bool) -> str | None:
+    return cursor_of(wallets[-1].position) if wallets and has_older else None
 
 
 def address(value: Address) -> dict[str, Any]:

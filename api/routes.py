@@ -10,6 +10,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from api import health, problems, render
+from api.cursors import position_of
 from api.edge import Edge, admit, charge, recognize
 from api.errors import UnprocessableError
 from api.health import HealthMonitor
@@ -19,6 +20,7 @@ from api.schemas import (
     AddressText,
     Count,
     CreateWallet,
+    Cursor,
     ImportWallet,
     Index,
     Network,
@@ -124,8 +126,19 @@ class WalletRoutes:
         self._metrics.wallet_imported()
         return render.json_response(render.wallet(wallet))
 
-    async def list_wallets(self, page: Annotated[PageNumber, Query()] = 1, per_page: Annotated[PageSize, Query()] = 20) -> Response:
-        """List wallets, newest first."""
+    async def list_wallets(
+        self,
+        request: Request,
+        page: Annotated[PageNumber, Query()] = 1,
+        per_page: Annotated[PageSize, Query()] = 20,
+        cursor: Annotated[Cursor, Query()] = "",
+    ) -> Response:
+        """List wallets, newest first: by `page`, with their number, or by `cursor`, which costs the same however many there are."""
+        if "cursor" in request.query_params:
+            if "page" in request.query_params:
+                msg = "either page or cursor"
+                raise UnprocessableError(msg)
+            return render.json_response(render.stretch(await self._custody.list_older_wallets(position_of(cursor), per_page), per_page))
         return render.json_response(render.page(await self._custody.list_wallets(page, per_page)))
 
     async def get_wallet(self, wallet_id: WalletId) -> Response:

@@ -4,8 +4,9 @@ import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, SecretStr, Strict
 
+from api.cursors import MAX_CURSOR_LENGTH
 from wallets.chains import CHAINS
 from wallets.derivation import MAX_INDEX, DerivationScheme
 from wallets.mnemonic import MAX_PASSPHRASE_LENGTH
@@ -68,6 +69,7 @@ Count = Annotated[
     BeforeValidator(_plain_digits, json_schema_input_type=int),
 ]
 PageNumber = Annotated[int, Field(ge=1, le=MAX_PAGE, description="From 1")]
+Cursor = Annotated[str, Field(max_length=MAX_CURSOR_LENGTH, description="`next_cursor` of the answer before; empty to begin")]
 PageSize = Annotated[int, Field(ge=1, le=MAX_PER_PAGE, description="Wallets a page")]
 
 
@@ -131,6 +133,19 @@ class WalletPage(BaseModel):
     per_page: int
     total: int = Field(description="All wallets")
     total_pages: int
+    next_cursor: str | None = Field(description="Leads to the wallets behind this page; null on the last")
+
+
+class WalletStretch(BaseModel):
+    """Wallets behind a cursor, newest first. They are not counted."""
+
+    data: list[WalletAnswer]
+    per_page: int
+    next_cursor: str | None = Field(description="Leads to the wallets behind these; null where there are none")
+
+
+class WalletList(RootModel[WalletPage | WalletStretch]):
+    """Wallets, newest first: a page, or with `cursor` what is behind it."""
 
 
 class AddressAnswer(BaseModel):

@@ -29,8 +29,10 @@ from wallets.model import (
     HealthStatus,
     KeyringLock,
     Page,
+    Position,
     SigningRequest,
     SigningResult,
+    Stretch,
     Wallet,
 )
 from wallets.ports import AddressCache, Component
@@ -179,6 +181,10 @@ class RemoteCustody:
     async def list_wallets(self, number: int, size: int) -> Page:
         """See `Custody.list_wallets`."""
         return _expect(Page, await self._ask("list_wallets", number, size))
+
+    async def list_older_wallets(self, than: Position | None, size: int) -> Stretch:
+        """See `Custody.list_older_wallets`."""
+        return _expect(Stretch, await self._ask("list_older_wallets", than, size))
 
     async def address(self, account: Account, caller: Caller) -> Address:
         """See `Custody.address`."""

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import structlog
 from pydantic import SecretStr
 
+from adapters.audit_partitions import keep_partitions, make_partitions
 from adapters.database import PostgresDatabase
 from adapters.key_backends import GatheredDecryption, KeyBackends
 from adapters.local_keys import LocalKeyFile, LocalKeyHealth
@@ -38,6 +40,9 @@ from wallets.errors import StoreUnavailableError
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesOurAccount
 from wallets.ports import AddressCache, Component, KeyEncryption, LockSignal
+
+if TYPE_CHECKING:  # generic in the stubs alone
+    from adapters.database import type_connection
 
 EXPIRY_PERIOD_SECONDS = 1.0
 CIRCUIT_PERIOD_SECONDS = 1.0
@@ -99,6 +104,7 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(_database(settings.database))
         await _refuse_another_schema(database)
+        await stack.enter_async_context(_keeping_partitions(database))
         keys = await stack.enter_async_context(_open_keys(settings, metrics, redis))
         store = CachedWalletStore(PostgresWalletStore(database))
         components: list[Component] = [PostgresHealth(database), keys.health]
@@ -203,6 +209,17 @@ async def _following(signal: LockSignal, keyring: Keyring) -> AsyncIterator[None
         await asyncio.wait([task])
 
 
+@asynccontextmanager
+async def _keeping_partitions(database: PostgresDatabase) -> AsyncIterator[None]:
+    """Have the audit log's partitions made ahead, also by a process that runs for months."""
+    task = asyncio.create_task(keep_partitions(database))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
 async def _refuse_another_schema(database: PostgresDatabase) -> None:
     """Raise `SchemaMismatchError` where the database can say so now; if it can only later, requests are refused until it is mended."""
     try:
@@ -214,6 +231,12 @@ async def _refuse_another_schema(database: PostgresDatabase) -> None:
         structlog.get_logger(__name__).warning("database_away_at_start")
 
 
+async def _prepared(connection: "type_connection") -> None:
+    """See that the schema is the one needed, and that the audit rows of this month have their partition before the first comes."""
+    await check_schema(connection)
+    await make_partitions(connection)
+
+
 def _database(settings: DatabaseSettings) -> PostgresDatabase:
     return PostgresDatabase(
         _required(settings.url),
@@ -222,7 +245,7 @@ def _database(settings: DatabaseSettings) -> PostgresDatabase:
         max_lifetime_seconds=settings.max_lifetime_secs,
         idle_timeout_seconds=settings.idle_timeout_secs,
         acquire_timeout_seconds=settings.acquire_timeout_secs,
-        verify=check_schema,
+        verify=_prepared,
     )
 
 

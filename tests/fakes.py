@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import NoReturn, TypeVar
 from uuid import UUID
 
@@ -35,6 +36,8 @@ from wallets.model import (
     KeyVersion,
     KeyVersions,
     Page,
+    Position,
+    Stretch,
     Wallet,
 )
 from wallets.secret import Mnemonic
@@ -93,10 +96,17 @@ class FakeWalletStore:
     async def page(self, number: int, size: int) -> Page:
         """See `wallets.ports.WalletStore.page`."""
         await self._reach()
-        newest_first = sorted(
-            (wallet for wallet, _ in self._rows.values()), key=lambda wallet: (wallet.created_at, wallet.id), reverse=True
-        )
+        newest_first = self._newest_first()
         return Page(tuple(newest_first[(number - 1) * size : number * size]), number, size, len(newest_first))
+
+    async def older(self, than: Position | None, size: int) -> Stretch:
+        """See `wallets.ports.WalletStore.older`."""
+        await self._reach()
+        older = [wallet for wallet in self._newest_first() if than is None or _place(wallet.position) < _place(than)]
+        return Stretch(tuple(older[:size]), len(older) > size)
+
+    def _newest_first(self) -> Sequence[Wallet]:
+        return sorted((wallet for wallet, _ in self._rows.values()), key=lambda wallet: _place(wallet.position), reverse=True)
 
     def rows(self) -> Sequence[EncryptedWallet]:
         """Return every wallet with its ciphertext."""
@@ -118,6 +128,10 @@ class FakeWalletStore:
         if self.away:
             msg = "the database is away"
             raise StoreUnavailableError(msg)
+
+
+def _place(position: Position) -> tuple[datetime, UUID]:
+    return position.created_at, position.wallet_id
 
 
 class FakeAddressBook:

@@ -34,8 +34,10 @@ from wallets.model import (
     HealthStatus,
     KeyringLock,
     Page,
+    Position,
     SigningRequest,
     SigningResult,
+    Stretch,
     Wallet,
 )
 from wallets.policy import Policy
@@ -76,6 +78,10 @@ class Custody(Protocol):
 
     async def list_wallets(self, number: int, size: int) -> Page:
         """Return page `number` (from 1) of `size` wallets, newest first."""
+        ...
+
+    async def list_older_wallets(self, than: Position | None, size: int) -> Stretch:
+        """Return the `size` wallets that come next behind a position, newest first, or the newest of all."""
         ...
 
     async def address(self, account: Account, caller: Caller) -> Address:
@@ -173,6 +179,10 @@ class LocalCustody:
     async def list_wallets(self, number: int, size: int) -> Page:
         """See `Custody.list_wallets`."""
         return await self.store.page(number, size)
+
+    async def list_older_wallets(self, than: Position | None, size: int) -> Stretch:
+        """See `Custody.list_older_wallets`."""
+        return await self.store.older(than, size)
 
     async def address(self, account: Account, caller: Caller) -> Address:
         """See `Custody.address`."""

@@ -29,6 +29,19 @@ class Wallet:
             msg = f"a label has 1 to {MAX_LABEL_LENGTH} printable characters"
             raise InvalidRequestError(msg)
 
+    @property
+    def position(self) -> "Position":
+        """Where it stands among all wallets."""
+        return Position(self.created_at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a wallet stands among all, which are in the order of their creation, and of their ids where this was at the same time."""
+
+    created_at: datetime
+    wallet_id: UUID
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -243,6 +256,14 @@ class Page:
     number: int
     size: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Wallets that follow each other, newest first, and whether there are older ones."""
+
+    wallets: tuple[Wallet, ...]
+    has_older: bool
 
 
 class HealthStatus(StrEnum):

@@ -144,7 +144,9 @@ async def test_says_what_it_holds(full_url: str) -> None:
 async def test_every_table_is_in_it_or_left_out_for_a_reason(database_url: str) -> None:
     """Who adds a table says what becomes of it in a backup."""
     async with connected(database_url) as connection:
-        names = await connection.fetch("SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+        names = await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace"
+        )
 
     assert TABLES.keys() | LEFT_OUT.keys() == {row["relname"] for row in names}
 

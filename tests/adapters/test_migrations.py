@@ -6,6 +6,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from adapters import migrations
 from adapters.migrations import (
     ADVISORY_LOCK,
     Migration,
@@ -154,3 +155,38 @@ def test_a_server_that_is_too_old_is_refused() -> None:
 
     with pytest.raises(SchemaMismatchError, match="PostgreSQL 13; 14 or newer"):
         _check_server(old)
+
+
+async def test_a_table_in_use_is_waited_for_and_told(empty_database_url: str) -> None:
+    """While others use a table, a migration lets them go first again and again."""
+    await migrate(empty_database_url, migrations=[FIRST])
+    told: list[str] = []
+    other = await asyncpg.connect(empty_database_url)
+    await other.execute("BEGIN; SELECT * FROM one")
+    changing = replace(SECOND, sql="ALTER TABLE one ADD two integer")
+
+    async def migrated() -> list[Migration]:
+        return list(await migrate(empty_database_url, migrations=[FIRST, changing], tell=told.append))
+
+    migrating = asyncio.create_task(migrated())
+    while len(told) < 2:
+        await asyncio.sleep(0.02)
+    await other.execute("COMMIT")
+
+    assert await migrating == [changing]
+    assert told == ["applying 0002 second", "a table is in use; trying again"]
+    await other.close()
+
+
+async def test_a_table_in_use_for_too_long_is_told(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the end nothing has changed, and the message says what to look for."""
+    monkeypatch.setattr(migrations, "_TABLE_SECONDS", 0.01)
+    await migrate(empty_database_url, migrations=[FIRST])
+    other = await asyncpg.connect(empty_database_url)
+    await other.execute("BEGIN; SELECT * FROM one")
+    changing = replace(SECOND, sql="ALTER TABLE one ADD two integer")
+
+    with pytest.raises(MigrationError, match="0002 second found a table in use"):
+        await migrate(empty_database_url, migrations=[FIRST, changing], lock_timeout_seconds=0)
+
+    await other.close()

@@ -1,7 +1,7 @@
 """The contract of `wallets.ports.WalletStore`, on the fake and on PostgreSQL."""
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from tests.adapters.conftest import AT, Storage, new_event, new_wallet
 from wallets.derivation import DerivationScheme
 from wallets.errors import ConflictError, StoreUnavailableError, WalletNotFoundError
-from wallets.model import Wallet
+from wallets.model import Position, Stretch, Wallet
 
 
 async def test_a_wallet_comes_back_as_it_was_kept(storage: Storage) -> None:
@@ -76,6 +76,29 @@ async def test_wallets_of_one_instant_have_an_order(storage: Storage) -> None:
     assert kept.keys() == {wallet.id for page in pages for wallet in page.wallets}
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 6])
+async def test_stretches_are_newest_first(storage: Storage, size: int) -> None:
+    """They follow each other without a gap, also among wallets of one instant, and the last one says that it is."""
+    kept = [new_wallet(f"wallet {number}", created_at=AT + timedelta(microseconds=number // 2)) for number in range(5)]
+    for wallet in kept:
+        await storage.store.add(wallet, "vault:v1:x", new_event(wallet.id))
+
+    found, position, more = list[Wallet](), None, True
+    while more:
+        stretch = await storage.store.older(position, size)
+        found += stretch.wallets
+        position, more = stretch.wallets[-1].position, stretch.has_older
+
+    assert sorted(kept, key=lambda wallet: (wallet.created_at, wallet.id), reverse=True) == found
+
+
+async def test_behind_the_oldest_is_nothing(storage: Storage) -> None:
+    """Nor is there in an empty store, or before the first year that there is."""
+    positions = [None, Position(datetime.min.replace(tzinfo=UTC), uuid4()), Position(datetime.max.replace(tzinfo=UTC), uuid4())]
+
+    assert [await storage.store.older(position, 2) for position in positions] == [Stretch((), has_older=False)] * 3
+
+
 async def test_a_page_far_beyond_the_last_is_empty(storage: Storage) -> None:
     """Also one whose first row no 64-bit number counts."""
     page = await storage.store.page(2**62, 100)
@@ -97,5 +120,7 @@ async def test_a_store_that_is_away_says_so_in_time(storage_away: Storage) -> No
         await storage_away.store.encrypted_mnemonic(wallet.id)
     with pytest.raises(StoreUnavailableError):
         await storage_away.store.page(1, 20)
+    with pytest.raises(StoreUnavailableError):
+        await storage_away.store.older(None, 20)
 
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 10

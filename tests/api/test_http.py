@@ -63,7 +63,9 @@ async def test_list_is_paged_newest_first(client: httpx.AsyncClient) -> None:
 
 async def test_an_empty_list_has_no_pages(client: httpx.AsyncClient) -> None:
     """Before the first wallet the defaults answer with nothing."""
-    assert (await client.get("/api/v1/wallets")).json() == {"data": [], "page": 1, "per_page": 20, "total": 0, "total_pages": 0}
+    nothing = {"data": [], "page": 1, "per_page": 20, "total": 0, "total_pages": 0, "next_cursor": None}
+
+    assert (await client.get("/api/v1/wallets")).json() == nothing
 
 
 async def test_one_wallet_is_found_by_its_id(client: httpx.AsyncClient) -> None:

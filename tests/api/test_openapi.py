@@ -116,6 +116,7 @@ async def test_real_answers_are_as_described(client: httpx.AsyncClient, world: W
     imported = await client.post("/api/v1/wallets/import", json={"label": "b", "mnemonic": PHRASE})
     wallet = f"/api/v1/wallets/{imported.json()['id']}"
     answers = [created, imported, await client.get("/api/v1/wallets"), await client.get(wallet)]
+    answers += [await client.get(f"/api/v1/wallets?{query}") for query in ("cursor=", "per_page=1", "cursor=&per_page=1", "cursor=x")]
     for network in CHAINS:
         address = await client.get(f"{wallet}/address/{network}")
         answers += [address, await client.get(f"/api/v1/addresses/{address.json()['address']}")]
@@ -140,7 +141,7 @@ async def test_real_answers_are_as_described(client: httpx.AsyncClient, world: W
 async def test_an_answer_that_is_not_as_described_is_found(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
     """The check of the test before fails on an answer with a field too many."""
     answer = await client.get("/api/v1/wallets")
-    answer._content = b'{"data": [], "page": 1, "per_page": 20, "total": 0, "total_pages": 0, "more": 1}'
+    answer._content = b'{"data": [], "page": 1, "per_page": 20, "total": 0, "total_pages": 0, "next_cursor": null, "more": 1}'
 
     with pytest.raises(Exception, match="more"):
         check(answer, document)

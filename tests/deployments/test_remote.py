@@ -77,6 +77,7 @@ async def test_every_call_answers_as_it_does_here() -> None:
     assert {wallet.label, created.label} == {"known", "new"}
     assert await there.wallet(wallet.id) == wallet
     assert await there.list_wallets(1, 10) == await house.custody.list_wallets(1, 10)
+    assert await there.list_older_wallets(created.position, 10) == await house.custody.list_older_wallets(created.position, 10)
     assert await there.address(account, CALLER) == await house.custody.address(account, CALLER)
     assert await there.address_range(account, 5, CALLER) == await house.custody.address_range(account, 5, CALLER)
     assert await there.accounts((await there.address(account, CALLER)).text) == [account]
@@ -157,6 +158,7 @@ async def test_an_address_that_was_given_out_needs_no_signer() -> None:
     first = await there.address(account, CALLER)
     wire.calls.clear()
 
+    assert await there.list_older_wallets(created.position, 10) == await house.custody.list_older_wallets(created.position, 10)
     assert await there.address(account, CALLER) == first
     assert wire.calls == []
 

@@ -33,6 +33,7 @@ from wallets.model import (
     HealthStatus,
     KeyringLock,
     SigningRequest,
+    Stretch,
 )
 from wallets.secret import Phrase
 
@@ -164,6 +165,20 @@ async def test_wallets_are_listed_newest_first(house: House) -> None:
     assert (made[0],) == last.wallets
     assert beyond.wallets == ()
     assert (beyond.number, beyond.size, beyond.total) == (4, 2, 5)
+
+
+async def test_wallets_are_listed_from_one_to_the_older_ones(house: House) -> None:
+    """Without counting them."""
+    made = []
+    for number in range(3):
+        house.now = NOW + timedelta(seconds=number)
+        made.append(await house.custody.create_wallet(f"wallet {number}", 12, CALLER))
+
+    newest = await house.custody.list_older_wallets(None, 2)
+    oldest = await house.custody.list_older_wallets(newest.wallets[-1].position, 2)
+
+    assert newest == Stretch((made[2], made[1]), has_older=True)
+    assert oldest == Stretch((made[0],), has_older=False)
 
 
 async def test_an_unknown_wallet_is_not_found(house: House) -> None:
