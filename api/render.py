@@ -56,11 +56,12 @@ def accounts(text: str, values: Sequence[Account]) -> dict[str, Any]:
 
 
 def signing_result(value: SigningResult) -> dict[str, Any]:
-    """Render a signed transaction, hex as its network writes it; without `tx_id` where that is another signer's to give."""
+    """Render a signed transaction, hex as its network writes it; without what is other signers' to make possible."""
     signed, prefix = value.signed, chain_for(value.account.network).hex_prefix
     content = {
         "signed_tx": prefix + signed.raw.hex(),
         "tx_id": signed.tx_id,
+        **signed.extra,
         "from": value.address,
         "signature": prefix + signed.signature.hex(),
         "network": value.account.network,
@@ -70,6 +71,8 @@ def signing_result(value: SigningResult) -> dict[str, Any]:
     }
     if signed.tx_id is None:
         del content["tx_id"]
+    if not signed.raw:
+        del content["signed_tx"]
     return content
 
 

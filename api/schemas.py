@@ -106,7 +106,7 @@ class SignTransaction(_Request):
     index: Index
     type: AccountType | None = None
     version: AccountVersion | None = None
-    unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])
+    unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional; a PSBT also as base64", examples=[_EXAMPLE_TX])
 
 
 class SignWalletTransaction(SignTransaction):
@@ -202,8 +202,10 @@ class IntentAnswer(BaseModel):
 class SignAnswer(BaseModel):
     """A signed transaction that a node accepts."""
 
-    signed_tx: str = Field(description="Hex; with `0x` on EVM networks")
+    signed_tx: str | None = Field(default=None, description="Hex; with `0x` on EVM networks. Absent where others have yet to sign (a PSBT)")
     tx_id: str | None = Field(default=None, description="Absent where the id is another signer's to give (a Solana fee payer elsewhere)")
+    psbt: str | None = Field(default=None, description="Hex of the PSBT with our signatures in it, on networks that use them")
+    vsize: int | None = Field(default=None, description="Virtual bytes of the signed transaction, on networks that reckon fees by them")
     sender: str = Field(alias="from", description="The address that signed")
     signature: str = Field(description="Hex, as `signed_tx`")
     network: str

@@ -230,8 +230,8 @@ class LocalCustody:
         async with self._audited(AuditAction.TRANSACTION_SIGN, request.account.wallet_id, request.caller, draft.details):
             draft.decode()
             wallet = await self.store.get(request.account.wallet_id)
-            with await self.keyring.key(wallet, draft.chain, draft.account.index, draft.account.variant) as key:
-                result = draft.sign(wallet, key, self.policy)
+            async with self.keyring.unlocked(wallet) as keys:
+                result = draft.sign((wallet, keys), self.policy)
         await self.audit.record(self._signing_event(draft, None))
         return result
 

@@ -123,11 +123,16 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class SignedTransaction:
-    """What a node accepts. `tx_id` is None where the first signature is not ours (a Solana fee payer elsewhere)."""
+    """What a node accepts.
+
+    `raw` is empty where others have yet to sign. `tx_id` is None then, and where it is another signer's to give (a Solana fee payer
+    elsewhere). `extra` is what only this network answers, by its name in the answer.
+    """
 
     raw: bytes
     tx_id: str | None
     signature: bytes
+    extra: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

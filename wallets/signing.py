@@ -8,10 +8,13 @@ from wallets.encoding import legible
 from wallets.keyring import Keys
 from wallets.model import MAX_LABEL_LENGTH, Account, SigningRequest, SigningResult, Wallet
 from wallets.policy import Policy
-from wallets.secret import PrivateKey
 
 PACE_SECONDS = 0.002
 """How long a batch computes before others may."""
+
+
+OpenWallet = tuple[Wallet, Keys]
+"""A wallet that is held unlocked, and what lends its keys."""
 
 
 class Draft:
@@ -30,19 +33,22 @@ class Draft:
         self.transaction = self.chain.decode(self.chain.unwrap(self.request.unsigned_tx), self.account.variant)
         self.details["intent"] = self.transaction.intent.as_details()
 
-    def sign(self, wallet: Wallet, key: PrivateKey, policy: Policy) -> SigningResult:
+    def sign(self, opened: OpenWallet, policy: Policy) -> SigningResult:
         """Check what was decoded against the key's account and the policy, and sign it."""
-        address = self.chain.address(key.public_key, wallet.scheme, self.account.variant)
-        intent = self.transaction.intent_for(address)
-        self.details.update(address=address, intent=intent.as_details())
-        policy.check(self.transaction, address)
-        signed = self.transaction.sign(key)
+        wallet, keys = opened
+
+        def own(index: int, variant: str) -> str:
+            with keys(self.chain, index, variant) as other:
+                return self.chain.address(other.public_key, wallet.scheme, variant)
+
+        with keys(self.chain, self.account.index, self.account.variant) as key:
+            address = self.chain.address(key.public_key, wallet.scheme, self.account.variant)
+            intent = self.transaction.intent_for(address, own)
+            self.details.update(address=address, intent=intent.as_details())
+            policy.check(self.transaction, address)
+            signed = self.transaction.sign(key)
         self.details["tx_id"] = signed.tx_id
         return SigningResult(self.account, address, signed, intent)
-
-
-OpenWallet = tuple[Wallet, Keys]
-"""A wallet that is held unlocked, and what lends its keys."""
 
 
 class Item:
@@ -74,10 +80,8 @@ class Item:
         if isinstance(opened, Exception):
             self.error = opened
             return
-        wallet, keys = opened
         try:
-            with keys(self.draft.chain, self.draft.account.index, self.draft.account.variant) as key:
-                self.result = self.draft.sign(wallet, key, policy)
+            self.result = self.draft.sign(opened, policy)
         except Exception as error:  # noqa: BLE001  # not swallowed: this item's outcome, answered and audited; a bug in it may not end others'
             self.error = error
 

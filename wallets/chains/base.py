@@ -1,12 +1,15 @@
 """Say what a chain and its unsigned transaction must be able to do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from wallets.curves import Curve
 from wallets.derivation import DerivationScheme
 from wallets.model import Intent, SignedTransaction
 from wallets.secret import PrivateKey
+
+Own = Callable[[int, str], str]
+"""Derive the address of another account of the wallet, by index and variant."""
 
 
 class UnsignedTransaction(Protocol):
@@ -22,8 +25,11 @@ class UnsignedTransaction(Protocol):
         """What it does, whoever signs it."""
         ...
 
-    def intent_for(self, address: str) -> Intent:
-        """Return what it does when `address` signs it: with the sender where the format names none, and what is odd for that sender."""
+    def intent_for(self, address: str, own: Own | None = None) -> Intent:
+        """Return what it does when `address` signs it: with the sender where the format names none, and what is odd for that sender.
+
+        A transaction that says of a recipient that it is another account of the wallet is believed if `own` derives the same.
+        """
         ...
 
     def sign(self, key: PrivateKey) -> SignedTransaction:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from wallets.chains.base import Own
 from wallets.chains.evm_payload import LEGACY, TYPE_NAMES, Authorization, EvmPayload, decode_payload
 from wallets.chains.rlp import encode_list, encode_uint
 from wallets.chains.token_calls import CallMeaning, read_call, recipient_warnings
@@ -95,7 +96,7 @@ class EvmTransaction:
         """Return nothing: the format names no signer."""
         return frozenset()
 
-    def intent_for(self, address: str) -> Intent:
+    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # nobody claims to be ours
         """See `UnsignedTransaction.intent_for`."""
         return replace(self.intent, sender=address)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NoReturn
 
+from wallets.chains.base import Own
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.chains.refusal import refuse
 from wallets.chains.token_calls import ZERO_ADDRESS, CallMeaning, read_call, recipient_warnings
@@ -138,7 +139,7 @@ class TronTransaction:
         assert self.intent.sender is not None
         return frozenset({self.intent.sender})
 
-    def intent_for(self, address: str) -> Intent:  # noqa: ARG002  # the owner is the sender, whoever signs
+    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # the owner is the sender, whoever signs
         """See `UnsignedTransaction.intent_for`."""
         return self.intent
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from wallets.chains.base import Own
 from wallets.chains.solana.intent import read_intent
 from wallets.chains.solana.message import KEY_BYTES, MAX_TRANSACTION_BYTES, SIGNATURE_BYTES, Message, Reader, read_message
 from wallets.curves import Curve, sign_ed25519, verify_ed25519
@@ -39,7 +40,7 @@ class SolanaTransaction:
         """See `UnsignedTransaction.signers`: the accounts whose signatures the message requires."""
         return frozenset(map(base58, self.message.signers))
 
-    def intent_for(self, address: str) -> Intent:  # noqa: ARG002  # the message names its senders itself
+    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # the message names its senders itself
         """See `UnsignedTransaction.intent_for`."""
         return self.intent
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from wallets.chains.base import Own
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode, encode
 from wallets.chains.ton.message import Effect, Kind, effect_of
@@ -49,7 +50,7 @@ class TonTransaction:
         """See `UnsignedTransaction.signers`: a payload names nobody; the signature chooses the wallet."""
         return frozenset()
 
-    def intent_for(self, address: str) -> Intent:
+    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # nobody claims to be ours
         """See `UnsignedTransaction.intent_for`: it warns where what is left of an attached value does not come back to the sender."""
         wallet = Address.parse(address)
         warnings = tuple(
