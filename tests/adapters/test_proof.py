@@ -105,7 +105,7 @@ async def test_the_scheme_decides(house: House) -> None:
 async def test_networks_that_are_gone_differ(house: House) -> None:
     """An address on a network that this version does not know is not passed over."""
     wallet = await house.add()
-    await house.change("INSERT INTO derived_addresses VALUES (DEFAULT, $1, 'doge', 0, 'D', now())", wallet.id)
+    await house.change("INSERT INTO derived_addresses VALUES (DEFAULT, $1, 'mars', 0, 'D', now())", wallet.id)
 
     proof = await house.prove()
 

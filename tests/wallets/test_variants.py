@@ -10,7 +10,7 @@ from tests.wallets.custody_house import CALLER, House
 from wallets.chains import CHAINS, resolve
 from wallets.chains.evm import Evm
 from wallets.derivation import DerivationScheme
-from wallets.errors import InvalidRequestError
+from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.mnemonic import parse, to_seed
 from wallets.model import Account, AuditStatus, SigningRequest, Wallet
 from wallets.proof import StoredAddress, differences
@@ -127,3 +127,13 @@ async def test_the_proof_derives_each_kind(house: House) -> None:
     assert derived(plain, "") == derived(fancy, "fancy") == []
     assert derived(plain, "fancy") == [fancy]
     assert derived(plain, "plain") == derived(plain, "no") == [None]
+
+
+@pytest.mark.parametrize("network", CHAINS)
+def test_every_network_takes_hex(network: str) -> None:
+    """In either case, with 0x or without; what is neither hex nor the network's own form is refused."""
+    chain = CHAINS[network]
+
+    assert chain.unwrap("0xaB01") == chain.unwrap("ab01") == b"\xab\1"
+    with pytest.raises(MalformedTransactionError, match="unsigned_tx"):
+        chain.unwrap("no hex")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from wallets.chains.base import Chain
+from wallets.chains.bitcoin import bitcoin, dogecoin, litecoin
 from wallets.chains.evm import evm
 from wallets.chains.solana import Solana
 from wallets.chains.ton import Ton
@@ -21,6 +22,12 @@ _ROWS: tuple[Chain, ...] = (
     Tron(),
     Solana(),
     Ton(),
+    bitcoin("btc", title="Bitcoin"),
+    bitcoin("btc_testnet", title="Bitcoin Testnet"),
+    bitcoin("btc_signet", title="Bitcoin Signet"),
+    bitcoin("btc_regtest", title="Bitcoin Regtest"),
+    litecoin(),
+    dogecoin(),
 )
 
 CHAINS: dict[str, Chain] = {chain.network: chain for chain in _ROWS}
