@@ -36,17 +36,18 @@ _OLDER = """\
 SELECT id, label, scheme, created_at FROM master_wallets WHERE (created_at, id) < ($1, $2)
 ORDER BY created_at DESC, id DESC LIMIT $3"""
 
-_ADDRESS = "SELECT address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND address_index = $3"
+_ADDRESS = "SELECT address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND variant = $3 AND address_index = $4"
 _ADDRESS_RANGE = """\
-SELECT address_index, address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND address_index BETWEEN $3 AND $4"""
-_ACCOUNTS = "SELECT wallet_id, network, address_index FROM derived_addresses WHERE address = $1 ORDER BY id"
+SELECT address_index, address FROM derived_addresses
+WHERE wallet_id = $1 AND network = $2 AND variant = $3 AND address_index BETWEEN $4 AND $5"""
+_ACCOUNTS = "SELECT wallet_id, network, address_index, variant FROM derived_addresses WHERE address = $1 ORDER BY id"
 _INSERT_ADDRESS = """\
-INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING id"""
+INSERT INTO derived_addresses (wallet_id, network, address_index, variant, address, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (wallet_id, network, variant, address_index) DO NOTHING RETURNING id"""
 _INSERT_ADDRESSES = """\
-INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
-ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING wallet_id, network, address_index"""
+INSERT INTO derived_addresses (wallet_id, network, address_index, variant, address, created_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
+ON CONFLICT (wallet_id, network, variant, address_index) DO NOTHING RETURNING wallet_id, network, address_index, variant"""
 
 _INSERT_EVENTS = """\
 INSERT INTO audit_logs (action, status, wallet_id, request_id, ip_address, api_key_id, details, created_at)
@@ -124,13 +125,14 @@ class PostgresAddressBook:
 
     async def lookup(self, account: Account) -> str | None:
         """See `AddressBook.lookup`."""
+        values = (account.wallet_id, account.network, account.variant, account.index)
         async with self._database.connection() as connection:
-            address: str | None = await connection.fetchval(_ADDRESS, account.wallet_id, account.network, account.index)
+            address: str | None = await connection.fetchval(_ADDRESS, *values)
         return address
 
     async def add(self, account: Account, address: str, event: AuditEvent) -> None:
         """See `AddressBook.add`."""
-        values = (account.wallet_id, account.network, account.index, address, event.at)
+        values = (account.wallet_id, account.network, account.index, account.variant, address, event.at)
         async with self._database.connection() as connection:
             try:
                 async with connection.transaction():
@@ -141,13 +143,14 @@ class PostgresAddressBook:
 
     async def lookup_range(self, first: Account, count: int) -> Mapping[int, str]:
         """See `AddressBook.lookup_range`."""
+        values = (first.wallet_id, first.network, first.variant, first.index, first.index + count - 1)
         async with self._database.connection() as connection:
-            records = await connection.fetch(_ADDRESS_RANGE, first.wallet_id, first.network, first.index, first.index + count - 1)
+            records = await connection.fetch(_ADDRESS_RANGE, *values)
         return {record["address_index"]: record["address"] for record in records}
 
     async def add_all(self, entries: Sequence[tuple[Account, str, AuditEvent]]) -> None:
         """See `AddressBook.add_all`."""
-        rows = [(account.wallet_id, account.network, account.index, address, event.at) for account, address, event in entries]
+        rows = [(each.wallet_id, each.network, each.index, each.variant, address, event.at) for each, address, event in entries]
         columns = [list(column) for column in zip(*rows, strict=True)]
         async with self._database.connection() as connection:
             try:
@@ -165,7 +168,7 @@ class PostgresAddressBook:
             return ()
         async with self._database.connection() as connection:
             records = await connection.fetch(_ACCOUNTS, address)
-        return tuple(Account(record["wallet_id"], record["network"], record["address_index"]) for record in records)
+        return tuple(Account(*record) for record in records)
 
 
 class PostgresAuditLog:

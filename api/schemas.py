@@ -20,6 +20,8 @@ MAX_BATCH = 1_000
 _DIGITS = re.compile(r"-?(0|[1-9][0-9]{0,20})")
 _EXAMPLE_ID = "0b5a4fd3-3c5e-4e6b-9b41-3f3c9ac9f3ad"
 _EXAMPLE_TIME = "2026-11-23T12:00:00.000000Z"
+_TYPE = "Kind of address, where the network has several and calls it so; absent elsewhere"
+_VERSION = "Version of the wallet contract, where the network has several; absent elsewhere"
 _EXAMPLE_TX = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"  # EIP-155's own
 
 
@@ -62,6 +64,16 @@ Index = Annotated[
     Field(ge=0, le=MAX_INDEX, description="The account's index", examples=[0]),
     BeforeValidator(_plain_digits, json_schema_input_type=int),
 ]
+AccountType = Annotated[
+    str,
+    Field(min_length=1, max_length=32, description="Kind of address, on networks that have several and call it so", examples=["taproot"]),
+    AfterValidator(_printable),
+]
+AccountVersion = Annotated[
+    str,
+    Field(min_length=1, max_length=32, description="Version of the wallet contract, on networks that have several", examples=["v5r1"]),
+    AfterValidator(_printable),
+]
 AddressText = Annotated[str, Field(min_length=1, max_length=128, description="An address, in any of its forms"), AfterValidator(_printable)]
 Count = Annotated[
     int,
@@ -94,7 +106,9 @@ class SignTransaction(_Request):
 
     network: Network
     index: Index
-    unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])
+    type: AccountType | None = None
+    version: AccountVersion | None = None
+    unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional; a PSBT also as base64", examples=[_EXAMPLE_TX])
 
 
 class SignWalletTransaction(SignTransaction):
@@ -154,6 +168,8 @@ class AddressAnswer(BaseModel):
     wallet_id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
     network: str = Field(examples=["eth"])
     index: int = Field(examples=[0])
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
     address: str = Field(examples=["0x9858EfFD232B4033E47d90003D41EC34EcaEda94"])
     forms: dict[str, str] | None = Field(default=None, description="Other ways to write it, by name; absent where there is one only")
 
@@ -164,6 +180,8 @@ class AccountAnswer(BaseModel):
     wallet_id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
     network: str = Field(examples=["eth"])
     index: int = Field(examples=[0])
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
 
 
 class AccountsAnswer(BaseModel):
@@ -199,12 +217,16 @@ class IntentAnswer(BaseModel):
 class SignAnswer(BaseModel):
     """A signed transaction that a node accepts."""
 
-    signed_tx: str = Field(description="Hex; with `0x` on EVM networks")
+    signed_tx: str | None = Field(default=None, description="Hex; with `0x` on EVM networks. Absent where others have yet to sign (a PSBT)")
     tx_id: str | None = Field(default=None, description="Absent where the id is another signer's to give (a Solana fee payer elsewhere)")
+    psbt: str | None = Field(default=None, description="Hex of the PSBT with our signatures in it, on networks that use them")
+    vsize: int | None = Field(default=None, description="Virtual bytes of the signed transaction, on networks that reckon fees by them")
     sender: str = Field(alias="from", description="The address that signed")
     signature: str = Field(description="Hex, as `signed_tx`")
     network: str
     index: int
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
     intent: IntentAnswer
 
 
@@ -242,6 +264,8 @@ class AddressRange(BaseModel):
 
     wallet_id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
     network: str = Field(examples=["eth"])
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
     addresses: list[RangeAddress]
 
 

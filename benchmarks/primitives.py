@@ -11,6 +11,9 @@ from benchmarks import wallet
 from benchmarks.session import MICROSECONDS, Session
 from wallets.chains import CHAINS
 from wallets.chains.base import Chain
+from wallets.chains.bitcoin import Bitcoin
+from wallets.chains.bitcoin.digest import Digests
+from wallets.chains.bitcoin.script import Kind
 from wallets.chains.evm import Evm
 from wallets.chains.ton import Ton
 from wallets.chains.ton.boc import Cell
@@ -78,7 +81,18 @@ def _hash_call(chain: Chain, unsigned_tx: bytes) -> dict[str, Call]:
     if isinstance(chain, Ton):
         root = decode_boc(unsigned_tx).root
         return {"hash": lambda: Cell(root.data, root.bit_length, root.refs)}
+    if isinstance(chain, Bitcoin):
+        return {"hash": _bitcoin_hash(chain, unsigned_tx)}
     return {}
+
+
+def _bitcoin_hash(chain: Bitcoin, unsigned_tx: bytes) -> Call:
+    """Return hashing all that the signature of the one input is made over."""
+    picture = chain.decode(unsigned_tx).picture
+    (coin,) = picture.coins
+    if coin.kind is Kind.LEGACY:
+        return lambda: Digests(picture.transaction, [coin.output]).legacy(0)
+    return lambda: Digests(picture.transaction, [coin.output]).segwit(0, coin.key)
 
 
 def _calls_in(call: Call) -> int:

@@ -4,6 +4,11 @@ import time
 from collections.abc import Callable
 
 from wallets.chains.base import Chain
+from wallets.chains.bitcoin import Bitcoin
+from wallets.chains.bitcoin.psbt import MAGIC
+from wallets.chains.bitcoin.reader import write_counted
+from wallets.chains.bitcoin.script import script_for
+from wallets.chains.bitcoin.transaction import Input, Output, Transaction
 from wallets.chains.evm import Evm
 from wallets.chains.protobuf import encode_bytes as protobuf_bytes
 from wallets.chains.protobuf import encode_uint as protobuf_uint
@@ -15,6 +20,7 @@ from wallets.chains.ton.boc import Builder, encode
 from wallets.chains.ton.wallet import V4R2_WALLET_ID
 from wallets.chains.tron import Tron
 from wallets.encoding import unbase58, unbase58check
+from wallets.hashes import double_sha256
 
 LIFETIME_SECONDS = 60
 """How long a node would take it, where the network has such a bound."""
@@ -22,6 +28,8 @@ LIFETIME_SECONDS = 60
 _EVM_1559 = 2
 _GWEI = 10**9
 _TRANSFER_GAS = 21_000
+_BITCOIN_AMOUNT = 10**6
+_BITCOIN_FEE = 30_000
 _SYSTEM_PROGRAM = bytes(32)
 _SYSTEM_TRANSFER = 2
 _PAY_FEES_SEPARATELY = 1
@@ -31,6 +39,8 @@ Now = Callable[[], float]
 
 def sample(chain: Chain, sender: str, recipient: str, *, now: Now = time.time) -> bytes:
     """Return an unsigned transfer of 1 base unit, with made-up block references, which therefore no node takes.
+
+    Bitcoin's spends a made-up coin and sends the least of a whole coin's hundredths that nodes relay, since less would be dust.
 
     Raises:
         ValueError: There is no sample for this family of networks.
@@ -43,6 +53,8 @@ def sample(chain: Chain, sender: str, recipient: str, *, now: Now = time.time) -
         return _solana(sender, recipient)
     if isinstance(chain, Ton):
         return _ton(recipient, int(now()))
+    if isinstance(chain, Bitcoin):
+        return _bitcoin(chain, sender, recipient)
     msg = f"there is no sample transaction for {chain.network}"
     raise ValueError(msg)
 
@@ -75,6 +87,16 @@ def _solana(sender: str, recipient: str) -> bytes:
     data = _SYSTEM_TRANSFER.to_bytes(4, "little") + (1).to_bytes(8, "little")
     blockhash = bytes(range(1, 33))
     return header + keys + blockhash + bytes([1, 2, 2, 0, 1, len(data)]) + data
+
+
+def _bitcoin(chain: Bitcoin, sender: str, recipient: str) -> bytes:
+    """A PSBT of version 0 with the whole transaction that is spent."""
+    source, target = (script_for(chain.rules.forms, address) for address in (sender, recipient))
+    made_up = Transaction(2, (Input(bytes(range(32)) + bytes(4)),), (Output(3 * _BITCOIN_AMOUNT, source),), 0).raw()
+    outputs = (Output(_BITCOIN_AMOUNT, target), Output(2 * _BITCOIN_AMOUNT - _BITCOIN_FEE, source))
+    transaction = Transaction(2, (Input(double_sha256(made_up) + bytes(4)),), outputs, 0)
+    maps = [transaction.raw(), made_up]
+    return MAGIC + b"".join(b"\1\0" + write_counted(each) + b"\0" for each in maps) + b"\0" * len(outputs)
 
 
 def _ton(recipient: str, now: int) -> bytes:

@@ -16,7 +16,7 @@ from wallets.derivation import DerivationScheme
 
 _ROOT = Path(__file__).parent.parent
 _README = (_ROOT / "README.md").read_text()
-_CHAIN_MODULES = {"evm", "tron", "solana", "ton"}
+_CHAIN_MODULES = {"bitcoin", "evm", "tron", "solana", "ton"}
 _FOLDERS = [entry for entry in _ROOT.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
 _SOURCES = {str(path.relative_to(_ROOT)): path for folder in _FOLDERS for path in sorted(folder.rglob("*.py"))}
 _MAX_MODULE_LINES = 400
@@ -51,9 +51,9 @@ def test_the_readme_lists_every_setting() -> None:
 
 def test_the_readme_lists_every_network() -> None:
     """The README's table of networks is the table of chains."""
-    listed = re.findall(r"^\| `([a-z0-9:]+)` \| ([^|`]+) \| ([A-Z]+) \| `(m/[^`]+)` \|", _README, re.MULTILINE)
+    listed = re.findall(r"^\| `([a-z0-9:_]+)` \| ([^|`]+) \| ([A-Z]+) \| `(m/[^`]+)` \|", _README, re.MULTILINE)
 
-    assert [(each.network, each.title, each.symbol, each.paths[DerivationScheme.STANDARD]) for each in CHAINS.values()] == listed
+    assert [(each.network, each.title, each.symbol, each.path(DerivationScheme.STANDARD)) for each in CHAINS.values()] == listed
 
 
 def test_no_module_is_too_long() -> None:

@@ -1,7 +1,7 @@
 """Compute on secp256k1 and ed25519. The only file that imports a curve library.
 
-Signatures are deterministic (RFC 6979, RFC 8032), secp256k1 ones low-s, and each is verified with the public key before it is returned:
-a fault in the computation must not leak a key.
+Signatures are deterministic (RFC 6979, RFC 8032; BIP-340 without auxiliary randomness), ECDSA ones low-s, and each is verified with the
+public key before it is returned: a fault in the computation must not leak a key.
 """
 
 from enum import StrEnum
@@ -103,6 +103,79 @@ def recover_secp256k1(signature: bytes, digest: bytes) -> bytes:
     return public_key
 
 
+def verify_secp256k1(public_key: bytes, signature: bytes, digest: bytes) -> bool:
+    """Tell whether a 64-byte r||s, low-s, is the ECDSA signature of a public key (33 or 65 bytes, SEC 1) on a 32-byte digest."""
+    parsed, point = ffi.new("secp256k1_ecdsa_signature *"), ffi.new("secp256k1_pubkey *")
+    return bool(
+        len(signature) == 64
+        and lib.secp256k1_ec_pubkey_parse(_CONTEXT, point, public_key, len(public_key))
+        and lib.secp256k1_ecdsa_signature_parse_compact(_CONTEXT, parsed, signature)
+        and lib.secp256k1_ecdsa_verify(_CONTEXT, parsed, _digest(digest), point)
+    )
+
+
+def tweaked(public_key: bytes, tweak: bytes) -> bytes:
+    """Return the 32-byte x of lift_x(x of `public_key`) + tweak * G (BIP-341, taproot_tweak_pubkey).
+
+    Args:
+        public_key: 33 bytes, compressed.
+        tweak: 32 bytes.
+
+    Raises:
+        ValueError: `tweak` is not below the curve's order, or the sum is no point.
+    """
+    point, x_only = ffi.new("secp256k1_pubkey *"), ffi.new("secp256k1_xonly_pubkey *")
+    is_known = lib.secp256k1_xonly_pubkey_parse(_CONTEXT, x_only, _digest(public_key[1:]))
+    if not is_known or not lib.secp256k1_xonly_pubkey_tweak_add(_CONTEXT, point, x_only, _digest(tweak)):
+        msg = "the tweaked public key does not exist"
+        raise ValueError(msg)
+    lib.secp256k1_xonly_pubkey_from_pubkey(_CONTEXT, x_only, ffi.NULL, point)
+    serialized = ffi.new("unsigned char[32]")
+    lib.secp256k1_xonly_pubkey_serialize(_CONTEXT, serialized, x_only)
+    return bytes(ffi.buffer(serialized))
+
+
+def is_x_of_a_point(x: bytes) -> bool:
+    """Tell whether 32 bytes are the x of a point on secp256k1 (BIP-340, lift_x)."""
+    return bool(lib.secp256k1_xonly_pubkey_parse(_CONTEXT, ffi.new("secp256k1_xonly_pubkey *"), _digest(x)))
+
+
+def sign_schnorr(key: PrivateKey, digest: bytes, tweak: bytes) -> bytes:
+    """Sign a 32-byte digest with the secp256k1 key that `tweak` makes of `key` (BIP-340, BIP-341): 64 bytes.
+
+    Raises:
+        SignatureFaultError: The signature does not verify with the tweaked public key.
+        ValueError: Digest or tweak do not have 32 bytes, or there is no such key.
+    """
+    public_key = tweaked(key.public_key, tweak)
+    keypair, signature = ffi.new("secp256k1_keypair *"), ffi.new("unsigned char[64]")
+    try:
+        with key.revealed() as view, ffi.from_buffer("unsigned char[32]", view) as secret:
+            is_key = lib.secp256k1_keypair_create(_CONTEXT, keypair, secret)
+        is_signed = (
+            is_key
+            and lib.secp256k1_keypair_xonly_tweak_add(_CONTEXT, keypair, tweak)
+            and lib.secp256k1_schnorrsig_sign32(_CONTEXT, signature, _digest(digest), keypair, ffi.NULL)
+        )
+    finally:
+        ffi.memmove(keypair, bytes(ffi.sizeof(keypair[0])), ffi.sizeof(keypair[0]))
+    raw = bytes(ffi.buffer(signature))
+    if not is_signed or not verify_schnorr(public_key, raw, digest):
+        msg = "a fresh Schnorr signature did not verify"
+        raise SignatureFaultError(msg)
+    return raw
+
+
+def verify_schnorr(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Tell whether 64 bytes are the Schnorr signature of a 32-byte public key on a message of any length (BIP-340)."""
+    x_only = ffi.new("secp256k1_xonly_pubkey *")
+    return bool(
+        len(signature) == 64
+        and lib.secp256k1_xonly_pubkey_parse(_CONTEXT, x_only, _digest(public_key))
+        and lib.secp256k1_schnorrsig_verify(_CONTEXT, signature, message, len(message), x_only)
+    )
+
+
 def sign_ed25519(key: PrivateKey, message: bytes) -> bytes:
     """Sign a message: 64 bytes R||S (RFC 8032, pure ed25519).
 
@@ -129,9 +202,9 @@ def verify_ed25519(public_key: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def _digest(digest: bytes) -> bytes:
-    """Return the digest if libsecp256k1, which does not know its length, may read 32 bytes there."""
+    """Return the digest, or another number, if libsecp256k1, which does not know its length, may read 32 bytes there."""
     if len(digest) != 32:
-        msg = "a digest has 32 bytes"
+        msg = "32 bytes are expected"
         raise ValueError(msg)
     return digest
 

@@ -45,11 +45,16 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One key's place: `index` is 0..2^31-1. The network is text, checked against `CHAINS` where it is used."""
+    """One key's place and the form of its address: `index` is 0..2^31-1.
+
+    `variant` is the network's own word for the kind of address (`Chain.variants`), "" for the usual one. Network and variant are text,
+    checked where they are used (`wallets.chains.resolve`).
+    """
 
     wallet_id: UUID
     network: str
     index: int
+    variant: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.index <= MAX_INDEX:
@@ -131,11 +136,16 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class SignedTransaction:
-    """What a node accepts. `tx_id` is None where the first signature is not ours (a Solana fee payer elsewhere)."""
+    """What a node accepts.
+
+    `raw` is empty where others have yet to sign. `tx_id` is None then, and where it is another signer's to give (a Solana fee payer
+    elsewhere). `extra` is what only this network answers, by its name in the answer.
+    """
 
     raw: bytes
     tx_id: str | None
     signature: bytes
+    extra: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

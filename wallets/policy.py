@@ -5,6 +5,9 @@ from typing import Protocol
 from wallets.chains.base import UnsignedTransaction
 from wallets.errors import PolicyViolationError, WrongSignerError
 
+MAX_NAMED = 10
+"""Signers that a refusal names."""
+
 
 class Policy(Protocol):
     """May this be signed?"""
@@ -40,5 +43,6 @@ class NamesOurAccount:
         """See `Policy.check`."""
         signers = transaction.signers
         if signers and address not in signers:
-            msg = f"this account, {address}, is not among the transaction's signers: {', '.join(sorted(signers))}"
+            named = ", ".join(sorted(signers)[:MAX_NAMED]) + (f" and {len(signers) - MAX_NAMED} more" if len(signers) > MAX_NAMED else "")
+            msg = f"this account, {address}, is not among the transaction's signers: {named}"
             raise WrongSignerError(msg)

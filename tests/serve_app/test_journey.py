@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from tests.known_phrase import FIRST_ADDRESSES, PHRASE
 from tests.postgres_probes import query
 from tests.samples import ton_transfer, tron_transfer
 from tests.serve_app.whole_service import Service, eventually, whole_service
+from tests.wallets import bitcoin_node, psbts
 from wallets.chains import CHAINS
 from wallets.chains.evm import Evm
 from wallets.curves import Curve
@@ -100,7 +102,7 @@ def test_an_imported_wallet_has_the_addresses_that_wallets_show(service: Service
 
 
 def test_signatures_of_other_families_verify_with_their_own_libraries(service: Service) -> None:
-    """Tron recovers with tronpy, Solana verifies with solders, TON is read by pytoniq-core."""
+    """Tron recovers with tronpy, Solana verifies with solders, TON is read by pytoniq-core, Bitcoin Core accepts Bitcoin."""
     with service.client() as client:
         wallet_id = _import(client)
 
@@ -110,12 +112,15 @@ def test_signatures_of_other_families_verify_with_their_own_libraries(service: S
         instruction = transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.from_bytes(b"\x22" * 32), lamports=5))
         message = Message.new_with_blockhash([instruction], payer, Hash.default())
         solana = _sign(client, wallet_id, "sol", bytes(message).hex())["signed_tx"]
+        bitcoin = _sign(client, wallet_id, "btc", b64encode(psbts.transfer()).decode())
         ton = _sign(client, wallet_id, "ton", ton_transfer(1, 5).hex())
         ton_address = client.get(f"/api/v1/wallets/{wallet_id}/address/ton").raise_for_status().json()
 
     signer = TronSignature(tron[:64] + bytes([tron[64] - 27])).recover_public_key_from_msg_hash(hashlib.sha256(raw_data).digest())
     assert FIRST_ADDRESSES["tron"] == signer.to_base58check_address()
     SolanaTransaction.from_bytes(bytes.fromhex(solana)).verify()
+    assert bitcoin["from"] == FIRST_ADDRESSES["btc"]
+    assert bitcoin_node.accepts(bytes.fromhex(bitcoin["signed_tx"]), [psbts.spent(psbts.US).output])
     assert ton["from"] == ton_address["address"] == ton_address["forms"]["non_bounceable"]
     _verify_ton(ton["signed_tx"], ton["from"])
 
@@ -128,7 +133,7 @@ def _verify_ton(signed_tx: str, sender: str) -> None:
     body = message.body.begin_parse()
     signature, payload = body.load_bytes(64), begin_cell().store_slice(body).end_cell()
     seed = to_seed(parse(PHRASE))
-    path = DerivationPath.parse(CHAINS["ton"].paths[DerivationScheme.STANDARD].format(index=0))
+    path = DerivationPath.parse(CHAINS["ton"].path(DerivationScheme.STANDARD).format(index=0))
     public_key = derive(seed, path, Curve.ED25519, DerivationScheme.STANDARD).public_key
     Ed25519PublicKey.from_public_bytes(public_key).verify(signature, payload.hash)
 

@@ -9,6 +9,7 @@ import secrets
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ class Known:
         }
         for scheme in DerivationScheme:
             for chain in CHAINS.values():
-                for index in (0, 1):
-                    self._derive(scheme, chain.curve, chain.paths[scheme].format(index=index))
+                for variant, index in product(("", *chain.variants[1:]), (0, 1)):
+                    self._derive(scheme, chain.curve, chain.path(scheme, variant).format(index=index))
         self.search = Search(self.secrets, {"phrase": self.phrase})
 
     def _derive(self, scheme: DerivationScheme, curve: Curve, path: str) -> None:

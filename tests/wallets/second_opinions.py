@@ -14,10 +14,11 @@ from solders.transaction import VersionedTransaction
 from tronpy.keys import Signature
 from tronpy.proto import tron_pb2
 
-from tests.wallets import solana_messages, ton_messages
+from tests.wallets import bitcoin_node, psbts, solana_messages, ton_messages
 from tests.wallets.google_messages import google_class
 from tests.wallets.solana_messages import compact, listed
 from wallets.chains import CHAINS
+from wallets.chains.bitcoin import BitcoinTransaction
 from wallets.chains.evm import EvmTransaction
 from wallets.chains.evm_payload import EIP_2930, EIP_4844, EIP_7702, LEGACY, EvmPayload
 from wallets.chains.protobuf import Kind, Record, decode, encode_bytes
@@ -45,6 +46,7 @@ ORIGINALS: dict[str, list[bytes]] = {
     "eth": [bytes.fromhex(each["unsigned_tx"]) for each in EVM["transactions"] if each["network"] == "eth"],
     "tron": [*_RAW_DATA, *(encode_bytes(1, raw) for raw in _RAW_DATA)],
     "sol": [bytes.fromhex(each[form]) for each in solana_messages.VECTORS["transactions"] for form in ("unsigned_tx", "message")],
+    "btc": [bytes.fromhex(each["unsigned_tx"]) for each in psbts.VECTORS["transactions"] if each["network"] == "btc"],
     "ton": [
         bytes.fromhex(each[form]) for each in ton_messages.VECTORS["transactions"] for form in ("unsigned_tx", "unsigned_tx_without_crc")
     ],
@@ -71,6 +73,7 @@ _ADDRESSES = {
     "tron": TRON["accounts"][0]["address"],
     "sol": solana_messages.US["address"],
     "ton": ton_messages.FIRST["non_bounceable"],
+    "btc": psbts.US.address,
 }
 
 
@@ -227,4 +230,24 @@ def _ton(raw: bytes, transaction: TonTransaction) -> None:
     assert (message.init is None) == bool(transaction.order.seqno)
 
 
-_OPINIONS: dict[str, Callable[[bytes, Any], None]] = {"eth": _evm, "tron": _tron, "sol": _solana, "ton": _ton}
+# Bitcoin
+
+
+def _bitcoin(raw: bytes, transaction: BitcoinTransaction) -> None:
+    """The PSBT is written as it was; Bitcoin Core reads the transaction as we do, and accepts it when our signature was all it needed."""
+    picture = transaction.picture
+    assert picture.psbt.raw == raw
+    assert bitcoin_node.read(picture.transaction.raw()) == picture.transaction
+
+    coins = [coin.output for coin in picture.coins]
+    ours = {number for number, coin in enumerate(coins) if coin.script == psbts.US.script and transaction.unlockings[number] is None}
+    if not ours:
+        return
+    signed = transaction.sign(psbts.US.key)
+
+    assert (signed.raw != b"") is all(each is not None for number, each in enumerate(transaction.unlockings) if number not in ours)
+    if signed.raw and all(coin.kind for coin in picture.coins):
+        assert bitcoin_node.accepts(signed.raw, coins)
+
+
+_OPINIONS: dict[str, Callable[[bytes, Any], None]] = {"eth": _evm, "tron": _tron, "sol": _solana, "ton": _ton, "btc": _bitcoin}

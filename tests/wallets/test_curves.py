@@ -1,5 +1,6 @@
 """Curves: keys and signatures are those of other libraries, and a fault never leaves as a signature."""
 
+import coincurve
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eth_keys.datatypes import PrivateKey as EthPrivateKey
@@ -12,12 +13,17 @@ from wallets.curves import (
     Curve,
     SignatureFaultError,
     add_scalars,
+    is_x_of_a_point,
     private_key,
     recover_secp256k1,
     sign_ed25519,
+    sign_schnorr,
     sign_secp256k1,
+    tweaked,
     uncompressed,
     verify_ed25519,
+    verify_schnorr,
+    verify_secp256k1,
 )
 from wallets.secret import PrivateKey
 
@@ -151,3 +157,75 @@ def test_a_short_signature_does_not_verify() -> None:
     signature = sign_ed25519(key, b"message")
 
     assert not verify_ed25519(key.public_key, signature[:63], signature[63:] + b"message")
+
+
+@given(secp256k1_secrets(), DIGESTS)
+@settings(max_examples=50)
+def test_ecdsa_signatures_verify_with_their_key_alone(secret: bytes, digest: bytes) -> None:
+    """As compressed and as uncompressed key; not for another digest, nor with the other s, nor cut off."""
+    key = private_key(Curve.SECP256K1, secret)
+    signature = sign_secp256k1(key, digest)[:64]
+    high = signature[:32] + (SECP256K1_ORDER - int.from_bytes(signature[32:])).to_bytes(32)
+
+    assert verify_secp256k1(key.public_key, signature, digest)
+    assert verify_secp256k1(b"\4" + uncompressed(key.public_key), signature, digest)
+    assert not verify_secp256k1(key.public_key, signature, digest[::-1] if digest != digest[::-1] else b"\1" * 32)
+    assert not verify_secp256k1(key.public_key, high, digest)
+    assert not verify_secp256k1(key.public_key, signature[:63], digest)
+    assert not verify_secp256k1(b"\2" + b"\xff" * 32, signature, digest)
+    assert not verify_secp256k1(key.public_key, b"\xff" * 64, digest)
+
+
+@given(secp256k1_secrets(), DIGESTS, DIGESTS)
+@settings(max_examples=50)
+def test_schnorr_signatures_are_those_of_the_tweaked_key(secret: bytes, digest: bytes, tweak: bytes) -> None:
+    """Signed again they are the same, and coincurve's own way to the tweaked key makes them as well."""
+    key = private_key(Curve.SECP256K1, secret)
+    even = secret if key.public_key[0] == 2 else (SECP256K1_ORDER - int.from_bytes(secret)).to_bytes(32)
+    scalar = (int.from_bytes(even) + int.from_bytes(tweak)) % SECP256K1_ORDER
+    other = coincurve.PrivateKey(scalar.to_bytes(32))
+
+    signature = sign_schnorr(key, digest, tweak)
+
+    assert signature == sign_schnorr(key, digest, tweak) == other.sign_schnorr(digest, bytes(32))
+    assert tweaked(key.public_key, tweak) == other.public_key.format()[1:]
+    assert verify_schnorr(tweaked(key.public_key, tweak), signature, digest)
+
+
+def test_a_schnorr_signature_of_another_key_is_a_fault() -> None:
+    """One that does not verify with what the key's public key says is not returned."""
+    broken = PrivateKey(bytes(31) + b"\1", private_key(Curve.SECP256K1, bytes(31) + b"\2").public_key)
+
+    with pytest.raises(SignatureFaultError):
+        sign_schnorr(broken, bytes(32), bytes(32))
+
+
+def test_a_tweak_that_leads_to_no_key_is_refused() -> None:
+    """The order of the curve and more, or what makes the sum the point at infinity; and x that no point has."""
+    key = private_key(Curve.SECP256K1, bytes(31) + b"\1")
+
+    for tweak in (SECP256K1_ORDER.to_bytes(32), b"\xff" * 32, (SECP256K1_ORDER - 1).to_bytes(32)):
+        with pytest.raises(ValueError, match="the tweaked public key does not exist"):
+            tweaked(key.public_key, tweak)
+    with pytest.raises(ValueError, match="the tweaked public key does not exist"):
+        tweaked(b"\2" + b"\xff" * 32, bytes(32))
+    assert is_x_of_a_point(key.public_key[1:])
+    assert not is_x_of_a_point(b"\xff" * 32)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_numbers_of_another_length_do_not_reach_libsecp256k1(length: int) -> None:
+    """It would read behind them."""
+    key, wrong = private_key(Curve.SECP256K1, bytes(31) + b"\1"), bytes(length)
+
+    for call in (
+        lambda: sign_schnorr(key, wrong, bytes(32)),
+        lambda: sign_schnorr(key, bytes(32), wrong),
+        lambda: tweaked(b"\2" + wrong, bytes(32)),
+        lambda: is_x_of_a_point(wrong),
+        lambda: verify_schnorr(wrong, bytes(64), bytes(32)),
+        lambda: verify_secp256k1(key.public_key, b"\1" * 64, wrong),
+    ):
+        with pytest.raises(ValueError, match="32 bytes are expected"):
+            call()
+    assert not verify_schnorr(bytes(32), bytes(63), bytes(32))

@@ -14,6 +14,7 @@ HEADS = {
     "eth": [b"", b"\1", b"\2\xf8", b"\3\xf9", b"\4\xea", b"\xe0"],
     "tron": [b"", b"\x0a\2\1\2\x22\x08abcdefgh\x40\1\x5a", b"\x0a\x40"],
     "sol": [b"", b"\1\0\1\2" + bytes(32) + b"\1" * 32, b"\x80\1\0\1\2" + bytes(32) + b"\1" * 32, b"\1" + bytes(64)],
+    "btc": [b"", b"psbt\xff", b"psbt\xff\1\0\x33", b"psbt\xff\1\2\4\2\0\0\0\1\4\1\1\1\5\1\1\1\xfb\4\2\0\0\0\0"],
     "ton": [b"", bytes.fromhex("b5ee9c72"), bytes.fromhex("b5ee9c72 01010101000f00")],
 }
 """How inputs of a family begin, so that random bytes get further than their first check."""

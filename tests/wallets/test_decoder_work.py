@@ -3,13 +3,18 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 
 import pytest
 
+from tests.wallets.psbts import STRANGER, US, Party, Spent, claim, psbt, spent
 from tests.wallets.solana_messages import compact, lookup, message, our_key
 from tests.wallets.ton_messages import message_with, payload
 from wallets.chains import CHAINS
+from wallets.chains.bitcoin.reader import write_size
+from wallets.chains.bitcoin.script import Kind, witness
+from wallets.chains.bitcoin.transaction import Input, Output, Transaction
 from wallets.chains.protobuf import MAX_FIELDS, encode_bytes, encode_uint
 from wallets.chains.rlp import encode_bytes as rlp_bytes
 from wallets.chains.rlp import encode_list
@@ -220,9 +225,65 @@ TON = {
     "too many bytes": (bytes(MIB), "more than a node takes"),
 }
 
+# Bitcoin
+
+PAID = [Output(1_000, STRANGER)]
+HEAD_FIELD = b"\x77"
+
+
+def many_signed(count: int, kind: Kind) -> bytes:
+    """Write a PSBT with so many inputs of another, all signed, and one of ours."""
+    other, ours = Party(kind, 1), Party(kind)
+    salts = [divmod(salt, 256) for salt in range(count - 1)]
+    coins = [replace(spent(other), salt=low, number=1 + high) for high, low in salts]
+    raw = psbt([*coins, spent(ours, number=4)], PAID)
+    return bytes.fromhex(str(other.decode(raw).sign(other.key).extra["psbt"]))
+
+
+def claimed_outputs(count: int) -> bytes:
+    """Write a PSBT with so many outputs that say that they are ours, each to another taproot address."""
+    outputs = [Output(1_000, witness(1, number.to_bytes(32))) for number in range(count)]
+    return psbt([spent(US, 10**9)], outputs, output_fields={number: (claim(US),) for number in range(count)})
+
+
+def previous(inputs: int, outputs: int) -> bytes:
+    """Write a PSBT whose previous transaction has so many inputs, and empty outputs before the one that is spent."""
+    ins, outs = [Input(number.to_bytes(36)) for number in range(inputs)], [Output(0, b"")] * outputs
+    large = Transaction(2, tuple(ins), (*outs, Output(100_000, US.script), *outs), 0).raw()
+    return psbt([Spent(US.script, number=outputs, whole=large)], PAID)
+
+
+def unknown_fields(count: int) -> bytes:
+    """Write a PSBT with so many fields that nobody knows."""
+    return psbt([spent(US)], PAID, head=[(HEAD_FIELD + number.to_bytes(3), b"") for number in range(count)])
+
+
+def final_witness(items: int) -> bytes:
+    """Write a PSBT with a final witness of so many empty items, which is for a script of others."""
+    stack = write_size(items) + bytes(items)
+    return psbt([spent(US), Spent(witness(0, bytes(32)), salt=2, fields=((b"\x08", stack),))], PAID)
+
+
+BITCOIN = {
+    "as many fields as are taken": (unknown_fields(11_990), "accepted"),
+    "more fields": (unknown_fields(170_000), "more than 12000 fields"),
+    "a previous transaction with many inputs": (previous(25_000, 0), "accepted"),
+    "a previous transaction with many outputs": (previous(1, 55_000), "accepted"),
+    "signed inputs, legacy": (many_signed(400, Kind.LEGACY), "accepted"),
+    "signed inputs, nested": (many_signed(400, Kind.NESTED), "accepted"),
+    "signed inputs, taproot": (many_signed(400, Kind.TAPROOT), "accepted"),
+    "outputs": (claimed_outputs(400), "accepted"),
+    "more outputs": (claimed_outputs(401), "there are 401 outputs"),
+    "as many items of a witness as are taken": (final_witness(10_000), "accepted"),
+    "more items of a witness": (final_witness(900_000), "may have 10000"),
+    "a long script": (psbt([spent(US)], [Output(1, b"\x51" * 90_000)]), "accepted"),
+    "much data": (psbt([spent(US)], [Output(0, b"\x6a" * 200)] * 400), "accepted"),
+    "too many bytes": (b"psbt\xff" + bytes(MIB), "1048576 are taken"),
+}
+
 CASES = [
     pytest.param(network, raw, reason, id=f"{network}: {name}")
-    for network, cases in (("tron", TRON), ("eth", EVM), ("sol", SOLANA), ("ton", TON))
+    for network, cases in (("tron", TRON), ("eth", EVM), ("sol", SOLANA), ("ton", TON), ("btc", BITCOIN))
     for name, (raw, reason) in cases.items()
 ]
 

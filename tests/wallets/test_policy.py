@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from wallets.chains.base import Own
 from wallets.errors import PolicyViolationError
 from wallets.model import Intent, SignedTransaction
 from wallets.policy import AllOf, NamesOurAccount
@@ -17,7 +18,7 @@ class Transaction:
     signers: frozenset[str] = frozenset()
     intent: Intent = field(default_factory=lambda: Intent("eth", "transfer"))
 
-    def intent_for(self, address: str) -> Intent:
+    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # nobody claims to be ours
         """See `UnsignedTransaction.intent_for`."""
         return replace(self.intent, sender=address)
 

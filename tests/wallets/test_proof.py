@@ -40,7 +40,7 @@ def test_an_address_of_another_account_differs() -> None:
     assert not difference.is_spelling
 
 
-@pytest.mark.parametrize(("network", "index"), [("doge", 0), ("eth", -1), ("eth", MAX_INDEX + 1)])
+@pytest.mark.parametrize(("network", "index"), [("mars", 0), ("eth", -1), ("eth", MAX_INDEX + 1)])
 def test_an_account_that_cannot_be_has_no_address(network: str, index: int) -> None:
     """A network that is not in the table, or an index outside of its range, differs whatever is stored."""
     address = stored(network, index, FIRST_ADDRESSES["eth"])

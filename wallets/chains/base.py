@@ -1,12 +1,15 @@
 """Say what a chain and its unsigned transaction must be able to do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from wallets.curves import Curve
 from wallets.derivation import DerivationScheme
 from wallets.model import Intent, SignedTransaction
 from wallets.secret import PrivateKey
+
+Own = Callable[[int, str], str]
+"""Derive the address of another account of the wallet, by index and variant."""
 
 
 class UnsignedTransaction(Protocol):
@@ -22,8 +25,11 @@ class UnsignedTransaction(Protocol):
         """What it does, whoever signs it."""
         ...
 
-    def intent_for(self, address: str) -> Intent:
-        """Return what it does when `address` signs it: with the sender where the format names none, and what is odd for that sender."""
+    def intent_for(self, address: str, own: Own | None = None) -> Intent:
+        """Return what it does when `address` signs it: with the sender where the format names none, and what is odd for that sender.
+
+        A transaction that says of a recipient that it is another account of the wallet is believed if `own` derives the same.
+        """
         ...
 
     def sign(self, key: PrivateKey) -> SignedTransaction:
@@ -55,8 +61,17 @@ class Chain(Protocol):
         ...
 
     @property
-    def paths(self) -> Mapping[DerivationScheme, str]:
-        """The path of an account by scheme, with `{index}` in it: `m/44'/60'/0'/0/{index}`."""
+    def variant_name(self) -> str:
+        """What the API calls the choice between several kinds of address: `version` (TON), `type` (Bitcoin); "" where there is none."""
+        ...
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of these kinds, the usual one first. Everywhere but in what a client writes and reads, that one's name is ""."""
+        ...
+
+    def path(self, scheme: DerivationScheme, variant: str = "") -> str:
+        """Return the path of an account, with `{index}` in it: `m/44'/60'/0'/0/{index}`."""
         ...
 
     @property
@@ -74,7 +89,7 @@ class Chain(Protocol):
         """Base units are 10^-decimals of the native asset."""
         ...
 
-    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:
+    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:
         """Return the address as wallets show it and as is safe for a deposit."""
         ...
 
@@ -86,8 +101,16 @@ class Chain(Protocol):
         """Return the texts under which `address` may have written what `text` names; empty if it is no address of this network."""
         ...
 
-    def decode(self, unsigned_tx: bytes) -> UnsignedTransaction:
-        """Decode the whole input, in the one canonical encoding.
+    def unwrap(self, text: str) -> bytes:
+        """Return the bytes of an `unsigned_tx` as a client writes it: hex, and what else the network is used to.
+
+        Raises:
+            MalformedTransactionError: It is neither.
+        """
+        ...
+
+    def decode(self, unsigned_tx: bytes, variant: str = "") -> UnsignedTransaction:
+        """Decode the whole input, in the one canonical encoding, for an account of this variant.
 
         Raises:
             MalformedTransactionError: Anything else, with what is wrong and at which byte offset. No other exception escapes.

@@ -1,0 +1,252 @@
+"""Say what a transaction does: whom it pays, what comes back, what it costs, and what is odd about it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from wallets.chains.base import Own
+from wallets.chains.bitcoin.coin import Coin
+from wallets.chains.bitcoin.network import Network
+from wallets.chains.bitcoin.psbt import LOCK_TIME_THRESHOLD, Psbt
+from wallets.chains.bitcoin.script import OP_RETURN, Kind, address_of, is_unspendable_taproot, witness_program
+from wallets.chains.bitcoin.transaction import FINAL_SEQUENCE, Output, Transaction, Unlocking
+from wallets.hashes import sha256
+from wallets.model import Intent, Transfer
+
+MAX_SHOWN = 10
+"""Of warnings of a kind, and of outputs that carry data; of the others it is told how many there are."""
+MAX_CLAIMS = 20
+"""Outputs that are derived to see whether they are the wallet's own, as is claimed: each costs as much as three signatures."""
+
+_MAX_SHOWN_BYTES = 80
+_OLD_DATA_CARRIER = 83
+"""Bytes of a script with data that every node relays (Bitcoin Core before version 30)."""
+_REPLACEABLE = FINAL_SEQUENCE - 1
+_RELATIVE_LOCK_OFF = 1 << 31
+_USUAL_VERSIONS = frozenset({1, 2, 3})
+_SIGNED_SIZES: Mapping[Kind | None, tuple[int, int]] = {
+    Kind.LEGACY: (107, 0),
+    Kind.NESTED: (23, 108),
+    Kind.SEGWIT: (0, 108),
+    Kind.TAPROOT: (0, 67),
+}
+"""What a signature adds to an input, at most: bytes of the script, and of the witness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an output says of itself: that the wallet derives it at this path, which is that of `account`, index and variant, if of any."""
+
+    path: str
+    account: tuple[int, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is known of a transaction without knowing who signs it."""
+
+    network: Network
+    psbt: Psbt
+    coins: tuple[Coin, ...]
+    claims: Mapping[int, Claim]
+    signed_inputs: int
+    """How many inputs have what makes them valid."""
+    size: int | None
+    """Virtual bytes when it is signed, at most; None where an input is spent in a way that is not known."""
+
+    @property
+    def transaction(self) -> Transaction:
+        """The transaction."""
+        return self.psbt.transaction
+
+    @property
+    def total_in(self) -> int:
+        """What all inputs have."""
+        return sum([coin.output.amount for coin in self.coins])
+
+    @property
+    def fee(self) -> int:
+        """What the miner gets."""
+        return self.total_in - sum([output.amount for output in self.transaction.outputs])
+
+
+def signed_size(unsigned: bytes, coins: Sequence[Coin], unlockings: Sequence[Unlocking | None]) -> int | None:
+    """Return how many virtual bytes the signed transaction has at most (BIP-141), if that is known of every input."""
+    scripts = witnesses = bare = 0
+    for coin, unlocking in zip(coins, unlockings, strict=True):
+        if unlocking is not None:
+            script, stack = len(unlocking.script), len(unlocking.raw_witness) if unlocking.witness else 0
+        elif coin.kind in _SIGNED_SIZES:
+            script, stack = _SIGNED_SIZES[coin.kind]
+        else:
+            return None
+        scripts, witnesses, bare = scripts + script, witnesses + stack, bare + (not stack)
+    if witnesses:
+        witnesses += 2 + bare  # marker and flag; beside those that have a witness, an input without one has an empty one
+    return len(unsigned) + scripts + (witnesses + 3) // 4
+
+
+def describe(picture: Picture) -> Intent:
+    """Return what it does, whoever signs it: every output is somebody else's."""
+    return _intent(picture, frozenset(), None, ())
+
+
+def describe_for(picture: Picture, address: str, script: bytes, own: Own | None) -> Intent:
+    """Return what it does when `address`, which is paid by `script`, signs it.
+
+    An output that pays it comes back, and so does one that says that it is the wallet's at a path of an account of ours, if the account is
+    derived and has that address.
+    """
+    outputs = picture.transaction.outputs
+    back = {number for number, output in enumerate(outputs) if output.script == script}
+    believed, warnings = _believed(picture, own, back) if own is not None else (set[int](), ())
+    spent = sum([coin.output.amount for coin in picture.coins if coin.output.script == script])
+    returned = back | believed
+    details = {"own_inputs": sum([coin.output.script == script for coin in picture.coins])}
+    if returned:
+        details["change"] = sum([outputs[number].amount for number in returned])
+        details["change_outputs"] = len(returned)
+    details["net_outflow"] = spent - details.get("change", 0)
+    intent = _intent(picture, frozenset(returned), address, warnings)
+    return replace(intent, details={**intent.details, **details})
+
+
+def _believed(picture: Picture, own: Own, known: set[int]) -> tuple[set[int], tuple[str, ...]]:
+    """Return the outputs that are the wallet's own as they claim, and a warning for each that is not."""
+    believed, warnings = set(), []
+    claims = [(number, claim) for number, claim in picture.claims.items() if number not in known]
+    for number, claim in claims[:MAX_CLAIMS]:
+        address = address_of(picture.network.forms, picture.transaction.outputs[number].script)
+        if claim.account is not None and own(*claim.account) == address:
+            believed.add(number)
+        elif claim.account is None:
+            warnings.append(f"output {number} is said to be change at {claim.path}, which is no account of this service: not believed")
+        else:
+            warnings.append(f"output {number} is said to be change at {claim.path}, and is not this wallet's")
+    if len(claims) > MAX_CLAIMS:
+        warnings.append(f"{len(claims) - MAX_CLAIMS} more outputs are said to be change; they were not looked at and are not believed")
+    return believed, _shown(warnings)
+
+
+def _shown(warnings: Sequence[str]) -> tuple[str, ...]:
+    more = len(warnings) - MAX_SHOWN
+    return (*warnings[:MAX_SHOWN], f"{more} more of this kind") if more > 0 else tuple(warnings)
+
+
+def _intent(picture: Picture, own: frozenset[int], sender: str | None, warnings: Sequence[str]) -> Intent:
+    outputs = picture.transaction.outputs
+    others = [(number, output) for number, output in enumerate(outputs) if number not in own]
+    transfers = tuple([Transfer(_recipient(picture, output), output.amount) for _, output in others if not _is_data(output)])
+    return Intent(
+        picture.network.name,
+        "transfer" if transfers else "self_transfer",
+        sender=sender,
+        transfers=transfers,
+        max_fee=picture.fee,
+        details=_details(picture),
+        warnings=(*_fee_warnings(picture, transfers), *_output_warnings(picture), *_version_warnings(picture.transaction), *warnings),
+    )
+
+
+def _is_data(output: Output) -> bool:
+    """Tell whether an output carries data and no value."""
+    return output.script[:1] == bytes([OP_RETURN]) and not output.amount
+
+
+def _recipient(picture: Picture, output: Output) -> str:
+    address = address_of(picture.network.forms, output.script)
+    if address is not None:
+        return address
+    if len(output.script) <= _MAX_SHOWN_BYTES:
+        return f"script {output.script.hex()}"
+    return f"script of {len(output.script)} bytes, SHA-256 {sha256(output.script).hex()}"
+
+
+def _details(picture: Picture) -> dict[str, str | int]:
+    transaction = picture.transaction
+    details: dict[str, str | int] = {
+        "psbt_version": picture.psbt.version,
+        "unsigned_tx_id": transaction.tx_id(),
+        "version": transaction.version,
+        "inputs": len(transaction.inputs),
+        "signed_inputs": picture.signed_inputs,
+        "outputs": len(transaction.outputs),
+        "input_total": picture.total_in,
+        "replaceable": "yes" if any(each.sequence < _REPLACEABLE for each in transaction.inputs) else "no",
+    }
+    if picture.size is not None:
+        details["max_vsize"] = picture.size
+        details["min_fee_rate"] = _rate(picture.fee, picture.size)
+    return details | _locks(transaction) | _data(transaction.outputs)
+
+
+def _rate(fee: int, size: int) -> str:
+    """Return base units a virtual byte, rounded down to hundredths."""
+    hundredths = fee * 100 // size
+    return f"{hundredths // 100}.{hundredths % 100:02}"
+
+
+def _locks(transaction: Transaction) -> dict[str, str | int]:
+    details: dict[str, str | int] = {}
+    if transaction.lock_time and any(each.sequence < FINAL_SEQUENCE for each in transaction.inputs):
+        details["lock_height" if transaction.lock_time < LOCK_TIME_THRESHOLD else "lock_time"] = transaction.lock_time
+    relative = sum([each.sequence < _RELATIVE_LOCK_OFF for each in transaction.inputs]) if transaction.version >= 2 else 0
+    if relative:
+        details["relative_locks"] = relative
+    return details
+
+
+def _data(outputs: Sequence[Output]) -> dict[str, str | int]:
+    found = [(number, output.script) for number, output in enumerate(outputs) if output.script[:1] == bytes([OP_RETURN])]
+    details: dict[str, str | int] = {
+        f"data_{number}": script[1:].hex()
+        if len(script) <= _OLD_DATA_CARRIER
+        else f"{len(script) - 1} bytes, SHA-256 {sha256(script[1:]).hex()}"
+        for number, script in found[:MAX_SHOWN]
+    }
+    return details | {"data_outputs": len(found)} if found else details
+
+
+def _fee_warnings(picture: Picture, transfers: Sequence[Transfer]) -> Iterator[str]:
+    network, fee = picture.network, picture.fee
+    amount = sum([transfer.amount for transfer in transfers]) or picture.total_in - fee
+    if fee * 10 > amount:
+        yield f"the fee, {fee}, is more than 10 % of the amount, {amount}"
+    if picture.size is None:
+        return
+    if fee > network.high_fee_rate * picture.size:
+        yield f"the fee is at least {_rate(fee, picture.size)} for a virtual byte, far more than is usual"
+    if fee * 1000 < network.relay_fee_rate * picture.size:
+        yield f"the fee may be less than nodes relay: {_rate(fee, picture.size)} for a virtual byte"
+
+
+def _version_warnings(transaction: Transaction) -> Iterator[str]:
+    if transaction.version not in _USUAL_VERSIONS:
+        yield f"nodes do not relay transactions of version {transaction.version}"
+
+
+def _output_warnings(picture: Picture) -> Iterator[str]:
+    numbers: dict[str, list[int]] = {}
+    for number, output in enumerate(picture.transaction.outputs):
+        for problem in _problems(picture.network, output):
+            numbers.setdefault(problem, []).append(number)
+    for problem, found in numbers.items():
+        more = f" and {len(found) - MAX_SHOWN} more" if len(found) > MAX_SHOWN else ""
+        yield f"output {', '.join(map(str, found[:MAX_SHOWN]))}{more} {problem}"
+
+
+def _problems(network: Network, output: Output) -> Iterator[str]:
+    if output.script[:1] == bytes([OP_RETURN]):
+        if output.amount:
+            yield "burns its value: it carries data, which nobody can spend"
+        if len(output.script) > _OLD_DATA_CARRIER:
+            yield "carries more data than many nodes relay"
+        return
+    if output.amount < network.dust(output.script):
+        yield "is dust: nodes may not relay it"
+    program = witness_program(output.script)
+    if address_of(network.forms, output.script) is None:
+        yield "has no address: its script is none that wallets use"
+    elif program is not None and (program[0] > 1 or (program[0] == 1 and len(program[1]) != 32)):
+        yield "can be spent by anybody: its witness version has no rules yet"
+    elif is_unspendable_taproot(output.script):
+        yield "can be spent by nobody: its taproot key is no point of the curve"

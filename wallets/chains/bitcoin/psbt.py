@@ -1,0 +1,232 @@
+"""Read and write partially signed transactions, version 0 (BIP-174) and 2 (BIP-370), each field kept in its place.
+
+What is not known is kept and not looked at, as the standard asks. Nothing of that reaches the signed transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from wallets.chains.bitcoin.fields import GLOBAL, INPUT, OUTPUT, Shape
+from wallets.chains.bitcoin.reader import Reader, write_counted
+from wallets.chains.bitcoin.transaction import FINAL_SEQUENCE, MAX_INPUTS, MAX_OUTPUTS, Input, Output, Transaction, read_unsigned
+from wallets.chains.refusal import refuse
+
+MAGIC = b"psbt\xff"
+MAX_BYTES = 1 << 20
+MAX_FIELDS = 12_000
+"""Of all maps together: as many inputs and outputs as are taken, with more than ten each."""
+LOCK_TIME_THRESHOLD = 500_000_000
+"""Lock times from here on are seconds since 1970, and those below are heights of blocks."""
+
+_MAP_END = b"\x00"
+_MODIFIABLE = 0b11
+"""Whether inputs and outputs may be added or removed (BIP-370)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A field's value, and at which byte it begins."""
+
+    raw: bytes
+    offset: int
+
+    @property
+    def number(self) -> int:
+        """It as a number."""
+        return int.from_bytes(self.raw, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The fields of one map by their whole keys, type and what stands behind it, in their order; and at which byte it begins."""
+
+    name: str
+    offset: int
+    values: Mapping[bytes, Value]
+
+    def get(self, key: bytes) -> Value | None:
+        """Return a field."""
+        return self.values.get(key)
+
+    def need(self, key: bytes, field: str) -> Value:
+        """Return a field.
+
+        Raises:
+            MalformedTransactionError: There is none.
+        """
+        value = self.values.get(key)
+        if value is None:
+            refuse(self.name, self.offset, f"it has no {field}")
+        return value
+
+    def starting(self, kind: int) -> list[tuple[bytes, Value]]:
+        """Return what stands behind the type, and the value, of each field of a type."""
+        return [(key[1:], value) for key, value in self.values.items() if key[0] == kind]
+
+    @property
+    def raw(self) -> bytes:
+        """It as bytes."""
+        return b"".join([write_counted(key) + write_counted(value.raw) for key, value in self.values.items()]) + _MAP_END
+
+
+@dataclass(frozen=True, slots=True)
+class Psbt:
+    """A partially signed transaction: its maps, and the transaction that they describe."""
+
+    version: int
+    transaction: Transaction
+    head: Map
+    inputs: tuple[Map, ...]
+    outputs: tuple[Map, ...]
+
+    @property
+    def raw(self) -> bytes:
+        """It as bytes: what was read, where nothing was changed."""
+        return MAGIC + b"".join([each.raw for each in (self.head, *self.inputs, *self.outputs)])
+
+    def with_inputs(self, inputs: Sequence[Map]) -> "Psbt":
+        """Return it with these inputs, to which signatures have been added that hold for what is there alone."""
+        modifiable = self.head.get(b"\x06")
+        if modifiable is None:
+            return replace(self, inputs=tuple(inputs))
+        fixed = Value(bytes([modifiable.raw[0] & ~_MODIFIABLE]), modifiable.offset)
+        head = replace(self.head, values={**self.head.values, b"\x06": fixed})
+        return replace(self, head=head, inputs=tuple(inputs))
+
+
+def read_psbt(raw: bytes) -> Psbt:
+    """Read exactly one PSBT.
+
+    Raises:
+        MalformedTransactionError: It is none, or breaks a rule of its version; nothing else escapes.
+    """
+    if len(raw) > MAX_BYTES:
+        refuse("psbt", MAX_BYTES, f"it has {len(raw)} bytes; {MAX_BYTES} are taken")
+    if not raw.startswith(MAGIC):
+        refuse("psbt", 0, "it does not begin as a PSBT does, with 70736274ff")
+    reader = _MapReader(raw)
+    head = reader.read("global")
+    version = _version(head)
+    _check(head, GLOBAL, version)
+    transaction = _unsigned(raw, head.need(b"\x00", "unsigned_tx")) if version == 0 else None
+    counts = _counts(head) if transaction is None else (len(transaction.inputs), len(transaction.outputs))
+    inputs = tuple([_check(reader.read(f"input {number}"), INPUT, version) for number in range(counts[0])])
+    outputs = tuple([_check(reader.read(f"output {number}"), OUTPUT, version) for number in range(counts[1])])
+    reader.end_here()
+    return Psbt(version, transaction or _described(head, inputs, outputs), head, inputs, outputs)
+
+
+class _MapReader(Reader):
+    """Read maps, one behind the other, with a bound on the fields of all."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw, "psbt", len(MAGIC))
+        self._left = MAX_FIELDS
+
+    def read(self, name: str) -> Map:
+        """Read a map up to its end, each key once."""
+        values: dict[bytes, Value] = {}
+        found = Map(name, self.position, values)
+        while length := self.size():
+            start = self.position
+            key = self.take(length)
+            if key in values:
+                refuse(name, start, f"the field {key[:40].hex()} is there twice")
+            if len(values) == self._left:
+                refuse(name, start, f"there are more than {MAX_FIELDS} fields")
+            size = self.size()
+            values[key] = Value(self.take(size), self.position - size)
+        self._left -= len(values)
+        return found
+
+
+def _check(found: Map, shapes: Mapping[int, Shape], version: int) -> Map:
+    """Return a map whose known fields have their shapes."""
+    for key, value in found.values.items():
+        shape = shapes.get(key[0])
+        if shape is None:
+            continue
+        length = len(value.raw)
+        if shape.version not in {None, version}:
+            problem = f"version {version} of PSBT has no such field"
+        elif shape.key is not None and len(key) - 1 not in shape.key:
+            problem = f"its key has {len(key) - 1} bytes behind the type"
+        elif shape.value is not None and length not in shape.value:
+            problem = f"it has {length} bytes"
+        elif shape.words and (length % 4 or not length):
+            problem = f"it has {length} bytes, which are not one or more numbers of four"
+        else:
+            continue
+        refuse(f"{found.name} {shape.name}", value.offset, problem)
+    return found
+
+
+def _version(head: Map) -> int:
+    found = head.get(b"\xfb")
+    if found is None:
+        return 0
+    if found.number not in {0, 2}:
+        refuse("global version", found.offset, f"PSBT has versions 0 and 2, and this is {found.number}")
+    return found.number
+
+
+def _unsigned(raw: bytes, value: Value) -> Transaction:
+    return read_unsigned(Reader(raw, "global unsigned_tx", value.offset, value.offset + len(value.raw)))
+
+
+def _counts(head: Map) -> tuple[int, int]:
+    """Return how many inputs and outputs a PSBT of version 2 says it has."""
+    head.need(b"\x02", "tx_version")
+    return _count(head.need(b"\x04", "input_count"), "input_count", MAX_INPUTS), _count(
+        head.need(b"\x05", "output_count"), "output_count", MAX_OUTPUTS
+    )
+
+
+def _count(value: Value, name: str, most: int) -> int:
+    reader = Reader(value.raw, f"global {name}")
+    count = reader.size()
+    reader.end_here()
+    if not 1 <= count <= most:
+        refuse(f"global {name}", value.offset, f"it is {count}; 1 to {most} are taken")
+    return count
+
+
+def _described(head: Map, inputs: Sequence[Map], outputs: Sequence[Map]) -> Transaction:
+    """Return the transaction that the maps of version 2 describe."""
+    return Transaction(
+        head.need(b"\x02", "tx_version").number,
+        tuple([_input(each) for each in inputs]),
+        tuple([Output(each.need(b"\x03", "amount").number, each.need(b"\x04", "script").raw) for each in outputs]),
+        _lock_time(head, inputs),
+    )
+
+
+def _input(found: Map) -> Input:
+    previous, number = found.need(b"\x0e", "previous_txid"), found.need(b"\x0f", "output_index")
+    sequence = found.get(b"\x10")
+    return Input(previous.raw + number.raw, FINAL_SEQUENCE if sequence is None else sequence.number)
+
+
+def _lock_time(head: Map, inputs: Sequence[Map]) -> int:
+    """Return the lock time that fits every input, a height before a time (BIP-370)."""
+    for each in inputs:
+        _check_lock_times(each)
+    needs = [(each.get(b"\x12"), each.get(b"\x11")) for each in inputs if each.get(b"\x12") or each.get(b"\x11")]
+    if not needs:
+        fallback = head.get(b"\x03")
+        return 0 if fallback is None else fallback.number
+    heights, times = zip(*needs, strict=True)
+    chosen: list[int] = [each.number for each in (times if None in heights else heights) if each is not None]
+    if len(chosen) < len(needs):
+        refuse("global map", head.offset, "some inputs require a height as lock time, and others a time")
+    return max(chosen)
+
+
+def _check_lock_times(found: Map) -> None:
+    time, height = found.get(b"\x11"), found.get(b"\x12")
+    if time is not None and time.number < LOCK_TIME_THRESHOLD:
+        refuse(f"{found.name} required_time_locktime", time.offset, f"a time is {LOCK_TIME_THRESHOLD} or more")
+    if height is not None and not 0 < height.number < LOCK_TIME_THRESHOLD:
+        refuse(f"{found.name} required_height_locktime", height.offset, f"a height is 1 to {LOCK_TIME_THRESHOLD - 1}")
