@@ -21,8 +21,8 @@ ADDRESSES_AT_ONCE = 1_000
 _ALL = "SELECT id, label, scheme, created_at, encrypted_phrase FROM master_wallets ORDER BY id"
 _SAMPLE = "SELECT id, label, scheme, created_at, encrypted_phrase FROM master_wallets ORDER BY random() LIMIT $1"
 _ADDRESSES = """\
-SELECT network, address_index::bigint, address, created_at FROM derived_addresses WHERE wallet_id = $1
-ORDER BY network, address_index LIMIT $2"""
+SELECT network, address_index::bigint, address, created_at, variant FROM derived_addresses WHERE wallet_id = $1
+ORDER BY network, variant, address_index LIMIT $2"""
 
 
 @asynccontextmanager

@@ -93,17 +93,17 @@ class PostgresAddressBook:
 
     async def lookup(self, account: Account) -> str | None:
         """See `AddressBook.lookup`."""
-        query = "SELECT address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND address_index = $3"
+        query = "SELECT address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND variant = $3 AND address_index = $4"
         async with self._database.connection() as connection:
-            address: str | None = await connection.fetchval(query, account.wallet_id, account.network, account.index)
+            address: str | None = await connection.fetchval(query, account.wallet_id, account.network, account.variant, account.index)
         return address
 
     async def add(self, account: Account, address: str, event: AuditEvent) -> None:
         """See `AddressBook.add`."""
         statement = """\
-            INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at) VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING id"""
-        values = (account.wallet_id, account.network, account.index, address, event.at)
+            INSERT INTO derived_addresses (wallet_id, network, address_index, variant, address, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (wallet_id, network, variant, address_index) DO NOTHING RETURNING id"""
+        values = (account.wallet_id, account.network, account.index, account.variant, address, event.at)
         async with self._database.connection() as connection:
             try:
                 async with connection.transaction():
@@ -116,18 +116,19 @@ class PostgresAddressBook:
         """See `AddressBook.lookup_range`."""
         query = """\
             SELECT address_index, address FROM derived_addresses
-            WHERE wallet_id = $1 AND network = $2 AND address_index BETWEEN $3 AND $4"""
+            WHERE wallet_id = $1 AND network = $2 AND variant = $3 AND address_index BETWEEN $4 AND $5"""
+        values = (first.wallet_id, first.network, first.variant, first.index, first.index + count - 1)
         async with self._database.connection() as connection:
-            records = await connection.fetch(query, first.wallet_id, first.network, first.index, first.index + count - 1)
+            records = await connection.fetch(query, *values)
         return {record["address_index"]: record["address"] for record in records}
 
     async def add_all(self, entries: Sequence[tuple[Account, str, AuditEvent]]) -> None:
         """See `AddressBook.add_all`."""
         statement = """\
-            INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at)
-            SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
-            ON CONFLICT (wallet_id, network, address_index) DO NOTHING RETURNING wallet_id, network, address_index"""
-        rows = [(account.wallet_id, account.network, account.index, address, event.at) for account, address, event in entries]
+            INSERT INTO derived_addresses (wallet_id, network, address_index, variant, address, created_at)
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
+            ON CONFLICT (wallet_id, network, variant, address_index) DO NOTHING RETURNING wallet_id, network, address_index, variant"""
+        rows = [(each.wallet_id, each.network, each.index, each.variant, address, event.at) for each, address, event in entries]
         columns = [list(column) for column in zip(*rows, strict=True)]
         async with self._database.connection() as connection:
             try:
@@ -143,10 +144,10 @@ class PostgresAddressBook:
         """See `AddressBook.accounts`."""
         if "\0" in address:  # which no address has, and PostgreSQL's text cannot
             return ()
-        query = "SELECT wallet_id, network, address_index FROM derived_addresses WHERE address = $1 ORDER BY id"
+        query = "SELECT wallet_id, network, address_index, variant FROM derived_addresses WHERE address = $1 ORDER BY id"
         async with self._database.connection() as connection:
             records = await connection.fetch(query, address)
-        return tuple(Account(record["wallet_id"], record["network"], record["address_index"]) for record in records)
+        return tuple(Account(*record) for record in records)
 
 
 class PostgresAuditLog:

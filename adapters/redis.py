@@ -201,4 +201,5 @@ class RedisHealth:
 
 
 def _address_key(account: Account) -> str:
-    return f"wallets:address:{account.wallet_id}:{account.network}:{account.index}"
+    place = f"{account.network}:{account.variant}" if account.variant else account.network
+    return f"wallets:address:{account.wallet_id}:{place}:{account.index}"

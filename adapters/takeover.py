@@ -26,7 +26,7 @@ _ADD_ADDRESSES = """\
 INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at)
 SELECT $1, network, address_index, address, created_at
 FROM unnest($2::text[], $3::integer[], $4::text[], $5::timestamptz[]) AS added (network, address_index, address, created_at)
-ON CONFLICT (wallet_id, network, address_index) DO NOTHING"""
+ON CONFLICT (wallet_id, network, variant, address_index) DO NOTHING"""
 
 # The order of ids is the order in which things happened, as in all of the log.
 _ADD_AUDIT_ROWS = """\
@@ -73,7 +73,7 @@ class PostgresTakeover:
         query = """\
             SELECT network, address_index, address
             FROM unnest($2::text[], $3::integer[]) AS asked (network, address_index) JOIN derived_addresses USING (network, address_index)
-            WHERE wallet_id = $1"""
+            WHERE wallet_id = $1 AND variant = ''"""
         networks, indexes = [place[0] for place in places], [place[1] for place in places]
         async with self._database.connection() as connection:
             records = await connection.fetch(query, wallet_id, networks, indexes)

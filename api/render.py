@@ -47,7 +47,7 @@ def address_range(values: Sequence[Address]) -> dict[str, Any]:
     addresses = [
         {"index": value.account.index, "address": value.text} | ({"forms": dict(value.forms)} if value.forms else {}) for value in values
     ]
-    return {"wallet_id": str(first.wallet_id), "network": first.network, "addresses": addresses}
+    return {"wallet_id": str(first.wallet_id), "network": first.network, **_variant(first), "addresses": addresses}
 
 
 def accounts(text: str, values: Sequence[Account]) -> dict[str, Any]:
@@ -65,6 +65,7 @@ def signing_result(value: SigningResult) -> dict[str, Any]:
         "signature": prefix + signed.signature.hex(),
         "network": value.account.network,
         "index": value.account.index,
+        **_variant(value.account),
         "intent": intent(value.intent),
     }
     if signed.tx_id is None:
@@ -99,7 +100,13 @@ def timestamp(moment: datetime) -> str:
 
 
 def _account(value: Account) -> dict[str, Any]:
-    return {"wallet_id": str(value.wallet_id), "network": value.network, "index": value.index}
+    return {"wallet_id": str(value.wallet_id), "network": value.network, "index": value.index, **_variant(value)}
+
+
+def _variant(value: Account) -> dict[str, str]:
+    """Render which kind of address it is, where the network has several."""
+    chain = chain_for(value.network)
+    return {chain.variant_name: value.variant or chain.variants[0]} if chain.variants else {}
 
 
 def _safe(value: str | int) -> str | int:

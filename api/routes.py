@@ -16,6 +16,8 @@ from api.health import HealthMonitor
 from api.json_body import read_json
 from api.schemas import (
     MAX_BATCH,
+    AccountType,
+    AccountVersion,
     AddressText,
     Count,
     CreateWallet,
@@ -28,6 +30,7 @@ from api.schemas import (
     SignTransaction,
     SignWalletsBatch,
 )
+from wallets.chains import CHAINS
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, Caller, SigningRequest
 from wallets.secret import Phrase
@@ -36,7 +39,8 @@ DEFAULT_COUNT = 20
 """Addresses of a range whose request does not say how many."""
 
 WalletId = Annotated[UUID, Path(description="The wallet's id")]
-
+TypeQuery = Annotated[AccountType | None, Query(alias="type")]
+VersionQuery = Annotated[AccountVersion | None, Query(alias="version")]
 
 Cost = Callable[[QueryParams, Any], int]
 """What a request costs, by its query and its parsed body, if it has one; never raises, also if they are not valid."""
@@ -104,6 +108,29 @@ def check_query(names: list[str], known: frozenset[str]) -> None:
         raise UnprocessableError(msg)
 
 
+def variant(network: str, account_type: str | None, version: str | None) -> str:
+    """Return which kind of address a request wants, "" if it does not say. Whether there is such a kind is the domain's to say.
+
+    Raises:
+        UnprocessableError: It is asked for in a field that the network does not have.
+    """
+    given = {name: value for name, value in (("type", account_type), ("version", version)) if value is not None}
+    chain = CHAINS.get(network)
+    if chain is not None and not given.keys() <= {chain.variant_name}:
+        has = f"`{chain.variant_name}`: {', '.join(chain.variants)}" if chain.variants else "no choice between kinds of address"
+        raise UnprocessableError(f"{network} has {has}")
+    return next(iter(given.values()), "")
+
+
+def account_of(wallet_id: UUID, item: SignTransaction) -> Account:
+    """Return the account that shall sign.
+
+    Raises:
+        UnprocessableError: See `variant`.
+    """
+    return Account(wallet_id, item.network, item.index, variant(item.network, item.type, item.version))
+
+
 class WalletRoutes:
     """The calls that need an API key."""
 
@@ -133,14 +160,21 @@ class WalletRoutes:
         return render.json_response(render.wallet(await self._custody.wallet(wallet_id)))
 
     async def get_address(
-        self, request: Request, wallet_id: WalletId, network: Annotated[Network, Path()], index: Annotated[Index, Query()] = 0
+        self,
+        request: Request,
+        wallet_id: WalletId,
+        network: Annotated[Network, Path()],
+        index: Annotated[Index, Query()] = 0,
+        account_type: TypeQuery = None,
+        version: VersionQuery = None,
     ) -> Response:
         """Return the address of an account, deriving it the first time."""
-        return render.json_response(await self.address(Account(wallet_id, network, index), _caller(request)))
+        account = Account(wallet_id, network, index, variant(network, account_type, version))
+        return render.json_response(await self.address(account, _caller(request)))
 
     async def sign(self, request: Request, wallet_id: WalletId, body: SignTransaction) -> Response:
         """Decode a transaction, check it, sign it, and write it down; then return what a node accepts."""
-        return render.json_response(await self.signed(Account(wallet_id, body.network, body.index), body.unsigned_tx, _caller(request)))
+        return render.json_response(await self.signed(account_of(wallet_id, body), body.unsigned_tx, _caller(request)))
 
     async def sign_batch(self, request: Request, wallet_id: WalletId, body: SignBatch) -> Response:
         """Sign up to 1,000 transactions of one wallet: results in their order, an error in the place of what is refused."""
@@ -151,7 +185,7 @@ class WalletRoutes:
         return await self._signed_batch([(item.wallet_id, item) for item in body.items], _caller(request))
 
     async def _signed_batch(self, items: Sequence[tuple[UUID, SignTransaction]], caller: Caller) -> Response:
-        requests = [SigningRequest(Account(wallet_id, item.network, item.index), item.unsigned_tx, caller) for wallet_id, item in items]
+        requests = [SigningRequest(account_of(wallet_id, item), item.unsigned_tx, caller) for wallet_id, item in items]
         outcomes = await self._custody.sign_batch(requests)
         results = []
         for request, outcome in zip(requests, outcomes, strict=True):
@@ -170,10 +204,12 @@ class WalletRoutes:
         network: Annotated[Network, Path()],
         first: Annotated[Index, Query()] = 0,
         count: Annotated[Count, Query()] = DEFAULT_COUNT,
+        account_type: TypeQuery = None,
+        version: VersionQuery = None,
     ) -> Response:
         """Return the addresses of a range of accounts, deriving those that are new. Each costs as much as a request."""
-        addresses = await self._custody.address_range(Account(wallet_id, network, first), count, _caller(request))
-        return render.json_response(render.address_range(addresses))
+        account = Account(wallet_id, network, first, variant(network, account_type, version))
+        return render.json_response(render.address_range(await self._custody.address_range(account, count, _caller(request))))
 
     async def find_address(self, address: Annotated[AddressText, Path()]) -> Response:
         """Return the accounts that have an address, if it was derived here before."""

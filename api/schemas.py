@@ -19,6 +19,8 @@ MAX_BATCH = 1_000
 _DIGITS = re.compile(r"-?(0|[1-9][0-9]{0,20})")
 _EXAMPLE_ID = "0b5a4fd3-3c5e-4e6b-9b41-3f3c9ac9f3ad"
 _EXAMPLE_TIME = "2026-11-23T12:00:00.000000Z"
+_TYPE = "Kind of address, where the network has several and calls it so; absent elsewhere"
+_VERSION = "Version of the wallet contract, where the network has several; absent elsewhere"
 _EXAMPLE_TX = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"  # EIP-155's own
 
 
@@ -61,6 +63,16 @@ Index = Annotated[
     Field(ge=0, le=MAX_INDEX, description="The account's index", examples=[0]),
     BeforeValidator(_plain_digits, json_schema_input_type=int),
 ]
+AccountType = Annotated[
+    str,
+    Field(min_length=1, max_length=32, description="Kind of address, on networks that have several and call it so", examples=["taproot"]),
+    AfterValidator(_printable),
+]
+AccountVersion = Annotated[
+    str,
+    Field(min_length=1, max_length=32, description="Version of the wallet contract, on networks that have several", examples=["v5r1"]),
+    AfterValidator(_printable),
+]
 AddressText = Annotated[str, Field(min_length=1, max_length=128, description="An address, in any of its forms"), AfterValidator(_printable)]
 Count = Annotated[
     int,
@@ -92,6 +104,8 @@ class SignTransaction(_Request):
 
     network: Network
     index: Index
+    type: AccountType | None = None
+    version: AccountVersion | None = None
     unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])
 
 
@@ -139,6 +153,8 @@ class AddressAnswer(BaseModel):
     wallet_id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
     network: str = Field(examples=["eth"])
     index: int = Field(examples=[0])
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
     address: str = Field(examples=["0x9858EfFD232B4033E47d90003D41EC34EcaEda94"])
     forms: dict[str, str] | None = Field(default=None, description="Other ways to write it, by name; absent where there is one only")
 
@@ -149,6 +165,8 @@ class AccountAnswer(BaseModel):
     wallet_id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
     network: str = Field(examples=["eth"])
     index: int = Field(examples=[0])
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
 
 
 class AccountsAnswer(BaseModel):
@@ -190,6 +208,8 @@ class SignAnswer(BaseModel):
     signature: str = Field(description="Hex, as `signed_tx`")
     network: str
     index: int
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
     intent: IntentAnswer
 
 
@@ -227,6 +247,8 @@ class AddressRange(BaseModel):
 
     wallet_id: str = Field(examples=[_EXAMPLE_ID], json_schema_extra={"format": "uuid"})
     network: str = Field(examples=["eth"])
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
     addresses: list[RangeAddress]
 
 

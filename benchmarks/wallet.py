@@ -34,7 +34,7 @@ def seed() -> Seed:
 
 def path(chain: Chain, index: int = 0) -> DerivationPath:
     """Return the path of an account."""
-    return DerivationPath.parse(chain.paths[SCHEME].format(index=index))
+    return DerivationPath.parse(chain.path(SCHEME).format(index=index))
 
 
 def key(chain: Chain, index: int = 0) -> PrivateKey:

@@ -109,7 +109,9 @@ def _prove(settings: Settings, *, prove_all: bool, unproven: str) -> None:
             findings.add(wallet_id, None, None, None, "does not decrypt")
         else:
             stored = difference.stored
-            findings.add(wallet_id, stored.network, stored.index, stored.text, difference.derived or "no such account")
+            findings.add(
+                wallet_id, f"{stored.network} {stored.variant}".rstrip(), stored.index, stored.text, difference.derived or "no such account"
+            )
 
     async def run() -> Proof:
         harden()

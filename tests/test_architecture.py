@@ -53,7 +53,7 @@ def test_the_readme_lists_every_network() -> None:
     """The README's table of networks is the table of chains."""
     listed = re.findall(r"^\| `([a-z0-9:]+)` \| ([^|`]+) \| ([A-Z]+) \| `(m/[^`]+)` \|", _README, re.MULTILINE)
 
-    assert [(each.network, each.title, each.symbol, each.paths[DerivationScheme.STANDARD]) for each in CHAINS.values()] == listed
+    assert [(each.network, each.title, each.symbol, each.path(DerivationScheme.STANDARD)) for each in CHAINS.values()] == listed
 
 
 def test_no_module_is_too_long() -> None:

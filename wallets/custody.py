@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from wallets import mnemonic as bip39
-from wallets.chains import CHAINS, chain_for
+from wallets.chains import CHAINS, resolve
 from wallets.chains.base import Chain
 from wallets.derivation import MAX_INDEX, DerivationScheme
 from wallets.errors import (
@@ -82,6 +82,7 @@ class Custody(Protocol):
         """Return the account's address, deriving and remembering it the first time.
 
         Raises:
+            InvalidRequestError: The network has no such variant.
             UnsupportedNetworkError: The network is unknown.
             WalletNotFoundError: There is no such wallet.
         """
@@ -91,7 +92,7 @@ class Custody(Protocol):
         """Return the addresses of the `count` accounts from `first` on, deriving and remembering all that are new in one step.
 
         Raises:
-            InvalidRequestError: The range goes beyond the last index, or is empty.
+            InvalidRequestError: The range goes beyond the last index, or is empty, or the network has no such variant.
             UnsupportedNetworkError: The network is unknown.
             WalletNotFoundError: There is no such wallet.
         """
@@ -177,7 +178,7 @@ class LocalCustody:
     async def address(self, account: Account, caller: Caller) -> Address:
         """See `Custody.address`."""
         async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, account_details(account)):
-            chain = chain_for(account.network)
+            chain, account = resolve(account)
         text = await self.cache.get(account)
         if text is None:
             text = await self._derived_address(chain, account, caller)
@@ -191,7 +192,7 @@ class LocalCustody:
             if count < 1 or first.index + count - 1 > MAX_INDEX:
                 msg = f"a range has at least one account, and none beyond index {MAX_INDEX}"
                 raise InvalidRequestError(msg)
-            chain = chain_for(first.network)
+            chain, first = resolve(first)
             accounts = [replace(first, index=first.index + step) for step in range(count)]
             texts = {**await self.addresses.lookup_range(first, count)}
             missing = [account for account in accounts if account.index not in texts]
@@ -206,8 +207,8 @@ class LocalCustody:
         pace = Pace()
         async with self.keyring.unlocked(wallet) as keys:
             for account in accounts:
-                with keys(chain, account.index) as key:
-                    text = chain.address(key.public_key, wallet.scheme)
+                with keys(chain, account.index, account.variant) as key:
+                    text = chain.address(key.public_key, wallet.scheme, account.variant)
                 details = account_details(account) | {"address": text}
                 entries.append((account, text, self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, details)))
                 await pace.keep()
@@ -229,7 +230,7 @@ class LocalCustody:
         async with self._audited(AuditAction.TRANSACTION_SIGN, request.account.wallet_id, request.caller, draft.details):
             draft.decode()
             wallet = await self.store.get(request.account.wallet_id)
-            with await self.keyring.key(wallet, draft.chain, request.account.index) as key:
+            with await self.keyring.key(wallet, draft.chain, draft.account.index, draft.account.variant) as key:
                 result = draft.sign(wallet, key, self.policy)
         await self.audit.record(self._signing_event(draft, None))
         return result
@@ -242,12 +243,12 @@ class LocalCustody:
             item.decode()
             await pace.keep()
         async with AsyncExitStack() as stack:
-            ids = {item.account.wallet_id for item in batch if item.error is None}
+            ids = {item.draft.account.wallet_id for item in batch if item.error is None}
             # Wallets, ciphertexts and seeds that are asked for together are fetched together.
             opened = dict(zip(ids, await asyncio.gather(*(self._opened(stack, wallet_id) for wallet_id in ids)), strict=True))
             for item in batch:
                 if item.error is None:
-                    item.sign(opened[item.account.wallet_id], self.policy)
+                    item.sign(opened[item.draft.account.wallet_id], self.policy)
                     await pace.keep()
         await self.audit.record_all([self._signing_event(item.draft, item.error) for item in batch])
         return [item.outcome for item in batch]
@@ -292,8 +293,8 @@ class LocalCustody:
         details = account_details(account)
         async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, details):
             wallet = await self.store.get(account.wallet_id)
-            with await self.keyring.key(wallet, chain, account.index) as key:
-                text = chain.address(key.public_key, wallet.scheme)
+            with await self.keyring.key(wallet, chain, account.index, account.variant) as key:
+                text = chain.address(key.public_key, wallet.scheme, account.variant)
             event = self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, {**details, "address": text})
             await self.addresses.add(account, text, event)
         return text

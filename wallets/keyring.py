@@ -53,8 +53,13 @@ class Unwatched:
         """See `Watcher.ciphertext_refused`."""
 
 
-Keys = Callable[[Chain, int], PrivateKey]
-"""Lend the key of an account of one wallet, by chain and index; whoever gets it closes it."""
+class Keys(Protocol):
+    """What lends the keys of one wallet."""
+
+    def __call__(self, chain: Chain, index: int, variant: str = "") -> PrivateKey:
+        """Lend the key of an account; whoever gets it closes it."""
+        ...
+
 
 _Place = tuple[UUID, DerivationScheme]
 """What a ciphertext is bound to, and so what a seed is unlocked for."""
@@ -144,10 +149,10 @@ class _Unlocked:
         self._is_dropped = True
         self._close_if_unused()
 
-    def key(self, wallet: Wallet, chain: Chain, index: int) -> PrivateKey:
+    def key(self, wallet: Wallet, chain: Chain, index: int, variant: str = "") -> PrivateKey:
         """Return the account's key, one of its own for its receiver, who closes it."""
         assert self._seed is not None
-        place = (chain.curve, chain.paths[wallet.scheme], index)
+        place = (chain.curve, chain.path(wallet.scheme, variant), index)
         key = self._keys.get(self, place)
         if key is None:
             key = derive(self._seed, DerivationPath.parse(place[1].format(index=index)), chain.curve, wallet.scheme)
@@ -198,7 +203,7 @@ class Keyring:
     def __len__(self) -> int:
         return len(self._unlocked)
 
-    async def key(self, wallet: Wallet, chain: Chain, index: int) -> PrivateKey:
+    async def key(self, wallet: Wallet, chain: Chain, index: int, variant: str = "") -> PrivateKey:
         """Return the account's key, decrypting the mnemonic only when the wallet is not unlocked. Close it after use.
 
         Raises:
@@ -213,11 +218,11 @@ class Keyring:
         unlocked = self._unlocked.get(place)
         if unlocked is not None:
             self._unlocked.move_to_end(place)
-            return unlocked.key(wallet, chain, index)
+            return unlocked.key(wallet, chain, index, variant)
         unlocked = self._opening.get(place) or self._open(wallet)
         try:
             await unlocked.wait()
-            return unlocked.key(wallet, chain, index)
+            return unlocked.key(wallet, chain, index, variant)
         finally:
             unlocked.release()
 

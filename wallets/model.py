@@ -32,11 +32,16 @@ class Wallet:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One key's place: `index` is 0..2^31-1. The network is text, checked against `CHAINS` where it is used."""
+    """One key's place and the form of its address: `index` is 0..2^31-1.
+
+    `variant` is the network's own word for the kind of address (`Chain.variants`), "" for the usual one. Network and variant are text,
+    checked where they are used (`wallets.chains.resolve`).
+    """
 
     wallet_id: UUID
     network: str
     index: int
+    variant: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.index <= MAX_INDEX:

@@ -20,12 +20,13 @@ from wallets.secret import Mnemonic, Seed
 
 @dataclass(frozen=True, slots=True)
 class StoredAddress:
-    """An address as a database keeps it, checked by nobody: the network may be unknown and the index outside of 0..2^31-1."""
+    """An address as a database keeps it, checked by nobody: network or variant may be unknown and the index outside of 0..2^31-1."""
 
     network: str
     index: int
     text: str
     created_at: datetime
+    variant: str = ""
 
     @property
     def place(self) -> tuple[str, int]:
@@ -61,9 +62,12 @@ def _derived(seed: Seed, scheme: DerivationScheme, address: StoredAddress) -> st
     if not 0 <= address.index <= MAX_INDEX:
         return None
     chain = CHAINS[address.network]
+    if address.variant and address.variant not in chain.variants[1:]:
+        return None
     try:
-        with derive(seed, DerivationPath.parse(chain.paths[scheme].format(index=address.index)), chain.curve, scheme) as key:
-            return chain.address(key.public_key, scheme)
+        path = DerivationPath.parse(chain.path(scheme, address.variant).format(index=address.index))
+        with derive(seed, path, chain.curve, scheme) as key:
+            return chain.address(key.public_key, scheme, address.variant)
     except InvalidRequestError:  # one index in 2^127 has no key
         return None
 

@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from wallets.chains import chain_for
-from wallets.encoding import legible, unhex
+from wallets.chains import resolve
+from wallets.encoding import legible
 from wallets.keyring import Keys
 from wallets.model import MAX_LABEL_LENGTH, Account, SigningRequest, SigningResult, Wallet
 from wallets.policy import Policy
@@ -17,27 +17,28 @@ PACE_SECONDS = 0.002
 class Draft:
     """One signing request on its way: what is known of it so far, and `details` for its audit row."""
 
-    __slots__ = ("chain", "details", "request", "transaction")
+    __slots__ = ("account", "chain", "details", "request", "transaction")
 
     def __init__(self, request: SigningRequest) -> None:
         self.request = request
+        self.account = request.account
         self.details = account_details(request.account)
 
     def decode(self) -> None:
         """Find the chain, and read the transaction."""
-        self.chain = chain_for(self.request.account.network)
-        self.transaction = self.chain.decode(unhex(self.request.unsigned_tx))
+        self.chain, self.account = resolve(self.account)
+        self.transaction = self.chain.decode(self.chain.unwrap(self.request.unsigned_tx), self.account.variant)
         self.details["intent"] = self.transaction.intent.as_details()
 
     def sign(self, wallet: Wallet, key: PrivateKey, policy: Policy) -> SigningResult:
         """Check what was decoded against the key's account and the policy, and sign it."""
-        address = self.chain.address(key.public_key, wallet.scheme)
+        address = self.chain.address(key.public_key, wallet.scheme, self.account.variant)
         intent = self.transaction.intent_for(address)
         self.details.update(address=address, intent=intent.as_details())
         policy.check(self.transaction, address)
         signed = self.transaction.sign(key)
         self.details["tx_id"] = signed.tx_id
-        return SigningResult(self.request.account, address, signed, intent)
+        return SigningResult(self.account, address, signed, intent)
 
 
 OpenWallet = tuple[Wallet, Keys]
@@ -47,11 +48,10 @@ OpenWallet = tuple[Wallet, Keys]
 class Item:
     """One request of a batch: its draft, and how it ended."""
 
-    __slots__ = ("account", "draft", "error", "result")
+    __slots__ = ("draft", "error", "result")
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
-        self.account = draft.request.account
         self.error: Exception | None = None
         self.result: SigningResult | None = None
 
@@ -76,7 +76,7 @@ class Item:
             return
         wallet, keys = opened
         try:
-            with keys(self.draft.chain, self.account.index) as key:
+            with keys(self.draft.chain, self.draft.account.index, self.draft.account.variant) as key:
                 self.result = self.draft.sign(wallet, key, policy)
         except Exception as error:  # noqa: BLE001  # not swallowed: this item's outcome, answered and audited; a bug in it may not end others'
             self.error = error
@@ -99,7 +99,8 @@ class Pace:
 
 def account_details(account: Account) -> dict[str, object]:
     """Return an account's place as an audit row shows it, whatever the network is called."""
-    return {"network": brief(account.network), "index": account.index}
+    details: dict[str, object] = {"network": brief(account.network), "index": account.index}
+    return details | {"variant": brief(account.variant)} if account.variant else details
 
 
 def brief(text: str) -> str:

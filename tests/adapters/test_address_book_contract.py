@@ -26,12 +26,13 @@ async def test_an_address_is_remembered_with_its_audit_row(storage: Storage) -> 
 
 
 async def test_an_address_that_was_not_derived_is_none(storage: Storage) -> None:
-    """Also where another network or index of the wallet was."""
+    """Also where another network, index or variant of the wallet was."""
     account = await kept_account(storage)
     await storage.book.add(account, "0xabc", new_event(account.wallet_id, DERIVE))
 
     assert await storage.book.lookup(replace(account, index=1)) is None
     assert await storage.book.lookup(replace(account, network="tron")) is None
+    assert await storage.book.lookup(replace(account, variant="other")) is None
     assert await storage.book.lookup(replace(account, wallet_id=uuid4())) is None
 
 
@@ -54,6 +55,22 @@ async def test_remembering_at_once_writes_one_row(storage: Storage) -> None:
     await asyncio.gather(*(storage.book.add(account, "0xabc", new_event(account.wallet_id, DERIVE)) for _ in range(8)))
 
     assert len(await storage.events()) == rows + 1
+
+
+async def test_variants_of_an_account_are_remembered_apart(storage: Storage) -> None:
+    """Each has its own address, found by it and in its own range."""
+    usual = await kept_account(storage, "btc")
+    other = replace(usual, variant="other")
+    await storage.book.add(usual, "bc1usual", new_event(usual.wallet_id, DERIVE))
+
+    await storage.book.add(other, "bc1other", new_event(usual.wallet_id, DERIVE))
+    entries = [(replace(account, index=1), f"bc1{account.variant}1", new_event(usual.wallet_id, DERIVE)) for account in (usual, other)]
+    await storage.book.add_all(entries)
+
+    assert (await storage.book.lookup(usual), await storage.book.lookup(other)) == ("bc1usual", "bc1other")
+    assert list(await storage.book.accounts("bc1other")) == [other]
+    assert await storage.book.lookup_range(other, 2) == {0: "bc1other", 1: "bc1other1"}
+    assert await storage.book.lookup_range(usual, 2) == {0: "bc1usual", 1: "bc11"}
 
 
 async def test_accounts_of_an_address_are_oldest_first(storage: Storage) -> None:

@@ -60,6 +60,7 @@ async def test_an_address_is_remembered(cache: AddressCache) -> None:
     assert await cache.get(account) == "0xabc"
     assert await cache.get(replace(account, index=8)) is None
     assert await cache.get(replace(account, network="bsc")) is None
+    assert await cache.get(replace(account, variant="other")) is None
     assert await cache.get(replace(account, wallet_id=uuid4())) is None
 
 

@@ -42,7 +42,7 @@ class House:
         await PostgresWalletStore(self.database).add(wallet, ciphertext, new_event(wallet.id))
         for chain in CHAINS.values():
             for index in indexes:
-                path = DerivationPath.parse(chain.paths[scheme].format(index=index))
+                path = DerivationPath.parse(chain.path(scheme).format(index=index))
                 key = derive(to_seed(parse(PHRASE)), path, chain.curve, scheme)
                 account = Account(wallet.id, chain.network, index)
                 await PostgresAddressBook(self.database).add(account, chain.address(key.public_key, scheme), new_event(wallet.id))
@@ -145,7 +145,7 @@ async def test_a_database_that_is_away_is_said() -> None:
 def test_other_libraries_agree_on_the_old_scheme() -> None:
     """What this test derives with ours, others derive as well."""
     chain = CHAINS["sol"]
-    path = DerivationPath.parse(chain.paths[DerivationScheme.V1_0_8].format(index=3))
+    path = DerivationPath.parse(chain.path(DerivationScheme.V1_0_8).format(index=3))
 
     key = derive(to_seed(parse(PHRASE)), path, chain.curve, DerivationScheme.V1_0_8)
 

@@ -123,6 +123,6 @@ async def open_key_office(database_url: str, vault: EmbeddedVault, folder: Path)
 
 def _address(wallet: Wallet, phrase: Mnemonic | Exception) -> str:
     assert isinstance(phrase, Mnemonic)
-    path = DerivationPath.parse(_ETH.paths[wallet.scheme].format(index=0))
+    path = DerivationPath.parse(_ETH.path(wallet.scheme).format(index=0))
     with phrase, to_seed(phrase) as seed, derive(seed, path, _ETH.curve, wallet.scheme) as key:
         return _ETH.address(key.public_key, wallet.scheme)

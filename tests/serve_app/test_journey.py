@@ -128,7 +128,7 @@ def _verify_ton(signed_tx: str, sender: str) -> None:
     body = message.body.begin_parse()
     signature, payload = body.load_bytes(64), begin_cell().store_slice(body).end_cell()
     seed = to_seed(parse(PHRASE))
-    path = DerivationPath.parse(CHAINS["ton"].paths[DerivationScheme.STANDARD].format(index=0))
+    path = DerivationPath.parse(CHAINS["ton"].path(DerivationScheme.STANDARD).format(index=0))
     public_key = derive(seed, path, Curve.ED25519, DerivationScheme.STANDARD).public_key
     Ed25519PublicKey.from_public_bytes(public_key).verify(signature, payload.hash)
 

@@ -61,7 +61,7 @@ class Known:
         for scheme in DerivationScheme:
             for chain in CHAINS.values():
                 for index in (0, 1):
-                    self._derive(scheme, chain.curve, chain.paths[scheme].format(index=index))
+                    self._derive(scheme, chain.curve, chain.path(scheme).format(index=index))
         self.search = Search(self.secrets, {"phrase": self.phrase})
 
     def _derive(self, scheme: DerivationScheme, curve: Curve, path: str) -> None:

@@ -13,7 +13,7 @@ from wallets.mnemonic import parse, to_seed
 def test_samples_are_transfers_that_are_signed(network: str) -> None:
     """The sample of every network decodes whole, sends one base unit to the recipient, and is signed by the sender."""
     chain, scheme, seed = CHAINS[network], DerivationScheme.STANDARD, to_seed(parse(PHRASE))
-    paths = [DerivationPath.parse(chain.paths[scheme].format(index=index)) for index in (0, 1)]
+    paths = [DerivationPath.parse(chain.path(scheme).format(index=index)) for index in (0, 1)]
     sender_key, recipient_key = (derive(seed, path, chain.curve, scheme) for path in paths)
     sender, recipient = (chain.address(key.public_key, scheme) for key in (sender_key, recipient_key))
 

@@ -73,9 +73,9 @@ def test_accounts_of_secp256k1_networks(network: str, scheme: DerivationScheme) 
         with parse(account.get("mnemonic", accounts)) as mnemonic:
             seed = to_seed(mnemonic)
         index = int(account["path"].rpartition("/")[2])
-        key = derive(seed, DerivationPath.parse(chain.paths[scheme].format(index=index)), chain.curve, scheme)
+        key = derive(seed, DerivationPath.parse(chain.path(scheme).format(index=index)), chain.curve, scheme)
 
-        assert account["path"] == chain.paths[scheme].format(index=index)
+        assert account["path"] == chain.path(scheme).format(index=index)
         assert bytes.fromhex(account["private_key"]) == key.reveal()
         assert account["address"] == chain.address(key.public_key, scheme)
 
@@ -87,7 +87,7 @@ def test_well_known_addresses() -> None:
 
     for network, address in FIRST_ADDRESSES.items():
         chain = CHAINS[network]
-        path = DerivationPath.parse(chain.paths[DerivationScheme.STANDARD].format(index=0))
+        path = DerivationPath.parse(chain.path(DerivationScheme.STANDARD).format(index=0))
         key = derive(seed, path, chain.curve, DerivationScheme.STANDARD)
         assert address == chain.address(key.public_key, DerivationScheme.STANDARD)
 

@@ -335,7 +335,7 @@ def test_what_is_no_address_names_nothing(text: str) -> None:
 def test_a_network_describes_itself(chain: Evm) -> None:
     """Every row signs on secp256k1, at one path in both schemes, and writes hex with 0x; an address has no other form."""
     assert (chain.curve, chain.hex_prefix, chain.decimals) == (Curve.SECP256K1, "0x", 18)
-    assert dict(chain.paths) == dict.fromkeys(DerivationScheme, "m/44'/60'/0'/0/{index}")
+    assert {chain.path(scheme) for scheme in DerivationScheme} == {"m/44'/60'/0'/0/{index}"}
     assert chain.forms(EVM["accounts"][0]["address"]) == {}
 
 

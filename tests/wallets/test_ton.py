@@ -41,7 +41,7 @@ from wallets.model import Transfer
 def test_addresses_are_those_that_wallets_find(account: dict[str, Any]) -> None:
     """The phrase gives the keys and addresses that ed25519-hd-key, @scure/bip32 and @ton/ton make of it: stored money depends on it."""
     scheme = DerivationScheme(account["scheme"])
-    path = DerivationPath.parse(TON.paths[scheme].format(index=account["index"]))
+    path = DerivationPath.parse(TON.path(scheme).format(index=account["index"]))
 
     key = derive(to_seed(parse(VECTORS["mnemonic"])), path, TON.curve, scheme)
 

@@ -373,7 +373,7 @@ def test_what_is_no_address_names_nothing(text: str) -> None:
 def test_the_network_describes_itself() -> None:
     """Tron signs on secp256k1, at one path in both schemes, and writes bare hex; an address has no other form."""
     assert (TRON.curve, TRON.hex_prefix, TRON.symbol, TRON.decimals) == (Curve.SECP256K1, "", "TRX", 6)
-    assert dict(TRON.paths) == dict.fromkeys(DerivationScheme, "m/44'/195'/0'/0/{index}")
+    assert {TRON.path(scheme) for scheme in DerivationScheme} == {"m/44'/195'/0'/0/{index}"}
     assert TRON.forms(OURS["address"]) == {}
 
 

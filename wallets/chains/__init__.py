@@ -1,11 +1,14 @@
 """List the chains. Adding one is a file beside this and a row here."""
 
+from dataclasses import replace
+
 from wallets.chains.base import Chain
 from wallets.chains.evm import evm
 from wallets.chains.solana import Solana
 from wallets.chains.ton import Ton
 from wallets.chains.tron import Tron
-from wallets.errors import UnsupportedNetworkError
+from wallets.errors import InvalidRequestError, UnsupportedNetworkError
+from wallets.model import Account
 
 _ROWS: tuple[Chain, ...] = (
     evm("eth", title="Ethereum", symbol="ETH", chain_id=1),
@@ -34,3 +37,24 @@ def chain_for(network: str) -> Chain:
         msg = f"unknown network; known are {', '.join(CHAINS)}"
         raise UnsupportedNetworkError(msg)
     return chain
+
+
+def resolve(account: Account) -> tuple[Chain, Account]:
+    """Return the account's chain, and the account with the usual variant's name as "".
+
+    Raises:
+        InvalidRequestError: The network has no such variant.
+        UnsupportedNetworkError: The network is not in the table.
+    """
+    chain = chain_for(account.network)
+    if not account.variant:
+        return chain, account
+    if account.variant not in chain.variants:
+        raise InvalidRequestError(_unknown_variant(chain))
+    return chain, replace(account, variant="") if account.variant == chain.variants[0] else account
+
+
+def _unknown_variant(chain: Chain) -> str:
+    if not chain.variants:
+        return f"{chain.network} has one kind of address only"
+    return f"unknown {chain.variant_name}; {chain.network} has {', '.join(chain.variants)}"

@@ -55,8 +55,17 @@ class Chain(Protocol):
         ...
 
     @property
-    def paths(self) -> Mapping[DerivationScheme, str]:
-        """The path of an account by scheme, with `{index}` in it: `m/44'/60'/0'/0/{index}`."""
+    def variant_name(self) -> str:
+        """What the API calls the choice between several kinds of address: `version` (TON), `type` (Bitcoin); "" where there is none."""
+        ...
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of these kinds, the usual one first. Everywhere but in what a client writes and reads, that one's name is ""."""
+        ...
+
+    def path(self, scheme: DerivationScheme, variant: str = "") -> str:
+        """Return the path of an account, with `{index}` in it: `m/44'/60'/0'/0/{index}`."""
         ...
 
     @property
@@ -74,7 +83,7 @@ class Chain(Protocol):
         """Base units are 10^-decimals of the native asset."""
         ...
 
-    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:
+    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:
         """Return the address as wallets show it and as is safe for a deposit."""
         ...
 
@@ -86,8 +95,16 @@ class Chain(Protocol):
         """Return the texts under which `address` may have written what `text` names; empty if it is no address of this network."""
         ...
 
-    def decode(self, unsigned_tx: bytes) -> UnsignedTransaction:
-        """Decode the whole input, in the one canonical encoding.
+    def unwrap(self, text: str) -> bytes:
+        """Return the bytes of an `unsigned_tx` as a client writes it: hex, and what else the network is used to.
+
+        Raises:
+            MalformedTransactionError: It is neither.
+        """
+        ...
+
+    def decode(self, unsigned_tx: bytes, variant: str = "") -> UnsignedTransaction:
+        """Decode the whole input, in the one canonical encoding, for an account of this variant.
 
         Raises:
             MalformedTransactionError: Anything else, with what is wrong and at which byte offset. No other exception escapes.

@@ -4,20 +4,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import MappingProxyType
 
 from wallets.chains.evm_payload import LEGACY, TYPE_NAMES, Authorization, EvmPayload, decode_payload
 from wallets.chains.rlp import encode_list, encode_uint
 from wallets.chains.token_calls import CallMeaning, read_call, recipient_warnings
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
+from wallets.encoding import unhex
 from wallets.errors import MalformedTransactionError
 from wallets.hashes import keccak256
 from wallets.model import Intent, SignedTransaction, Transfer
 from wallets.secret import PrivateKey
 
 _PATH = "m/44'/60'/0'/0/{index}"
-_PATHS = MappingProxyType({DerivationScheme.STANDARD: _PATH, DerivationScheme.V1_0_8: _PATH})
 _ADDRESS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40})")
 _GAS_PER_BLOB = 2**17  # EIP-4844
 _WORD_HEADS = (bytes(12),)
@@ -36,13 +35,14 @@ class Evm:
     curve: Curve = Curve.SECP256K1
     hex_prefix: str = "0x"
     decimals: int = 18
+    variant_name: str = ""
+    variants: tuple[str, ...] = ()
 
-    @property
-    def paths(self) -> Mapping[DerivationScheme, str]:
-        """The account paths: the same for every EVM network, so that one key has one address on all of them."""
-        return _PATHS
+    def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # there is one
+        """Return the account path: the same for every EVM network, so that one key has one address on all of them."""
+        return _PATH
 
-    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:  # noqa: ARG002  # both schemes write addresses alike
+    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # written alike by all
         """Return the EIP-55 address of a 33-byte compressed public key."""
         return _address_of(public_key)
 
@@ -60,7 +60,11 @@ class Evm:
         is_mixed = digits not in {digits.lower(), digits.upper()}
         return frozenset() if is_mixed and digits != address[2:] else frozenset({address})
 
-    def decode(self, unsigned_tx: bytes) -> "EvmTransaction":
+    def unwrap(self, text: str) -> bytes:
+        """See `Chain.unwrap`: hex."""
+        return unhex(text)
+
+    def decode(self, unsigned_tx: bytes, variant: str = "") -> "EvmTransaction":  # noqa: ARG002  # there is one
         """Decode an unsigned transaction of this network; see `wallets.chains.evm_payload` for its forms.
 
         Raises:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import MappingProxyType
 from typing import NoReturn
 
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
@@ -13,7 +12,7 @@ from wallets.chains.token_calls import ZERO_ADDRESS, CallMeaning, read_call, rec
 from wallets.chains.tron_contracts import ADDRESS_PREFIX, CONTRACTS, TYPE_URL, address_text, plain_text
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
-from wallets.encoding import legible, unbase58check
+from wallets.encoding import legible, unbase58check, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.hashes import keccak256, sha256
 from wallets.model import Intent, SignedTransaction, Transfer
@@ -23,7 +22,6 @@ MAX_BYTES = 500 * 1024
 """What a node takes of one transaction (java-tron, TRANSACTION_MAX_BYTE_SIZE)."""
 
 _PATH = "m/44'/195'/0'/0/{index}"
-_PATHS = MappingProxyType({DerivationScheme.STANDARD: _PATH, DerivationScheme.V1_0_8: _PATH})
 _HEX_ADDRESS = re.compile(r"(?:0x)?(41[0-9a-fA-F]{40})")
 _WORD_HEADS = (bytes(12), bytes(11) + bytes([ADDRESS_PREFIX]))
 """Some libraries put the 21 bytes of an address into a word; the contract reads the last 20 of them."""
@@ -80,13 +78,14 @@ class Tron:
     curve: Curve = Curve.SECP256K1
     hex_prefix: str = ""
     decimals: int = 6
+    variant_name: str = ""
+    variants: tuple[str, ...] = ()
 
-    @property
-    def paths(self) -> Mapping[DerivationScheme, str]:
-        """The account paths, the same in both schemes."""
-        return _PATHS
+    def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # there is one
+        """Return the account path, the same in both schemes."""
+        return _PATH
 
-    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:  # noqa: ARG002  # both schemes write addresses alike
+    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # written alike by all
         """Return the base58check address (`T...`) of a 33-byte compressed public key."""
         return _address_of(public_key)
 
@@ -102,7 +101,11 @@ class Tron:
         except (InvalidRequestError, ValueError):
             return frozenset()
 
-    def decode(self, unsigned_tx: bytes) -> "TronTransaction":
+    def unwrap(self, text: str) -> bytes:
+        """See `Chain.unwrap`: hex."""
+        return unhex(text)
+
+    def decode(self, unsigned_tx: bytes, variant: str = "") -> "TronTransaction":  # noqa: ARG002  # there is one
         """Decode raw_data, or a Transaction without signatures, with exactly one contract of a known type.
 
         Whether it has expired is not looked at: `intent.expires_at` says when it does.

@@ -12,7 +12,7 @@ from wallets.chains.solana.intent import read_intent
 from wallets.chains.solana.message import KEY_BYTES, MAX_TRANSACTION_BYTES, SIGNATURE_BYTES, Message, Reader, read_message
 from wallets.curves import Curve, sign_ed25519, verify_ed25519
 from wallets.derivation import DerivationScheme
-from wallets.encoding import base58, unbase58
+from wallets.encoding import base58, unbase58, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.model import Intent, SignedTransaction
 from wallets.secret import PrivateKey
@@ -76,13 +76,14 @@ class Solana:
     hex_prefix: str = ""
     symbol: str = "SOL"
     decimals: int = 9
+    variant_name: str = ""
+    variants: tuple[str, ...] = ()
 
-    @property
-    def paths(self) -> Mapping[DerivationScheme, str]:
-        """See `Chain.paths`."""
-        return _PATHS
+    def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # there is one variant
+        """See `Chain.path`."""
+        return _PATHS[scheme]
 
-    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:  # noqa: ARG002  # the same in every scheme
+    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # written alike by all
         """See `Chain.address`."""
         return base58(public_key)
 
@@ -98,7 +99,11 @@ class Solana:
             return frozenset()
         return frozenset({text}) if len(key) == KEY_BYTES else frozenset()
 
-    def decode(self, unsigned_tx: bytes) -> SolanaTransaction:
+    def unwrap(self, text: str) -> bytes:
+        """See `Chain.unwrap`: hex."""
+        return unhex(text)
+
+    def decode(self, unsigned_tx: bytes, variant: str = "") -> SolanaTransaction:  # noqa: ARG002  # there is one
         """See `Chain.decode`.
 
         A transaction begins with its number of signatures, a legacy message with the number it requires: the same small number, so the

@@ -14,6 +14,7 @@ from wallets.chains.ton.message import Effect, Kind, effect_of
 from wallets.chains.ton.wallet import Order, WalletContract, WalletV4R2
 from wallets.curves import Curve, sign_ed25519
 from wallets.derivation import DerivationScheme
+from wallets.encoding import unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.model import Intent, SignedTransaction
 from wallets.secret import PrivateKey
@@ -83,13 +84,14 @@ class Ton:
     symbol: str = "TON"
     decimals: int = 9
     contract: WalletContract = field(default_factory=WalletV4R2)
+    variant_name: str = ""
+    variants: tuple[str, ...] = ()
 
-    @property
-    def paths(self) -> Mapping[DerivationScheme, str]:
-        """See `Chain.paths`."""
-        return _PATHS
+    def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # one key for all
+        """See `Chain.path`."""
+        return _PATHS[scheme]
 
-    def address(self, public_key: bytes, scheme: DerivationScheme) -> str:
+    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # there is one
         """See `Chain.address`."""
         address = Address(_BASE_WORKCHAIN, self.contract.state_init(public_key).hash)
         return address.bounceable if scheme is DerivationScheme.V1_0_8 else address.non_bounceable
@@ -113,7 +115,11 @@ class Ton:
             return frozenset()
         return frozenset({address.bounceable, address.non_bounceable})
 
-    def decode(self, unsigned_tx: bytes) -> TonTransaction:
+    def unwrap(self, text: str) -> bytes:
+        """See `Chain.unwrap`: hex."""
+        return unhex(text)
+
+    def decode(self, unsigned_tx: bytes, variant: str = "") -> TonTransaction:  # noqa: ARG002  # there is one
         """See `Chain.decode`."""
         if len(unsigned_tx) > MAX_UNSIGNED_BYTES:
             msg = f"unsigned_tx has {len(unsigned_tx)} bytes; signed it would be more than a node takes above {MAX_UNSIGNED_BYTES}"
