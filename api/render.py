@@ -8,7 +8,7 @@ import orjson
 from starlette.responses import Response
 
 from wallets.chains import chain_for
-from wallets.model import Account, Address, Intent, KeyringLock, Page, SigningResult, Wallet
+from wallets.model import Account, Address, Intent, KeyringLock, MessageResult, Page, TransactionResult, Wallet
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that JavaScript's numbers tell from its neighbours (ECMA-262, Number.MAX_SAFE_INTEGER)."""
@@ -55,7 +55,7 @@ def accounts(text: str, values: Sequence[Account]) -> dict[str, Any]:
     return {"address": text, "accounts": [_account(value) for value in values]}
 
 
-def signing_result(value: SigningResult) -> dict[str, Any]:
+def signing_result(value: TransactionResult) -> dict[str, Any]:
     """Render a signed transaction, hex as its network writes it; without `tx_id` where that is another signer's to give."""
     signed, prefix = value.signed, chain_for(value.account.network).hex_prefix
     content = {
@@ -73,13 +73,23 @@ def signing_result(value: SigningResult) -> dict[str, Any]:
     return content
 
 
+def message_result(value: MessageResult) -> dict[str, Any]:
+    """Render a signed message, hex as its network writes it; without `digest` where what was signed is the message itself."""
+    signed, prefix = value.signed, chain_for(value.account.network).hex_prefix
+    content = {"signature": prefix + signed.signature.hex()}
+    if signed.digest is not None:
+        content["digest"] = prefix + signed.digest.hex()
+    place = {"network": value.account.network, "index": value.account.index, **_variant(value.account)}
+    return content | {"from": value.address} | place | {"intent": intent(value.intent)}
+
+
 def keyring_lock(value: KeyringLock) -> dict[str, Any]:
     """Render what a lock did."""
     return {"forgotten_seeds": value.forgotten_seeds, "locked_at": timestamp(value.at)}
 
 
 def intent(value: Intent) -> dict[str, Any]:
-    """Render what a transaction does; amounts and fees as decimal texts."""
+    """Render what a transaction or a message does; amounts and fees as decimal texts."""
     return {
         "network": value.network,
         "kind": value.kind,

@@ -1,10 +1,10 @@
 """Say what the bodies of the HTTP contract are. Requests refuse unknown fields and other types than the stated ones."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, Strict, model_validator
 
 from wallets.chains import CHAINS
 from wallets.derivation import MAX_INDEX, DerivationScheme
@@ -22,6 +22,16 @@ _EXAMPLE_TIME = "2026-11-23T12:00:00.000000Z"
 _TYPE = "Kind of address, where the network has several and calls it so; absent elsewhere"
 _VERSION = "Version of the wallet contract, where the network has several; absent elsewhere"
 _EXAMPLE_TX = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"  # EIP-155's own
+
+EXAMPLE_TYPED_DATA = {
+    "types": {
+        "EIP712Domain": [{"name": "name", "type": "string"}, {"name": "chainId", "type": "uint256"}],
+        "Mail": [{"name": "to", "type": "address"}, {"name": "contents", "type": "string"}],
+    },
+    "primaryType": "Mail",
+    "domain": {"name": "Ether Mail", "chainId": 1},
+    "message": {"to": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB", "contents": "Hello, Bob!"},
+}
 
 
 def _printable(text: str) -> str:
@@ -107,6 +117,39 @@ class SignTransaction(_Request):
     type: AccountType | None = None
     version: AccountVersion | None = None
     unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])
+
+
+class SignMessage(_Request):
+    """Sign a message as its network does: a text, or bytes."""
+
+    network: Network
+    index: Index
+    type: AccountType | None = None
+    version: AccountVersion | None = None
+    message: str | None = Field(default=None, description="A text, of which the UTF-8 is signed", examples=["Sign in to example.org"])
+    message_hex: str | None = Field(
+        default=None, description="In its place: the message's bytes as hex, `0x` optional", examples=["0xdeadbeef"]
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.message is None) is (self.message_hex is None):
+            msg = "one of message and message_hex is needed, and not both"
+            raise ValueError(msg)
+        return self
+
+
+class SignTypedData(_Request):
+    """Sign a message of fields with types."""
+
+    network: Network
+    index: Index
+    type: AccountType | None = None
+    version: AccountVersion | None = None
+    typed_data: dict[str, Any] = Field(
+        description="EVM: an object of EIP-712 with `types`, `primaryType`, `domain` and `message`; numbers may be decimal or hex texts",
+        examples=[EXAMPLE_TYPED_DATA],
+    )
 
 
 class SignWalletTransaction(SignTransaction):
@@ -206,6 +249,19 @@ class SignAnswer(BaseModel):
     tx_id: str | None = Field(default=None, description="Absent where the id is another signer's to give (a Solana fee payer elsewhere)")
     sender: str = Field(alias="from", description="The address that signed")
     signature: str = Field(description="Hex, as `signed_tx`")
+    network: str
+    index: int
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
+    intent: IntentAnswer
+
+
+class SignMessageAnswer(BaseModel):
+    """A signed message."""
+
+    signature: str = Field(description="Hex; with `0x` on EVM networks, where its last byte is 27 or 28")
+    digest: str | None = Field(default=None, description="What was signed, as hex; absent where that is the message itself")
+    sender: str = Field(alias="from", description="The address that signed")
     network: str
     index: int
     type: str | None = Field(default=None, description=_TYPE)

@@ -1,15 +1,15 @@
-"""Decide whether a decoded transaction may be signed by an account."""
+"""Decide whether what was decoded, a transaction or a message, may be signed by an account."""
 
 from typing import Protocol
 
-from wallets.chains.base import UnsignedTransaction
+from wallets.chains.base import Signable
 from wallets.errors import PolicyViolationError, WrongSignerError
 
 
 class Policy(Protocol):
     """May this be signed?"""
 
-    def check(self, transaction: UnsignedTransaction, address: str) -> None:
+    def check(self, subject: Signable[object], address: str) -> None:
         """Return if `address` may sign it.
 
         Raises:
@@ -24,21 +24,21 @@ class AllOf:
     def __init__(self, *policies: Policy) -> None:
         self._policies = policies
 
-    def check(self, transaction: UnsignedTransaction, address: str) -> None:
+    def check(self, subject: Signable[object], address: str) -> None:
         """See `Policy.check`."""
         if not self._policies:
             msg = "no policy is configured"
             raise PolicyViolationError(msg)
         for policy in self._policies:
-            policy.check(transaction, address)
+            policy.check(subject, address)
 
 
 class NamesOurAccount:
     """Let pass what names `address` among its signers, and formats that name none: there the signature itself names us."""
 
-    def check(self, transaction: UnsignedTransaction, address: str) -> None:
+    def check(self, subject: Signable[object], address: str) -> None:
         """See `Policy.check`."""
-        signers = transaction.signers
+        signers = subject.signers
         if signers and address not in signers:
             msg = f"this account, {address}, is not among the transaction's signers: {', '.join(sorted(signers))}"
             raise WrongSignerError(msg)

@@ -25,6 +25,8 @@ OPERATIONS = {
     ("get", "/api/v1/wallets/{wallet_id}/address/{network}"),
     ("get", "/api/v1/wallets/{wallet_id}/addresses/{network}"),
     ("post", "/api/v1/wallets/{wallet_id}/sign"),
+    ("post", "/api/v1/wallets/{wallet_id}/sign-message"),
+    ("post", "/api/v1/wallets/{wallet_id}/sign-typed-data"),
     ("post", "/api/v1/wallets/{wallet_id}/sign-batch"),
     ("post", "/api/v1/sign-batch"),
     ("get", "/api/v1/addresses/{address}"),
@@ -122,6 +124,9 @@ async def test_real_answers_are_as_described(client: httpx.AsyncClient, world: W
     signed = await client.post(f"{wallet}/sign", json={"network": "eth", "index": 0, "unsigned_tx": UNSIGNED})
     assert signed.status_code == 200
     answers.append(signed)
+    for path, content in (("sign-message", {"message": "hello"}), ("sign-typed-data", {"typed_data": schemas.EXAMPLE_TYPED_DATA})):
+        answers.append(await client.post(f"{wallet}/{path}", json={"network": "eth", "index": 0, **content}))
+        assert answers[-1].status_code == 200
     answers += [
         await client.post("/api/v1/wallets", json={}),
         await client.post("/api/v1/wallets", content=b"{"),

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.strategies import evm_addresses, evm_transactions, secp256k1_secrets
 from wallets.chains import CHAINS
-from wallets.chains.evm import Evm, checksummed
-from wallets.chains.evm_payload import MAX_BYTES
+from wallets.chains.evm import Evm
+from wallets.chains.evm.address import checksummed
+from wallets.chains.evm.payload import MAX_BYTES
 from wallets.curves import Curve, private_key
 from wallets.derivation import DerivationScheme
 from wallets.errors import MalformedTransactionError

@@ -29,9 +29,9 @@ class Transaction:
 class Refuses:
     """A policy that refuses with its own words."""
 
-    def check(self, transaction: object, address: str) -> None:
+    def check(self, subject: object, address: str) -> None:
         """See `Policy.check`."""
-        msg = f"not by {address}: {transaction}"
+        msg = f"not by {address}: {subject}"
         raise PolicyViolationError(msg)
 
 
@@ -41,9 +41,9 @@ class Counts:
     def __init__(self) -> None:
         self.calls: list[tuple[object, str]] = []
 
-    def check(self, transaction: object, address: str) -> None:
+    def check(self, subject: object, address: str) -> None:
         """See `Policy.check`."""
-        self.calls.append((transaction, address))
+        self.calls.append((subject, address))
 
 
 def test_no_policy_refuses_everything() -> None:

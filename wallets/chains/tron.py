@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NoReturn
 
+from wallets.chains.base import no_messages, no_typed_data
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.chains.refusal import refuse
 from wallets.chains.token_calls import ZERO_ADDRESS, CallMeaning, read_call, recipient_warnings
@@ -123,6 +124,14 @@ class Tron:
                 refuse(name, start, f"{length} bytes are expected")
         name, contract, fields = _contract(raw_data, unsigned_tx)
         return TronTransaction(unsigned_tx[start:end], _intent(self.network, raw_data, name, contract, fields))
+
+    def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_message`."""
+        no_messages(self.title)
+
+    def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_typed_data`."""
+        no_typed_data(self.title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Ethereum and the networks that are made like it: `eth`, and each other one by its chain id."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
-from wallets.chains.evm_payload import LEGACY, TYPE_NAMES, Authorization, EvmPayload, decode_payload
+from wallets.chains.evm.address import address_of, checksummed, parse_address
+from wallets.chains.evm.message import EvmMessage, personal_message, typed_message
+from wallets.chains.evm.payload import LEGACY, TYPE_NAMES, Authorization, EvmPayload, decode_payload
 from wallets.chains.rlp import encode_list, encode_uint
 from wallets.chains.token_calls import CallMeaning, read_call, recipient_warnings
-from wallets.curves import Curve, sign_secp256k1, uncompressed
+from wallets.curves import Curve, sign_secp256k1
 from wallets.derivation import DerivationScheme
 from wallets.encoding import unhex
 from wallets.errors import MalformedTransactionError
@@ -17,7 +17,6 @@ from wallets.model import Intent, SignedTransaction, Transfer
 from wallets.secret import PrivateKey
 
 _PATH = "m/44'/60'/0'/0/{index}"
-_ADDRESS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40})")
 _GAS_PER_BLOB = 2**17  # EIP-4844
 _WORD_HEADS = (bytes(12),)
 _SHOWN_AUTHORIZATIONS = 10
@@ -44,7 +43,7 @@ class Evm:
 
     def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # written alike by all
         """Return the EIP-55 address of a 33-byte compressed public key."""
-        return _address_of(public_key)
+        return address_of(public_key)
 
     def forms(self, address: str) -> Mapping[str, str]:  # noqa: ARG002  # there are none
         """Return nothing: an address has one form."""
@@ -52,20 +51,15 @@ class Evm:
 
     def normalize(self, text: str) -> frozenset[str]:
         """Return the EIP-55 text of 40 hex digits, `0x` optional; nothing where mixed case does not fit its checksum."""
-        match = _ADDRESS.fullmatch(text)
-        if match is None:
-            return frozenset()
-        digits = match[1]
-        address = checksummed(bytes.fromhex(digits))
-        is_mixed = digits not in {digits.lower(), digits.upper()}
-        return frozenset() if is_mixed and digits != address[2:] else frozenset({address})
+        address = parse_address(text)
+        return frozenset() if address is None else frozenset({checksummed(address)})
 
     def unwrap(self, text: str) -> bytes:
         """See `Chain.unwrap`: hex."""
         return unhex(text)
 
     def decode(self, unsigned_tx: bytes, variant: str = "") -> "EvmTransaction":  # noqa: ARG002  # there is one
-        """Decode an unsigned transaction of this network; see `wallets.chains.evm_payload` for its forms.
+        """Decode an unsigned transaction of this network; see `wallets.chains.evm.payload` for its forms.
 
         Raises:
             MalformedTransactionError: It is none, is not canonical, is signed already, or names another chain id.
@@ -75,6 +69,22 @@ class Evm:
             msg = f"the transaction is for chain id {payload.chain_id}, but {self.network} has {self.chain_id}"
             raise MalformedTransactionError(msg)
         return EvmTransaction(unsigned_tx, payload, _intent(self, payload))
+
+    def read_message(self, message: bytes, variant: str = "") -> EvmMessage:  # noqa: ARG002  # there is one
+        """Read a message for `personal_sign` (EIP-191).
+
+        Raises:
+            MalformedMessageError: It reads as a transaction.
+        """
+        return personal_message(self.network, message)
+
+    def read_typed_data(self, value: Mapping[str, object]) -> EvmMessage:
+        """Read typed data (EIP-712).
+
+        Raises:
+            MalformedMessageError: It is none, or for another chain.
+        """
+        return typed_message(self.network, self.chain_id, value)
 
 
 def evm(network: str, *, title: str, symbol: str, chain_id: int, has_data_fee: bool = False) -> Evm:
@@ -112,19 +122,6 @@ class EvmTransaction:
         head = b"" if kind == LEGACY else bytes([kind])
         raw = head + encode_list(self.payload.items + encode_uint(v) + encode_uint(r) + encode_uint(s))
         return SignedTransaction(raw, "0x" + keccak256(raw).hex(), signature)
-
-
-@lru_cache(maxsize=4096)
-def _address_of(public_key: bytes) -> str:
-    return checksummed(keccak256(uncompressed(public_key))[-20:])
-
-
-@lru_cache(maxsize=4096)
-def checksummed(address: bytes) -> str:
-    """Write 20 bytes as an address with its checksum in the case of its letters (EIP-55)."""
-    digits = address.hex()
-    marks = keccak256(digits.encode()).hex()
-    return "0x" + "".join(digit.upper() if mark >= "8" else digit for digit, mark in zip(digits, marks, strict=False))
 
 
 def _intent(chain: Evm, payload: EvmPayload) -> Intent:
