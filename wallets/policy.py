@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from wallets.chains.base import Signable
+from wallets.chains.evm import EvmTransaction
 from wallets.errors import PolicyViolationError, WrongSignerError
 
 
@@ -42,3 +43,13 @@ class NamesOurAccount:
         if signers and address not in signers:
             msg = f"this account, {address}, is not among the transaction's signers: {', '.join(sorted(signers))}"
             raise WrongSignerError(msg)
+
+
+class NamesItsChain:
+    """Refuse transactions that every chain would take: EVM ones without a chain id (before EIP-155)."""
+
+    def check(self, subject: Signable[object], address: str) -> None:  # noqa: ARG002  # whoever signs it
+        """See `Policy.check`."""
+        if isinstance(subject, EvmTransaction) and subject.payload.chain_id is None:
+            msg = "a transaction without a chain id could be replayed on other chains: append chain_id, 0, 0 (EIP-155), or have it allowed"
+            raise PolicyViolationError(msg)

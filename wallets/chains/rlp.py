@@ -29,6 +29,11 @@ class RlpReader:
         """Where the next item starts, counted from the start of the whole input."""
         return self._offset
 
+    @property
+    def end(self) -> int:
+        """Where the last item ends."""
+        return self._end
+
     def list(self, name: str) -> "RlpReader":
         """Step over a list and return the reader of its items.
 
@@ -78,6 +83,10 @@ class RlpReader:
         if len(value) * 8 > bits:
             refuse(name, at, f"the integer does not fit in {bits} bits")
         return int.from_bytes(value)
+
+    def next_is_list(self) -> bool:
+        """Tell whether there is another item, and it begins like a list."""
+        return self._offset < self._end and self._data[self._offset] >= _SHORT_LIST
 
     def more(self) -> bool:
         """Tell whether there is another item."""

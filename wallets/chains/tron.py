@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import NoReturn
 
 from wallets.chains.base import no_messages, no_typed_data
+from wallets.chains.contract_calls import read_call
+from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, recipient_warnings
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.chains.refusal import refuse
-from wallets.chains.token_calls import ZERO_ADDRESS, CallMeaning, read_call, recipient_warnings
 from wallets.chains.tron_contracts import ADDRESS_PREFIX, CONTRACTS, TYPE_URL, address_text, plain_text
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
