@@ -5,11 +5,15 @@ that reads as a transaction is refused all the same: whoever sends it means the 
 """
 
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from wallets.chains.evm.address import checksummed, parse_address
 from wallets.chains.evm.payload import decode_payload
+from wallets.chains.evm.requests import read_request
 from wallets.chains.evm.typed_data import TypedData, read_typed_data
+from wallets.chains.evm.typed_intent import Effect, effect_of
 from wallets.chains.evm.typed_types import Value, refuse
 from wallets.curves import sign_secp256k1
 from wallets.encoding import legible
@@ -19,6 +23,7 @@ from wallets.model import Intent, SignedMessage
 from wallets.secret import PrivateKey
 
 _PREFIX = b"\x19Ethereum Signed Message:\n"
+_SIGN_IN = re.compile(rb"([\x21-\x7e]{1,255}) wants you to sign in with your Ethereum account:\n(0x[0-9a-fA-F]{40})\n")  # ERC-4361
 _SHOWN_CHARACTERS = 1_000
 _SHOWN_BYTES = 64
 _SHOWN_VALUES = 100
@@ -27,10 +32,15 @@ _SHOWN_VALUE_CHARACTERS = 256
 
 @dataclass(frozen=True, slots=True)
 class EvmMessage:
-    """A message to sign by its 32-byte digest. It names no signer."""
+    """A message to sign by its 32-byte digest.
+
+    `owner` is whose signature it wants, where it names one; `v` is what the y parity is added to in the signature.
+    """
 
     digest: bytes
     intent: Intent
+    owner: str | None = None
+    v: int = 27
 
     @property
     def signers(self) -> frozenset[str]:
@@ -38,17 +48,20 @@ class EvmMessage:
         return frozenset()
 
     def intent_for(self, address: str) -> Intent:
-        """See `Signable.intent_for`."""
-        return replace(self.intent, sender=address)
+        """See `Signable.intent_for`: it warns where the message wants another's signature."""
+        intent = replace(self.intent, sender=address)
+        if self.owner in {None, address}:
+            return intent
+        return replace(intent, warnings=(f"wants the signature of {self.owner}, not of this account", *intent.warnings))
 
     def sign(self, key: PrivateKey) -> SignedMessage:
-        """Sign; 65 bytes r||s||27 or 28, as `ecrecover` wants it.
+        """Sign; 65 bytes r||s||27 or 28, as `ecrecover` wants it, or the y parity where the standard does (EIP-7702).
 
         Raises:
             SignatureFaultError: The signature does not verify.
         """
         signature = sign_secp256k1(key, self.digest)
-        return SignedMessage(signature[:64] + bytes([27 + signature[64]]), self.digest)
+        return SignedMessage(signature[:64] + bytes([self.v + signature[64]]), self.digest)
 
 
 def personal_message(network: str, message: bytes) -> EvmMessage:
@@ -62,21 +75,39 @@ def personal_message(network: str, message: bytes) -> EvmMessage:
         raise MalformedMessageError(msg)
     details: dict[str, str | int] = {"standard": "eip-191", "bytes": len(message), **_shown_message(message)}
     warnings = ("the message has 32 bytes and may be the hash of something that is not shown",) if len(message) == 32 else ()
-    digest = keccak256(_PREFIX + str(len(message)).encode() + message)
-    return EvmMessage(digest, Intent(network, "message", details=details, warnings=warnings))
+    sign_in = _SIGN_IN.match(message)
+    if sign_in is None:
+        return EvmMessage(_personal_digest(message), Intent(network, "message", details=details, warnings=warnings))
+    details["domain"] = _cut(sign_in[1].decode(), _SHOWN_VALUE_CHARACTERS)
+    return EvmMessage(_personal_digest(message), Intent(network, "sign_in", details=details), _address_text(sign_in[2]))
 
 
 def typed_message(network: str, chain_id: int, value: Mapping[str, object]) -> EvmMessage:
-    """Read typed data.
+    """Read typed data: of EIP-712, or of another standard that it names.
 
     Raises:
-        MalformedMessageError: See `wallets.chains.evm.typed_data`; or it is for another chain.
+        MalformedMessageError: See `wallets.chains.evm.typed_data` and `requests`; or it is for another chain.
     """
+    if "standard" in value:
+        request = read_request(network, chain_id, value)
+        digest = keccak256(request.preimage)
+        return EvmMessage(_personal_digest(digest), request.intent) if request.is_prefixed else EvmMessage(digest, request.intent, v=0)
     data = read_typed_data(value)
     theirs = data.domain.get("chainId", chain_id)
     if theirs != chain_id:
         refuse("domain.chainId", f"the typed data is for chain id {_shown(theirs)}, but {network} has {chain_id}")
-    return EvmMessage(data.digest, _typed_intent(network, data))
+    effect = effect_of(data)
+    return EvmMessage(data.digest, _typed_intent(network, data, effect), None if effect is None else effect.owner)
+
+
+def _personal_digest(message: bytes) -> bytes:
+    return keccak256(_PREFIX + str(len(message)).encode() + message)
+
+
+def _address_text(digits: bytes) -> str:
+    """Write an address of a text as we write addresses; as it stands there, if it is none."""
+    address = parse_address(digits.decode())
+    return digits.decode() if address is None else checksummed(address)
 
 
 def _is_transaction(data: bytes) -> bool:
@@ -107,7 +138,7 @@ def _cut(text: str, most: int) -> str:
     return legible(text) if len(text) <= most else f"{legible(text[:most])}... ({len(text)} characters)"
 
 
-def _typed_intent(network: str, data: TypedData) -> Intent:
+def _typed_intent(network: str, data: TypedData, effect: Effect | None) -> Intent:
     leaves = _leaves("", data.message)
     details: dict[str, str | int] = {
         "standard": "eip-712",
@@ -117,15 +148,17 @@ def _typed_intent(network: str, data: TypedData) -> Intent:
     }
     if len(leaves) > _SHOWN_VALUES:
         details["more_values"] = len(leaves) - _SHOWN_VALUES
-    warnings = [] if "chainId" in data.domain else ["names no chain: the signature can be used on every chain"]
-    contract = data.domain.get("verifyingContract")
+    effect = effect or Effect("typed_data", {}, ("typed data of no kind that is read here: it does what its contract makes of it",))
+    replayable = () if "chainId" in data.domain else ("names no chain: the signature can be used on every chain",)
     return Intent(
         network,
-        "typed_data",
-        contract=contract if isinstance(contract, str) else None,
-        method=data.primary_type,
-        details=details,
-        warnings=tuple(warnings),
+        effect.kind,
+        transfers=effect.transfers,
+        contract=str(data.domain.get("verifyingContract", "")) or None,
+        method=effect.method or data.primary_type,
+        expires_at=effect.expires_at,
+        details={**details, **effect.details},
+        warnings=effect.warnings + replayable,
     )
 
 
