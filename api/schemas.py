@@ -51,7 +51,10 @@ def _plain_digits(value: object) -> object:
 
 def _networks(schema: dict[str, Any]) -> None:
     """List the networks in the document. Validation is the domain's, so that an unknown network is audited."""
-    schema["enum"] = list(CHAINS)
+    schema["anyOf"] = [
+        {"enum": list(CHAINS)},
+        {"pattern": "^evm:[1-9][0-9]{0,18}$", "description": "Other EVM networks, by their chain id"},
+    ]
 
 
 class _Request(BaseModel):

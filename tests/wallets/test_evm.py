@@ -341,6 +341,7 @@ def test_a_network_describes_itself(chain: Evm) -> None:
 
 def test_chain_ids() -> None:
     """The chain ids are those of the public list (chainlist)."""
-    expected = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114}
+    expected = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114, "gnosis": 100}
+    expected |= {"linea": 59144, "sepolia": 11155111, "holesky": 17000}
 
     assert expected == {chain.network: chain.chain_id for chain in NETWORKS}

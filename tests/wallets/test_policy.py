@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from wallets.chains import CHAINS
 from wallets.errors import PolicyViolationError
 from wallets.model import Intent, SignedTransaction
-from wallets.policy import AllOf, NamesOurAccount
+from wallets.policy import AllOf, NamesItsChain, NamesOurAccount
 from wallets.secret import PrivateKey
 
 
@@ -77,3 +78,13 @@ def test_what_names_only_others_is_refused() -> None:
     """A transaction of somebody else is refused, and the message says who is who."""
     with pytest.raises(PolicyViolationError, match="this account, us, is not among the transaction's signers: them, you"):
         NamesOurAccount().check(Transaction(frozenset({"you", "them"})), "us")
+
+
+def test_a_transaction_of_every_chain_is_refused() -> None:
+    """A legacy transaction names its chain (EIP-155), unless the operator has dropped this policy."""
+    fields = "098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080"
+    before, after = (CHAINS["eth"].decode(bytes.fromhex(text)) for text in (f"e9{fields}", f"ec{fields}018080"))
+
+    NamesItsChain().check(after, "us")
+    with pytest.raises(PolicyViolationError, match="append chain_id, 0, 0"):
+        NamesItsChain().check(before, "us")
