@@ -64,6 +64,7 @@ def _tags() -> list[dict[str, Any]]:
     return [
         {"name": "wallets", "description": "Create, take over and find wallets"},
         {"name": "accounts", "description": "Addresses and signatures of a wallet's accounts"},
+        {"name": "transactions", "description": "What a transaction does, before anybody signs it"},
         {"name": "admin", "description": "What an operator does in an emergency"},
         {"name": "operations", "description": "Health and metrics; no API key is needed"},
     ]

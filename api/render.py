@@ -8,7 +8,8 @@ import orjson
 from starlette.responses import Response
 
 from wallets.chains import chain_for
-from wallets.model import Account, Address, Intent, KeyringLock, MessageResult, Page, TransactionResult, Wallet
+from wallets.encoding import decimal
+from wallets.model import Account, Address, Intent, KeyringLock, MessageResult, Page, TransactionResult, Transfer, Wallet
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that JavaScript's numbers tell from its neighbours (ECMA-262, Number.MAX_SAFE_INTEGER)."""
@@ -90,18 +91,26 @@ def keyring_lock(value: KeyringLock) -> dict[str, Any]:
 
 def intent(value: Intent) -> dict[str, Any]:
     """Render what a transaction or a message does; amounts and fees as decimal texts."""
+    decimals = chain_for(value.network).decimals
     return {
         "network": value.network,
         "kind": value.kind,
         "sender": value.sender,
-        "transfers": [{"recipient": item.recipient, "amount": str(item.amount), "asset": item.asset} for item in value.transfers],
+        "transfers": [_transfer(item, decimals) for item in value.transfers],
         "max_fee": None if value.max_fee is None else str(value.max_fee),
+        "max_fee_decimal": None if value.max_fee is None else decimal(value.max_fee, decimals),
         "contract": value.contract,
         "method": value.method,
         "expires_at": value.expires_at,
         "details": {name: _safe(item) for name, item in value.details.items()},
         "warnings": list(value.warnings),
     }
+
+
+def _transfer(item: Transfer, decimals: int) -> dict[str, Any]:
+    # Only a token's contract knows its decimals.
+    units = decimal(item.amount, decimals) if item.asset == "native" else None
+    return {"recipient": item.recipient, "amount": str(item.amount), "amount_decimal": units, "asset": item.asset}
 
 
 def timestamp(moment: datetime) -> str:

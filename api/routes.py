@@ -24,6 +24,7 @@ from api.schemas import (
     CreateWallet,
     ImportWallet,
     Index,
+    InspectTransaction,
     Network,
     PageNumber,
     PageSize,
@@ -33,7 +34,8 @@ from api.schemas import (
     SignTypedData,
     SignWalletsBatch,
 )
-from wallets.chains import CHAINS
+from wallets import signing
+from wallets.chains import find_chain
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, Caller, HexMessage, MessageRequest, SigningRequest, TextMessage, TypedMessage
 from wallets.secret import Phrase
@@ -118,7 +120,7 @@ def variant(network: str, account_type: str | None, version: str | None) -> str:
         UnprocessableError: It is asked for in a field that the network does not have.
     """
     given = {name: value for name, value in (("type", account_type), ("version", version)) if value is not None}
-    chain = CHAINS.get(network)
+    chain = find_chain(network)
     if chain is not None and not given.keys() <= {chain.variant_name}:
         has = f"`{chain.variant_name}`: {', '.join(chain.variants)}" if chain.variants else "no choice between kinds of address"
         raise UnprocessableError(f"{network} has {has}")
@@ -178,6 +180,11 @@ class WalletRoutes:
     async def sign(self, request: Request, wallet_id: WalletId, body: SignTransaction) -> Response:
         """Decode a transaction, check it, sign it, and write it down; then return what a node accepts."""
         return render.json_response(await self.signed(account_of(wallet_id, body), body.unsigned_tx, _caller(request)))
+
+    async def inspect(self, body: InspectTransaction) -> Response:
+        """Decode a transaction and say what it does. Nothing is signed, and no wallet asked."""
+        chosen = variant(body.network, body.type, body.version)
+        return render.json_response({"intent": render.intent(signing.inspect(body.network, body.unsigned_tx, chosen))})
 
     async def sign_message(self, request: Request, wallet_id: WalletId, body: SignMessage) -> Response:
         """Sign a message in the network's own way, which no transaction is signed in."""

@@ -112,6 +112,18 @@ class ImportWallet(_Request):
     scheme: Literal["standard", "v1_0_8"] = Field(default="standard", description="How keys are derived; `v1_0_8` as that version did")
 
 
+UnsignedTx = Annotated[str, Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])]
+
+
+class InspectTransaction(_Request):
+    """Say what a transaction does."""
+
+    network: Network
+    type: AccountType | None = None
+    version: AccountVersion | None = None
+    unsigned_tx: UnsignedTx
+
+
 class SignTransaction(_Request):
     """Sign one transaction."""
 
@@ -119,7 +131,7 @@ class SignTransaction(_Request):
     index: Index
     type: AccountType | None = None
     version: AccountVersion | None = None
-    unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])
+    unsigned_tx: UnsignedTx
 
 
 class SignMessage(_Request):
@@ -227,7 +239,8 @@ class TransferAnswer(BaseModel):
 
     recipient: str
     amount: str = Field(description="Base units, decimal", examples=["1000000000000000000"], pattern="^[0-9]+$")
-    asset: str = Field(description="`native`, or a token contract's address", examples=["native"])
+    amount_decimal: str | None = Field(description="In units; null of a token, whose decimals its contract alone knows", examples=["1"])
+    asset: str = Field(description="`native`, a token contract's address, or that, a slash and a token's number", examples=["native"])
 
 
 class IntentAnswer(BaseModel):
@@ -238,11 +251,18 @@ class IntentAnswer(BaseModel):
     sender: str | None
     transfers: list[TransferAnswer]
     max_fee: str | None = Field(description="Upper bound in base units, decimal; null where the transaction has none")
+    max_fee_decimal: str | None = Field(description="The same in units of the native asset")
     contract: str | None
     method: str | None
     expires_at: int | None = Field(description="Seconds since 1970")
     details: dict[str, str | int] = Field(description="What only this network has; integers beyond 2^53 - 1 as decimal text")
     warnings: list[str]
+
+
+class InspectAnswer(BaseModel):
+    """What a transaction does, whoever signs it."""
+
+    intent: IntentAnswer
 
 
 class SignAnswer(BaseModel):

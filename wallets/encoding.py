@@ -89,6 +89,12 @@ def unbase58check(text: str) -> bytes:
     return data[:-4]
 
 
+def decimal(amount: int, decimals: int) -> str:
+    """Write base units as units, without trailing zeros: 1500 of 3 decimals is 1.5."""
+    whole, part = divmod(amount, 10**decimals)
+    return f"{whole}.{part:0{decimals}}".rstrip("0").rstrip(".")
+
+
 def legible(text: str) -> str:
     """Return a text that came out of a transaction with what is neither printable nor a line's end replaced by U+FFFD.
 

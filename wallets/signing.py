@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Generic
 
-from wallets.chains import resolve
+from wallets.chains import chain_for, resolve, usual_variant
 from wallets.chains.base import Chain, Signable, UnsignedMessage
 from wallets.encoding import legible, unhex_message
 from wallets.errors import MalformedMessageError
@@ -16,6 +16,7 @@ from wallets.model import (
     AuditAction,
     Caller,
     HexMessage,
+    Intent,
     MessageRequest,
     SignedMessage,
     SignedT,
@@ -73,6 +74,16 @@ def transaction_draft(request: SigningRequest) -> Draft[SignedTransaction]:
         return chain.decode(chain.unwrap(request.unsigned_tx), variant)
 
     return Draft(AuditAction.TRANSACTION_SIGN, request.account, request.caller, read)
+
+
+def inspect(network: str, unsigned_tx: str, variant: str = "") -> Intent:
+    """Return what a transaction does, whoever signs it; no wallet and no key is touched.
+
+    Raises:
+        InvalidRequestError: The network or its variant is unknown, or the transaction is malformed.
+    """
+    chain = chain_for(network)
+    return chain.decode(chain.unwrap(unsigned_tx), usual_variant(chain, variant)).intent
 
 
 def message_draft(request: MessageRequest) -> Draft[SignedMessage]:

@@ -29,6 +29,7 @@ OPERATIONS = {
     ("post", "/api/v1/wallets/{wallet_id}/sign-typed-data"),
     ("post", "/api/v1/wallets/{wallet_id}/sign-batch"),
     ("post", "/api/v1/sign-batch"),
+    ("post", "/api/v1/transactions/inspect"),
     ("get", "/api/v1/addresses/{address}"),
     ("post", "/api/v1/admin/lock"),
     ("get", "/api/v1/health"),
@@ -76,7 +77,7 @@ async def test_each_call_of_wallets_asks_for_the_key(document: dict[str, Any]) -
     assert document["components"]["securitySchemes"] == {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            asks = ("/api/v1/wallets", "/api/v1/addresses", "/api/v1/sign-batch", "/api/v1/admin")
+            asks = ("/api/v1/wallets", "/api/v1/addresses", "/api/v1/sign-batch", "/api/v1/transactions", "/api/v1/admin")
             assert ("security" in operation) == path.startswith(asks)
 
 
@@ -124,6 +125,8 @@ async def test_real_answers_are_as_described(client: httpx.AsyncClient, world: W
     signed = await client.post(f"{wallet}/sign", json={"network": "eth", "index": 0, "unsigned_tx": UNSIGNED})
     assert signed.status_code == 200
     answers.append(signed)
+    answers.append(await client.post("/api/v1/transactions/inspect", json={"network": "eth", "unsigned_tx": UNSIGNED}))
+    assert answers[-1].status_code == 200
     for path, content in (("sign-message", {"message": "hello"}), ("sign-typed-data", {"typed_data": schemas.EXAMPLE_TYPED_DATA})):
         answers.append(await client.post(f"{wallet}/{path}", json={"network": "eth", "index": 0, **content}))
         assert answers[-1].status_code == 200

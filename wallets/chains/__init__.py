@@ -81,9 +81,18 @@ def resolve(account: Account) -> tuple[Chain, Account]:
     chain = chain_for(account.network)
     if not account.variant:
         return chain, account
-    if account.variant not in chain.variants:
+    return chain, replace(account, variant=usual_variant(chain, account.variant))
+
+
+def usual_variant(chain: Chain, variant: str) -> str:
+    """Return a variant of the chain, the usual one's name as "".
+
+    Raises:
+        InvalidRequestError: There is no such variant.
+    """
+    if variant and variant not in chain.variants:
         raise InvalidRequestError(_unknown_variant(chain))
-    return chain, replace(account, variant="") if account.variant == chain.variants[0] else account
+    return "" if variant == next(iter(chain.variants), "") else variant
 
 
 def _unknown_variant(chain: Chain) -> str:
