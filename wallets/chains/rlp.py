@@ -17,12 +17,14 @@ _SHORT_MAX = 55
 class RlpReader:
     """Read the items of one RLP list, or the one item of a whole input, from left to right."""
 
-    __slots__ = ("_data", "_end", "_offset")
+    __slots__ = ("_ahead", "_data", "_end", "_offset")
 
     def __init__(self, data: bytes, start: int = 0, end: int | None = None) -> None:
         self._data = data
         self._offset = start
         self._end = len(data) if end is None else end
+        self._ahead: list[tuple[bool, int, int]] = []
+        """Items that have been counted and not read yet, the next one last: whether it is a list, and where its payload starts and ends."""
 
     @property
     def offset(self) -> int:
@@ -77,7 +79,10 @@ class RlpReader:
             MalformedTransactionError: It is larger, or has leading zeros.
         """
         at = self._offset
-        value = self.string(name)
+        is_list, start = self._header(name)
+        if is_list:
+            refuse(name, at, "bytes are expected, not a list")
+        value = self._data[start : self._offset]
         if value[:1] == b"\0":
             refuse(name, at, "an integer has no leading zeros")
         if len(value) * 8 > bits:
@@ -99,13 +104,14 @@ class RlpReader:
             MalformedTransactionError: They are not canonical, or more than `most`: the rest is not looked at.
         """
         ahead = RlpReader(self._data, self._offset, self._end)
-        number = 0
+        found: list[tuple[bool, int, int]] = []
         while ahead.more():
-            if number == most:
+            if len(found) == most:
                 refuse(name, ahead.offset, f"it has more than {most} items")
-            ahead._header(name)
-            number += 1
-        return number
+            is_list, payload = ahead._header(name)
+            found.append((is_list, payload, ahead.offset))
+        self._ahead = found[::-1]
+        return len(found)
 
     def finish(self, name: str) -> None:
         """Check that nothing is left.
@@ -118,6 +124,9 @@ class RlpReader:
 
     def _header(self, name: str) -> tuple[bool, int]:
         """Step over one item; return whether it is a list, and where its payload starts."""
+        if self._ahead:
+            is_list, start, self._offset = self._ahead.pop()
+            return is_list, start
         at = self._offset
         if at >= self._end:
             refuse(name, at, "the data ends too early")

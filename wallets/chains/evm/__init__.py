@@ -7,7 +7,7 @@ from wallets.chains.evm.address import address_of, checksummed, parse_address
 from wallets.chains.evm.intent import read_intent
 from wallets.chains.evm.message import EvmMessage, personal_message, typed_message
 from wallets.chains.evm.payload import LEGACY, EvmPayload, decode_payload
-from wallets.chains.rlp import encode_list, encode_uint
+from wallets.chains.rlp import encode_bytes, encode_list, encode_uint
 from wallets.curves import Curve, sign_secp256k1
 from wallets.derivation import DerivationScheme
 from wallets.encoding import unhex
@@ -113,9 +113,9 @@ class EvmTransaction:
         """
         payload = self.payload
         signature = sign_secp256k1(key, keccak256(payload.preimage))
-        r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:64])
+        r, s = signature[:32].lstrip(b"\0"), signature[32:64].lstrip(b"\0")
         head = b"" if payload.type == LEGACY else bytes([payload.type])
-        signed = encode_list(payload.items + encode_uint(self._v(signature[64])) + encode_uint(r) + encode_uint(s))
+        signed = encode_list(payload.items + encode_uint(self._v(signature[64])) + encode_bytes(r) + encode_bytes(s))
         raw = head + (encode_list(signed + payload.sidecar) if payload.sidecar else signed)
         return SignedTransaction(raw, "0x" + keccak256(head + signed).hex(), signature)
 

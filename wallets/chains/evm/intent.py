@@ -102,6 +102,8 @@ def _warnings(payload: EvmPayload, max_fee: int) -> tuple[str, ...]:
     fee = () if payload.data else fee_warnings(payload.value, max_fee)
     replay = () if payload.chain_id is not None else (_REPLAYABLE,)
     items = payload.authorizations
+    if not items:
+        return fee + replay
     shown = tuple(delegation_warning(item) for item in items[:_SHOWN_AUTHORIZATIONS])
     more = (f"{len(items) - len(shown)} more authorizations",) if len(items) > len(shown) else ()
     return fee + replay + shown + more
