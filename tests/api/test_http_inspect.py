@@ -51,6 +51,19 @@ async def test_units_are_those_of_the_network(client: httpx.AsyncClient, network
     assert answer.json()["intent"]["transfers"][0]["amount_decimal"] == units
 
 
+async def test_networks_without_a_row_count_together(client: httpx.AsyncClient, world: World) -> None:
+    """Whoever names thousands of chain ids makes one series in the metrics, and the usual address on each."""
+    wallet_id = (await client.post("/api/v1/wallets", json={"label": "a"})).json()["id"]
+    for network in ("evm:1337", "evm:1338", "evm:0"):
+        await client.post(f"/api/v1/wallets/{wallet_id}/sign", json={"network": network, "index": 0, "unsigned_tx": "00"})
+    addresses = {(await client.get(f"/api/v1/wallets/{wallet_id}/address/{each}")).json()["address"] for each in ("eth", "evm:1337")}
+
+    metrics = world.metrics.render().decode()
+    assert len(addresses) == 1
+    assert 'sign_operations_total{network="evm",status="refused"} 2.0' in metrics
+    assert 'sign_operations_total{network="other",status="refused"} 1.0' in metrics
+
+
 async def test_what_is_not_signed_can_be_inspected(client: httpx.AsyncClient) -> None:
     """A transaction that the policy refuses is told all the same, with what is wrong with it."""
     answer = await _inspect(client, {"network": "eth", "unsigned_tx": SIX_ITEMS})

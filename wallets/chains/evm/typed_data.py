@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from wallets.chains.evm.typed_types import ATOMIC, DOMAIN_TYPE, Structs, TypeName, Value, as_object, check_names, read_structs, refuse
 from wallets.hashes import keccak256
 
-MAX_VALUES = 10_000
-"""Members and items of arrays in one message: more than any contract can take, and hashed in some 30 milliseconds."""
+MAX_VALUES = 5_000
+"""Members and items of arrays in one message: more than any contract takes, and hashed in some 20 milliseconds."""
 MAX_DEPTH = 32
 """Structs and arrays in each other."""
 
