@@ -155,7 +155,7 @@ async def test_a_transaction_of_every_chain_is_signed_if_the_setting_says_so(
     settings = settings_of(database_url, vault_server.server, APP__SIGNING__ALLOW_LEGACY_WITHOUT_CHAIN_ID=allowed)
     unsigned_tx = "e9098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080"
 
-    async with open_edge(settings) as edge, client_of(edge) as client:
+    async with open_edge(settings, open_custody) as edge, client_of(edge) as client:
         wallet = (await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()
         body = {"network": "eth", "index": 0, "unsigned_tx": unsigned_tx}
         answer = await client.post(f"/api/v1/wallets/{wallet['id']}/sign", json=body)

@@ -7,6 +7,7 @@ from eth_hash.auto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wallets import hashes
 from wallets.hashes import double_sha256, keccak256, sha256
 
 
@@ -46,3 +47,9 @@ def test_threads_hash_side_by_side() -> None:
         found = list(threads.map(keccak256, inputs * 10))
 
     assert found == [keccak(data) for data in inputs] * 10
+
+
+def test_a_hash_that_failed_is_not_used() -> None:
+    """What C says went wrong is raised, and no digest returned."""
+    with pytest.raises(RuntimeError, match="error 3"):
+        hashes._check(3)
