@@ -7,7 +7,7 @@ UV := .venv/bin/uv
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test check chaos format bench bench-full lock clean
+.PHONY: run test check chaos differential format bench bench-full lock clean
 
 run: .venv/.run-installed ## Run the whole service in the foreground
 	@exec .venv/bin/crypto-wallets up
@@ -26,6 +26,9 @@ check: .venv/.test-installed ## Lint, types and import contracts
 
 chaos: .venv/.test-installed ## Kill rewraps and migrations of keys at 200 random points; `make test` does it at 20
 	CHAOS_POINTS=200 .venv/bin/pytest tests/serve_app/test_keys_killed.py
+
+differential: .venv/.test-installed ## Sign 1,000 random transactions of every EVM type beside eth-account; `make test` does it with 25
+	DIFFERENTIAL_EXAMPLES=1000 .venv/bin/pytest tests/wallets/test_evm_differential.py
 
 format: .venv/.test-installed ## Format the code and mend what can be mended
 	.venv/bin/ruff check --fix .

@@ -25,7 +25,7 @@ LONGEST_BODY = 65_536
 _PREFIX = "/api/v1/wallets/"
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SIGN = re.compile(f"{_PREFIX}({_UUID})/sign")
-_ADDRESS = re.compile(f"{_PREFIX}({_UUID})/address/([a-z0-9_]{{1,32}})")
+_ADDRESS = re.compile(f"{_PREFIX}({_UUID})/address/([a-z0-9_:]{{1,32}})")
 _INDEX = re.compile(rb"index=(0|[1-9][0-9]{0,9})")
 _LENGTH = re.compile(rb"[1-9][0-9]{0,4}")
 _FIELDS = frozenset({"network", "index", "unsigned_tx"})

@@ -94,6 +94,9 @@ def _add_wallet_routes(app: FastAPI, edge: Edge, routes: WalletRoutes) -> None:
         )
 
     add("POST", "/wallets/{wallet_id}/sign", routes.sign, schemas.SignAnswer, "accounts", *_WITH_BODY, 403, 404)
+    for path, endpoint in (("sign-message", routes.sign_message), ("sign-typed-data", routes.sign_typed_data)):
+        add("POST", f"/wallets/{{wallet_id}}/{path}", endpoint, schemas.SignMessageAnswer, "accounts", *_WITH_BODY, 403, 404)
+    add("POST", "/transactions/inspect", routes.inspect, schemas.InspectAnswer, "transactions", *_WITH_BODY)
     batch, addresses = guarded(edge, batch_cost), guarded(edge, range_cost)
     add("POST", "/wallets/{wallet_id}/sign-batch", routes.sign_batch, schemas.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
     add("POST", "/sign-batch", routes.sign_wallets_batch, schemas.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)

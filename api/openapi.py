@@ -12,9 +12,9 @@ from api.schemas import Problem
 SECURITY_SCHEME = "ApiKey"
 
 PROBLEMS: Mapping[int, str] = {
-    400: "Malformed: the body is not JSON, a path parameter or the transaction cannot be, or the network is unknown",
+    400: "Malformed: the body is not JSON, a path parameter, the transaction or the message cannot be, or the network is unknown",
     401: "The API key is missing or not valid",
-    403: "The policy does not let this account sign this transaction",
+    403: "The policy does not let this account sign this",
     404: "There is no such wallet or address",
     413: "The body has more than 1 MiB",
     415: "The body is not declared as `application/json`",
@@ -64,6 +64,7 @@ def _tags() -> list[dict[str, Any]]:
     return [
         {"name": "wallets", "description": "Create, take over and find wallets"},
         {"name": "accounts", "description": "Addresses and signatures of a wallet's accounts"},
+        {"name": "transactions", "description": "What a transaction does, before anybody signs it"},
         {"name": "admin", "description": "What an operator does in an emergency"},
         {"name": "operations", "description": "Health and metrics; no API key is needed"},
     ]

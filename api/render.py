@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from api.cursors import cursor_of
 from wallets.chains import chain_for
-from wallets.model import Account, Address, Intent, KeyringLock, Page, SigningResult, Stretch, Wallet
+from wallets.encoding import decimal
+from wallets.model import Account, Address, Intent, KeyringLock, MessageResult, Page, Stretch, TransactionResult, Transfer, Wallet
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that JavaScript's numbers tell from its neighbours (ECMA-262, Number.MAX_SAFE_INTEGER)."""
@@ -67,7 +68,7 @@ def accounts(text: str, values: Sequence[Account]) -> dict[str, Any]:
     return {"address": text, "accounts": [_account(value) for value in values]}
 
 
-def signing_result(value: SigningResult) -> dict[str, Any]:
+def signing_result(value: TransactionResult) -> dict[str, Any]:
     """Render a signed transaction, hex as its network writes it; without what is other signers' to make possible."""
     signed, prefix = value.signed, chain_for(value.account.network).hex_prefix
     content = {
@@ -88,25 +89,43 @@ def signing_result(value: SigningResult) -> dict[str, Any]:
     return content
 
 
+def message_result(value: MessageResult) -> dict[str, Any]:
+    """Render a signed message, hex as its network writes it; without `digest` where what was signed is the message itself."""
+    signed, prefix = value.signed, chain_for(value.account.network).hex_prefix
+    content = {"signature": prefix + signed.signature.hex()}
+    if signed.digest is not None:
+        content["digest"] = prefix + signed.digest.hex()
+    place = {"network": value.account.network, "index": value.account.index, **_variant(value.account)}
+    return content | {"from": value.address} | place | {"intent": intent(value.intent)}
+
+
 def keyring_lock(value: KeyringLock) -> dict[str, Any]:
     """Render what a lock did."""
     return {"forgotten_seeds": value.forgotten_seeds, "locked_at": timestamp(value.at)}
 
 
 def intent(value: Intent) -> dict[str, Any]:
-    """Render what a transaction does; amounts and fees as decimal texts."""
+    """Render what a transaction or a message does; amounts and fees as decimal texts."""
+    decimals = chain_for(value.network).decimals
     return {
         "network": value.network,
         "kind": value.kind,
         "sender": value.sender,
-        "transfers": [{"recipient": item.recipient, "amount": str(item.amount), "asset": item.asset} for item in value.transfers],
+        "transfers": [_transfer(item, decimals) for item in value.transfers],
         "max_fee": None if value.max_fee is None else str(value.max_fee),
+        "max_fee_decimal": None if value.max_fee is None else decimal(value.max_fee, decimals),
         "contract": value.contract,
         "method": value.method,
         "expires_at": value.expires_at,
         "details": {name: _safe(item) for name, item in value.details.items()},
         "warnings": list(value.warnings),
     }
+
+
+def _transfer(item: Transfer, decimals: int) -> dict[str, Any]:
+    # Only a token's contract knows its decimals.
+    units = decimal(item.amount, decimals) if item.asset == "native" else None
+    return {"recipient": item.recipient, "amount": str(item.amount), "amount_decimal": units, "asset": item.asset}
 
 
 def timestamp(moment: datetime) -> str:

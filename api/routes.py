@@ -1,6 +1,7 @@
 """Answer the calls of the HTTP contract: each handler parses, calls the custody, renders."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,16 +26,20 @@ from api.schemas import (
     Cursor,
     ImportWallet,
     Index,
+    InspectTransaction,
     Network,
     PageNumber,
     PageSize,
     SignBatch,
+    SignMessage,
     SignTransaction,
+    SignTypedData,
     SignWalletsBatch,
 )
-from wallets.chains import CHAINS
+from wallets import signing
+from wallets.chains import find_chain
 from wallets.derivation import DerivationScheme
-from wallets.model import Account, Caller, SigningRequest
+from wallets.model import Account, Caller, HexMessage, MessageRequest, SigningRequest, TextMessage, TypedMessage
 from wallets.secret import Phrase
 
 DEFAULT_COUNT = 20
@@ -117,14 +122,14 @@ def variant(network: str, account_type: str | None, version: str | None) -> str:
         UnprocessableError: It is asked for in a field that the network does not have.
     """
     given = {name: value for name, value in (("type", account_type), ("version", version)) if value is not None}
-    chain = CHAINS.get(network)
+    chain = find_chain(network)
     if chain is not None and not given.keys() <= {chain.variant_name}:
         has = f"`{chain.variant_name}`: {', '.join(chain.variants)}" if chain.variants else "no choice between kinds of address"
         raise UnprocessableError(f"{network} has {has}")
     return next(iter(given.values()), "")
 
 
-def account_of(wallet_id: UUID, item: SignTransaction) -> Account:
+def account_of(wallet_id: UUID, item: SignTransaction | SignMessage | SignTypedData) -> Account:
     """Return the account that shall sign.
 
     Raises:
@@ -189,6 +194,25 @@ class WalletRoutes:
         """Decode a transaction, check it, sign it, and write it down; then return what a node accepts."""
         return render.json_response(await self.signed(account_of(wallet_id, body), body.unsigned_tx, _caller(request)))
 
+    async def inspect(self, body: InspectTransaction) -> Response:
+        """Decode a transaction and say what it does. Nothing is signed, and no wallet asked."""
+        chosen = variant(body.network, body.type, body.version)
+        return render.json_response({"intent": render.intent(signing.inspect(body.network, body.unsigned_tx, chosen))})
+
+    async def sign_message(self, request: Request, wallet_id: WalletId, body: SignMessage) -> Response:
+        """Sign a message in the network's own way, which no transaction is signed in."""
+        message = TextMessage(body.message) if body.message is not None else HexMessage(body.message_hex or "")
+        return await self._signed_message(MessageRequest(account_of(wallet_id, body), message, _caller(request)))
+
+    async def sign_typed_data(self, request: Request, wallet_id: WalletId, body: SignTypedData) -> Response:
+        """Decode a message of fields with types, sign it, and write it down."""
+        return await self._signed_message(MessageRequest(account_of(wallet_id, body), TypedMessage(body.typed_data), _caller(request)))
+
+    async def _signed_message(self, request: MessageRequest) -> Response:
+        with self._counted(request.account.network):
+            result = await self._custody.sign_message(request)
+        return render.json_response(render.message_result(result))
+
     async def sign_batch(self, request: Request, wallet_id: WalletId, body: SignBatch) -> Response:
         """Sign up to 1,000 transactions of one wallet: results in their order, an error in the place of what is refused."""
         return await self._signed_batch([(wallet_id, item) for item in body.items], _caller(request))
@@ -234,13 +258,19 @@ class WalletRoutes:
 
     async def signed(self, account: Account, unsigned_tx: str, caller: Caller) -> dict[str, Any]:
         """Return the answer of `sign`, and count how it ended."""
-        try:
+        with self._counted(account.network):
             result = await self._custody.sign(SigningRequest(account, unsigned_tx, caller))
-        except Exception as error:
-            self._metrics.sign_ended(account.network, error)
-            raise
-        self._metrics.sign_ended(account.network)
         return render.signing_result(result)
+
+    @contextmanager
+    def _counted(self, network: str) -> Iterator[None]:
+        """Count how a signing request of the network ends."""
+        try:
+            yield
+        except Exception as error:
+            self._metrics.sign_ended(network, error)
+            raise
+        self._metrics.sign_ended(network)
 
     async def lock(self, request: Request) -> Response:
         """Forget every unlocked seed, in every replica, within a second. What is signed later is decrypted anew."""

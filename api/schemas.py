@@ -1,10 +1,10 @@
 """Say what the bodies of the HTTP contract are. Requests refuse unknown fields and other types than the stated ones."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, SecretStr, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, SecretStr, Strict, model_validator
 
 from api.cursors import MAX_CURSOR_LENGTH
 from wallets.chains import CHAINS
@@ -24,6 +24,16 @@ _TYPE = "Kind of address, where the network has several and calls it so; absent 
 _VERSION = "Version of the wallet contract, where the network has several; absent elsewhere"
 _EXAMPLE_TX = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"  # EIP-155's own
 
+EXAMPLE_TYPED_DATA = {
+    "types": {
+        "EIP712Domain": [{"name": "name", "type": "string"}, {"name": "chainId", "type": "uint256"}],
+        "Mail": [{"name": "to", "type": "address"}, {"name": "contents", "type": "string"}],
+    },
+    "primaryType": "Mail",
+    "domain": {"name": "Ether Mail", "chainId": 1},
+    "message": {"to": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB", "contents": "Hello, Bob!"},
+}
+
 
 def _printable(text: str) -> str:
     if not text.isprintable():
@@ -42,7 +52,10 @@ def _plain_digits(value: object) -> object:
 
 def _networks(schema: dict[str, Any]) -> None:
     """List the networks in the document. Validation is the domain's, so that an unknown network is audited."""
-    schema["enum"] = list(CHAINS)
+    schema["anyOf"] = [
+        {"enum": list(CHAINS)},
+        {"pattern": "^evm:[1-9][0-9]{0,18}$", "description": "Other EVM networks, by their chain id"},
+    ]
 
 
 class _Request(BaseModel):
@@ -101,6 +114,18 @@ class ImportWallet(_Request):
     scheme: Literal["standard", "v1_0_8"] = Field(default="standard", description="How keys are derived; `v1_0_8` as that version did")
 
 
+UnsignedTx = Annotated[str, Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])]
+
+
+class InspectTransaction(_Request):
+    """Say what a transaction does."""
+
+    network: Network
+    type: AccountType | None = None
+    version: AccountVersion | None = None
+    unsigned_tx: UnsignedTx
+
+
 class SignTransaction(_Request):
     """Sign one transaction."""
 
@@ -108,7 +133,40 @@ class SignTransaction(_Request):
     index: Index
     type: AccountType | None = None
     version: AccountVersion | None = None
-    unsigned_tx: str = Field(description="The unsigned transaction as hex, `0x` optional; a PSBT also as base64", examples=[_EXAMPLE_TX])
+    unsigned_tx: UnsignedTx
+
+
+class SignMessage(_Request):
+    """Sign a message as its network does: a text, or bytes."""
+
+    network: Network
+    index: Index
+    type: AccountType | None = None
+    version: AccountVersion | None = None
+    message: str | None = Field(default=None, description="A text, of which the UTF-8 is signed", examples=["Sign in to example.org"])
+    message_hex: str | None = Field(
+        default=None, description="In its place: the message's bytes as hex, `0x` optional", examples=["0xdeadbeef"]
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.message is None) is (self.message_hex is None):
+            msg = "one of message and message_hex is needed, and not both"
+            raise ValueError(msg)
+        return self
+
+
+class SignTypedData(_Request):
+    """Sign a message of fields with types."""
+
+    network: Network
+    index: Index
+    type: AccountType | None = None
+    version: AccountVersion | None = None
+    typed_data: dict[str, Any] = Field(
+        description="EVM: an object of EIP-712 with `types`, `primaryType`, `domain` and `message`; numbers may be decimal or hex texts",
+        examples=[EXAMPLE_TYPED_DATA],
+    )
 
 
 class SignWalletTransaction(SignTransaction):
@@ -196,7 +254,8 @@ class TransferAnswer(BaseModel):
 
     recipient: str
     amount: str = Field(description="Base units, decimal", examples=["1000000000000000000"], pattern="^[0-9]+$")
-    asset: str = Field(description="`native`, or a token contract's address", examples=["native"])
+    amount_decimal: str | None = Field(description="In units; null of a token, whose decimals its contract alone knows", examples=["1"])
+    asset: str = Field(description="`native`, a token contract's address, or that, a slash and a token's number", examples=["native"])
 
 
 class IntentAnswer(BaseModel):
@@ -207,11 +266,18 @@ class IntentAnswer(BaseModel):
     sender: str | None
     transfers: list[TransferAnswer]
     max_fee: str | None = Field(description="Upper bound in base units, decimal; null where the transaction has none")
+    max_fee_decimal: str | None = Field(description="The same in units of the native asset")
     contract: str | None
     method: str | None
     expires_at: int | None = Field(description="Seconds since 1970")
     details: dict[str, str | int] = Field(description="What only this network has; integers beyond 2^53 - 1 as decimal text")
     warnings: list[str]
+
+
+class InspectAnswer(BaseModel):
+    """What a transaction does, whoever signs it."""
+
+    intent: IntentAnswer
 
 
 class SignAnswer(BaseModel):
@@ -223,6 +289,19 @@ class SignAnswer(BaseModel):
     vsize: int | None = Field(default=None, description="Virtual bytes of the signed transaction, on networks that reckon fees by them")
     sender: str = Field(alias="from", description="The address that signed")
     signature: str = Field(description="Hex, as `signed_tx`")
+    network: str
+    index: int
+    type: str | None = Field(default=None, description=_TYPE)
+    version: str | None = Field(default=None, description=_VERSION)
+    intent: IntentAnswer
+
+
+class SignMessageAnswer(BaseModel):
+    """A signed message."""
+
+    signature: str = Field(description="Hex; with `0x` on EVM networks, where its last byte is 27 or 28")
+    digest: str | None = Field(default=None, description="What was signed, as hex; absent where that is the message itself")
+    sender: str = Field(alias="from", description="The address that signed")
     network: str
     index: int
     type: str | None = Field(default=None, description=_TYPE)

@@ -28,11 +28,14 @@ from wallets.model import (
     ComponentHealth,
     HealthStatus,
     KeyringLock,
+    MessageRequest,
+    MessageResult,
     Page,
     Position,
     SigningRequest,
     SigningResult,
     Stretch,
+    TransactionResult,
     Wallet,
 )
 from wallets.ports import AddressCache, Component
@@ -203,11 +206,15 @@ class RemoteCustody:
         """See `Custody.accounts`."""
         return _expect(list, await self._ask("accounts", address))
 
-    async def sign(self, request: SigningRequest) -> SigningResult:
+    async def sign(self, request: SigningRequest) -> TransactionResult:
         """See `Custody.sign`."""
         return _expect(SigningResult, await self._ask("sign", request))
 
-    async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[SigningResult | Exception]:
+    async def sign_message(self, request: MessageRequest) -> MessageResult:
+        """See `Custody.sign_message`."""
+        return _expect(SigningResult, await self._ask("sign_message", request))
+
+    async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[TransactionResult | Exception]:
         """See `Custody.sign_batch`."""
         return _expect(list, await self._ask("sign_batch", requests))
 

@@ -173,6 +173,14 @@ class SignerSettings(_Section):
         return self
 
 
+class SigningSettings(_Section):
+    """What is signed."""
+
+    allow_legacy_without_chain_id: bool = Field(
+        default=False, description="Sign EVM transactions from before EIP-155, which can be replayed on other chains"
+    )
+
+
 class LogSettings(_Section):
     """Logs: JSON lines on standard output."""
 
@@ -194,6 +202,7 @@ class Settings(_Section):
     topology: Topology = Field(
         default=Topology.INLINE, description="`inline`: each replica signs; `isolated`: gateways answer, and signers have the keys"
     )
+    signing: SigningSettings = SigningSettings()
     replicas: ReplicaSettings = ReplicaSettings()
     signers: SignerSettings = SignerSettings()
     log: LogSettings = LogSettings()

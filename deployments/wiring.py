@@ -34,11 +34,11 @@ from deployments.key_wiring import transit_key, vault_client
 from deployments.measured import MeasuredAddressCache, MeasuredKeyEncryption
 from deployments.requirements import key_file
 from deployments.setting_types import KeyBackend
-from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings
+from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings, SigningSettings
 from wallets.custody import Custody, LocalCustody
 from wallets.errors import StoreUnavailableError
 from wallets.keyring import Keyring
-from wallets.policy import AllOf, NamesOurAccount
+from wallets.policy import AllOf, NamesItsChain, NamesOurAccount, Policy
 from wallets.ports import AddressCache, Component, KeyEncryption, LockSignal
 
 if TYPE_CHECKING:  # generic in the stubs alone
@@ -125,9 +125,14 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
             encryption=keys.encryption,
             keyring=keyring,
             lock_signal=lock_signal,
-            policy=AllOf(NamesOurAccount()),
+            policy=signing_policy(settings.signing),
             components=components,
         )
+
+
+def signing_policy(signing: SigningSettings) -> Policy:
+    """Return what decides over signatures."""
+    return AllOf(NamesOurAccount()) if signing.allow_legacy_without_chain_id else AllOf(NamesOurAccount(), NamesItsChain())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from serve_app.samples import sample
 from serve_app.service_client import ServiceClient
 from wallets.chains import CHAINS
 from wallets.chains.base import Chain
+from wallets.encoding import decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,11 @@ def sign_everywhere(client: ServiceClient, wallet_id: str) -> Iterator[Signed]:
 
 def _in_words(chain: Chain, intent: dict[str, Any]) -> str:
     transfers = (f"{_amount(chain, transfer)} to {transfer['recipient']}" for transfer in intent["transfers"])
-    fee = "" if intent["max_fee"] is None else f", fee at most {_decimal(int(intent['max_fee']), chain.decimals)} {chain.symbol}"
+    fee = "" if intent["max_fee"] is None else f", fee at most {decimal(int(intent['max_fee']), chain.decimals)} {chain.symbol}"
     return f"{intent['kind']}: {', '.join(transfers)}{fee}"
 
 
 def _amount(chain: Chain, transfer: dict[str, Any]) -> str:
     if transfer["asset"] != "native":
         return f"{transfer['amount']} of {transfer['asset']}"
-    return f"{_decimal(int(transfer['amount']), chain.decimals)} {chain.symbol}"
-
-
-def _decimal(amount: int, decimals: int) -> str:
-    """Write base units as units, without trailing zeros."""
-    whole, part = divmod(amount, 10**decimals)
-    return f"{whole}.{part:0{decimals}}".rstrip("0").rstrip(".")
+    return f"{decimal(int(transfer['amount']), chain.decimals)} {chain.symbol}"

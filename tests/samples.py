@@ -1,4 +1,6 @@
-"""Unsigned transactions, written apart from the code that reads them."""
+"""Unsigned transactions and messages, written apart from the code that reads them."""
+
+from typing import Any
 
 from pytoniq_core import Address as TonAddress
 from pytoniq_core import Builder, begin_cell
@@ -41,3 +43,26 @@ def ton_transfer(seqno: int, amount: int, wallet_id: int = 698983191) -> bytes:
     )
     body = begin_cell().store_uint(wallet_id, 32).store_uint(1_900_000_000, 32).store_uint(seqno, 32).store_uint(0, 8).store_uint(3, 8)
     return bytes(body.store_ref(message.end_cell()).end_cell().to_boc())
+
+
+def typed_mail(**changes: Any) -> dict[str, Any]:
+    """Return the typed data of EIP-712's own example, with some of its members changed."""
+    person = [{"name": "name", "type": "string"}, {"name": "wallet", "type": "address"}]
+    domain = [
+        {"name": "name", "type": "string"},
+        {"name": "version", "type": "string"},
+        {"name": "chainId", "type": "uint256"},
+        {"name": "verifyingContract", "type": "address"},
+    ]
+    mail = [{"name": "from", "type": "Person"}, {"name": "to", "type": "Person"}, {"name": "contents", "type": "string"}]
+    return {
+        "types": {"EIP712Domain": domain, "Person": person, "Mail": mail},
+        "primaryType": "Mail",
+        "domain": {"name": "Ether Mail", "version": "1", "chainId": 1, "verifyingContract": "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC"},
+        "message": {
+            "from": {"name": "Cow", "wallet": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"},
+            "to": {"name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"},
+            "contents": "Hello, Bob!",
+        },
+        **changes,
+    }

@@ -20,6 +20,11 @@ SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD036
 
 _CONTEXT = coincurve.context.GLOBAL_CONTEXT.ctx
 
+# Looking a type up by its name costs each signature as much as making what has it.
+_SIGNATURE, _POINT = ffi.typeof("secp256k1_ecdsa_recoverable_signature *"), ffi.typeof("secp256k1_pubkey *")
+_COMPACT, _COMPRESSED, _SECRET = (ffi.typeof(f"unsigned char[{size}]") for size in (64, 33, 32))
+_INT, _SIZE = ffi.typeof("int *"), ffi.typeof("size_t *")
+
 
 class Curve(StrEnum):
     """A curve that some network signs on."""
@@ -72,14 +77,14 @@ def sign_secp256k1(key: PrivateKey, digest: bytes) -> bytes:
         SignatureFaultError: The signature does not recover to the key's own public key.
         ValueError: The digest does not have 32 bytes.
     """
-    signature = ffi.new("secp256k1_ecdsa_recoverable_signature *")
+    signature = ffi.new(_SIGNATURE)
     # Without a nonce function of ours, libsecp256k1 takes RFC 6979's.
-    with key.revealed() as view, ffi.from_buffer("unsigned char[32]", view) as secret:
+    with key.revealed() as view, ffi.from_buffer(_SECRET, view) as secret:
         is_signed = lib.secp256k1_ecdsa_sign_recoverable(_CONTEXT, signature, _digest(digest), secret, ffi.NULL, ffi.NULL)
     if not is_signed or _recovered(signature, digest) != key.public_key:
         msg = "a fresh secp256k1 signature did not verify"
         raise SignatureFaultError(msg)
-    compact, recovery_id = ffi.new("unsigned char[64]"), ffi.new("int *")
+    compact, recovery_id = ffi.new(_COMPACT), ffi.new(_INT)
     lib.secp256k1_ecdsa_recoverable_signature_serialize_compact(_CONTEXT, compact, recovery_id, signature)
     return bytes(ffi.buffer(compact)) + bytes((recovery_id[0],))
 
@@ -90,7 +95,7 @@ def recover_secp256k1(signature: bytes, digest: bytes) -> bytes:
     Raises:
         ValueError: There is none.
     """
-    parsed = ffi.new("secp256k1_ecdsa_recoverable_signature *")
+    parsed = ffi.new(_SIGNATURE)
     is_signature = (
         len(signature) == 65
         and signature[64] < 4
@@ -210,9 +215,9 @@ def _digest(digest: bytes) -> bytes:
 
 
 def _recovered(signature: "ffi.CData", digest: bytes) -> bytes | None:
-    public_key = ffi.new("secp256k1_pubkey *")
+    public_key = ffi.new(_POINT)
     if not lib.secp256k1_ecdsa_recover(_CONTEXT, public_key, signature, digest):
         return None
-    compressed, length = ffi.new("unsigned char[33]"), ffi.new("size_t *", 33)
+    compressed, length = ffi.new(_COMPRESSED), ffi.new(_SIZE, 33)
     lib.secp256k1_ec_pubkey_serialize(_CONTEXT, compressed, length, public_key, lib.SECP256K1_EC_COMPRESSED)
     return bytes(ffi.buffer(compressed))

@@ -33,17 +33,21 @@ from wallets.model import (
     ComponentHealth,
     HealthStatus,
     KeyringLock,
+    MessageRequest,
+    MessageResult,
     Page,
     Position,
+    SignedT,
     SigningRequest,
     SigningResult,
     Stretch,
+    TransactionResult,
     Wallet,
 )
 from wallets.policy import Policy
 from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, LockSignal, WalletStore
 from wallets.secret import Mnemonic, Phrase
-from wallets.signing import Draft, Item, OpenWallet, Pace, account_details, brief
+from wallets.signing import Draft, Item, OpenWallet, Pace, account_details, brief, message_draft, transaction_draft
 
 HEALTH_CHECK_SECONDS = 2.0
 """What a component has to say how it is."""
@@ -112,7 +116,7 @@ class Custody(Protocol):
         """
         ...
 
-    async def sign(self, request: SigningRequest) -> SigningResult:
+    async def sign(self, request: SigningRequest) -> TransactionResult:
         """Decode, check, sign, verify, audit; only then return.
 
         Raises:
@@ -121,7 +125,16 @@ class Custody(Protocol):
         """
         ...
 
-    async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[SigningResult | Exception]:
+    async def sign_message(self, request: MessageRequest) -> MessageResult:
+        """Sign a message as `sign` does a transaction.
+
+        Raises:
+            InvalidRequestError: The network, the message or the policy refuses.
+            WalletNotFoundError: There is no such wallet.
+        """
+        ...
+
+    async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[TransactionResult | Exception]:
         """Sign each as `sign` does, in their order, with the error in the place of what `sign` would raise it for.
 
         Raises:
@@ -234,20 +247,27 @@ class LocalCustody:
             raise AddressNotFoundError(msg)
         return found
 
-    async def sign(self, request: SigningRequest) -> SigningResult:
+    async def sign(self, request: SigningRequest) -> TransactionResult:
         """See `Custody.sign`."""
-        draft = Draft(request)
-        async with self._audited(AuditAction.TRANSACTION_SIGN, request.account.wallet_id, request.caller, draft.details):
+        return await self._signed(transaction_draft(request))
+
+    async def sign_message(self, request: MessageRequest) -> MessageResult:
+        """See `Custody.sign_message`."""
+        return await self._signed(message_draft(request))
+
+    async def _signed(self, draft: Draft[SignedT]) -> SigningResult[SignedT]:
+        account = draft.account
+        async with self._audited(draft.action, account.wallet_id, draft.caller, draft.details):
             draft.decode()
-            wallet = await self.store.get(request.account.wallet_id)
+            wallet = await self.store.get(account.wallet_id)
             async with self.keyring.unlocked(wallet) as keys:
                 result = draft.sign((wallet, keys), self.policy)
-        await self.audit.record(self._signing_event(draft, None))
+        await self.audit.record(self._event(draft.action, AuditStatus.OK, account.wallet_id, draft.caller, draft.details))
         return result
 
-    async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[SigningResult | Exception]:
+    async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[TransactionResult | Exception]:
         """See `Custody.sign_batch`."""
-        batch = [Item(Draft(request)) for request in requests]
+        batch = [Item(transaction_draft(request)) for request in requests]
         pace = Pace()
         for item in batch:
             item.decode()
@@ -260,7 +280,7 @@ class LocalCustody:
                 if item.error is None:
                     item.sign(opened[item.draft.account.wallet_id], self.policy)
                     await pace.keep()
-        await self.audit.record_all([self._signing_event(item.draft, item.error) for item in batch])
+        await self.audit.record_all([self._item_event(item) for item in batch])
         return [item.outcome for item in batch]
 
     async def _opened(self, stack: AsyncExitStack, wallet_id: UUID) -> OpenWallet | Exception:
@@ -309,10 +329,10 @@ class LocalCustody:
             await self.addresses.add(account, text, event)
         return text
 
-    def _signing_event(self, draft: "Draft", error: Exception | None) -> AuditEvent:
-        account, caller = draft.request.account, draft.request.caller
-        status, details = (AuditStatus.OK, draft.details) if error is None else _failure(error, draft.details)
-        return self._event(AuditAction.TRANSACTION_SIGN, status, account.wallet_id, caller, details)
+    def _item_event(self, item: Item) -> AuditEvent:
+        draft = item.draft
+        status, details = (AuditStatus.OK, draft.details) if item.error is None else _failure(item.error, draft.details)
+        return self._event(draft.action, status, draft.account.wallet_id, draft.caller, details)
 
     def _event(
         self, action: AuditAction, status: AuditStatus, wallet_id: UUID | None, caller: Caller, details: Mapping[str, object]

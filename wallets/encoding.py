@@ -2,7 +2,7 @@
 
 import binascii
 
-from wallets.errors import InvalidRequestError, MalformedTransactionError
+from wallets.errors import InvalidRequestError, MalformedMessageError, MalformedTransactionError
 from wallets.hashes import double_sha256
 
 _BASE58_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -10,20 +10,38 @@ _BASE58_VALUES = {character: value for value, character in enumerate(_BASE58_ALP
 
 
 def unhex(text: str) -> bytes:
-    """Return the bytes of a hex text, `0x` optional, either case.
+    """Return the bytes of a transaction in hex, `0x` optional, either case.
 
     Raises:
         MalformedTransactionError: Empty, an odd number of digits, or another character.
     """
-    try:
-        # Unlike bytes.fromhex, it takes no white space; unlike a regular expression, it reads a megabyte in a millisecond.
-        data = binascii.unhexlify(text.removeprefix("0x"))
-    except ValueError:
-        data = b""
+    data = _unhex(text)
     if not data:
         msg = "unsigned_tx is not hex: an even number of digits 0-9 a-f, 0x optional"
         raise MalformedTransactionError(msg)
     return data
+
+
+def unhex_message(text: str) -> bytes:
+    """Return the bytes of a message in hex, `0x` optional, either case.
+
+    Raises:
+        MalformedMessageError: Empty, an odd number of digits, or another character.
+    """
+    data = _unhex(text)
+    if not data:
+        msg = "message_hex is not hex: an even number of digits 0-9 a-f, 0x optional"
+        raise MalformedMessageError(msg)
+    return data
+
+
+def _unhex(text: str) -> bytes:
+    """Return the bytes, or none of them where it is not hex."""
+    try:
+        # Unlike bytes.fromhex, it takes no white space; unlike a regular expression, it reads a megabyte in a millisecond.
+        return binascii.unhexlify(text.removeprefix("0x"))
+    except ValueError:
+        return b""
 
 
 def base58(data: bytes) -> str:
@@ -69,6 +87,12 @@ def unbase58check(text: str) -> bytes:
         msg = "the base58check checksum does not fit"
         raise InvalidRequestError(msg)
     return data[:-4]
+
+
+def decimal(amount: int, decimals: int) -> str:
+    """Write base units as units, without trailing zeros: 1500 of 3 decimals is 1.5."""
+    whole, part = divmod(amount, 10**decimals)
+    return f"{whole}.{part:0{decimals}}".rstrip("0").rstrip(".")
 
 
 def legible(text: str) -> str:

@@ -6,6 +6,8 @@
     ├── InvalidRequestError
     │   ├── UnsupportedNetworkError
     │   ├── MalformedTransactionError
+    │   ├── MalformedMessageError
+    │   ├── UnsupportedMessageError
     │   ├── InvalidMnemonicError
     │   └── PolicyViolationError
     │       └── WrongSignerError
@@ -39,6 +41,14 @@ class UnsupportedNetworkError(InvalidRequestError):
 
 class MalformedTransactionError(InvalidRequestError):
     """The bytes are not exactly one unsigned transaction of the network."""
+
+
+class MalformedMessageError(InvalidRequestError):
+    """The message is not exactly what its network's standard signs, or could be read as a transaction."""
+
+
+class UnsupportedMessageError(InvalidRequestError):
+    """The network has no standard for such a message."""
 
 
 class InvalidMnemonicError(InvalidRequestError):

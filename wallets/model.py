@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from wallets.derivation import MAX_INDEX, DerivationScheme
@@ -90,6 +91,36 @@ class SigningRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class TextMessage:
+    """A message as the text that people read: its UTF-8 is signed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HexMessage:
+    """A message as the hex of its bytes."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypedMessage:
+    """A message of fields with types (EIP-712 and what other networks have like it), as it came out of JSON."""
+
+    value: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRequest:
+    """What the caller wants signed that is no transaction, as received: refusing it is part of the audited use case."""
+
+    account: Account
+    message: TextMessage | HexMessage | TypedMessage
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Value that moves to one recipient. `amount` in base units of `asset`, which is `native` or a token contract's address."""
 
@@ -100,11 +131,11 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What a transaction does, for people and policies.
+    """What a transaction or a message does, for people and policies.
 
-    `kind` is one of `transfer`, `token_transfer`, `contract_call`, `contract_creation` or the network's own name for it; `max_fee` the
-    upper bound in base units, None where the transaction does not bound it; `expires_at` seconds since 1970; `details` what only this
-    network has (nonce, memo, ...), as text or numbers.
+    `kind` is one of `transfer`, `token_transfer`, `contract_call`, `contract_creation`, `message`, `typed_data` or the network's own name
+    for it; `max_fee` the upper bound in base units, None where the transaction does not bound it; `expires_at` seconds since 1970;
+    `details` what only this network has (nonce, memo, ...), as text or numbers.
     """
 
     network: str
@@ -147,15 +178,38 @@ class SignedTransaction:
     signature: bytes
     extra: Mapping[str, str | int] = field(default_factory=dict)
 
+    def as_details(self) -> dict[str, object]:
+        """Return what names it, for an audit row."""
+        return {"tx_id": self.tx_id}
+
 
 @dataclass(frozen=True, slots=True)
-class SigningResult:
+class SignedMessage:
+    """A signature in its network's own form. `digest` is what the curve signed, None where it signs the message itself (ed25519)."""
+
+    signature: bytes
+    digest: bytes | None
+
+    def as_details(self) -> dict[str, object]:
+        """Return what names it, for an audit row."""
+        return {"digest": None if self.digest is None else self.digest.hex()}
+
+
+SignedT = TypeVar("SignedT", SignedTransaction, SignedMessage)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningResult(Generic[SignedT]):
     """A released signature: whose it is, what was signed, and what it does."""
 
     account: Account
     address: str
-    signed: SignedTransaction
+    signed: SignedT
     intent: Intent
+
+
+TransactionResult = SigningResult[SignedTransaction]
+MessageResult = SigningResult[SignedMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +233,8 @@ class AuditAction(StrEnum):
     WALLET_TAKEOVER = "wallet:takeover"
     ADDRESS_DERIVE = "address:derive"
     TRANSACTION_SIGN = "transaction:sign"
+    MESSAGE_SIGN = "message:sign"
+    TYPED_DATA_SIGN = "typed_data:sign"
     KEYRING_LOCK = "keyring:lock"
     KEYS_ROTATE = "keys:rotate"
     KEYS_REWRAP = "keys:rewrap"

@@ -1,8 +1,9 @@
-"""Decide whether a decoded transaction may be signed by an account."""
+"""Decide whether what was decoded, a transaction or a message, may be signed by an account."""
 
 from typing import Protocol
 
-from wallets.chains.base import UnsignedTransaction
+from wallets.chains.base import Signable
+from wallets.chains.evm import EvmTransaction
 from wallets.errors import PolicyViolationError, WrongSignerError
 
 MAX_NAMED = 10
@@ -12,7 +13,7 @@ MAX_NAMED = 10
 class Policy(Protocol):
     """May this be signed?"""
 
-    def check(self, transaction: UnsignedTransaction, address: str) -> None:
+    def check(self, subject: Signable[object], address: str) -> None:
         """Return if `address` may sign it.
 
         Raises:
@@ -27,22 +28,32 @@ class AllOf:
     def __init__(self, *policies: Policy) -> None:
         self._policies = policies
 
-    def check(self, transaction: UnsignedTransaction, address: str) -> None:
+    def check(self, subject: Signable[object], address: str) -> None:
         """See `Policy.check`."""
         if not self._policies:
             msg = "no policy is configured"
             raise PolicyViolationError(msg)
         for policy in self._policies:
-            policy.check(transaction, address)
+            policy.check(subject, address)
 
 
 class NamesOurAccount:
     """Let pass what names `address` among its signers, and formats that name none: there the signature itself names us."""
 
-    def check(self, transaction: UnsignedTransaction, address: str) -> None:
+    def check(self, subject: Signable[object], address: str) -> None:
         """See `Policy.check`."""
-        signers = transaction.signers
+        signers = subject.signers
         if signers and address not in signers:
             named = ", ".join(sorted(signers)[:MAX_NAMED]) + (f" and {len(signers) - MAX_NAMED} more" if len(signers) > MAX_NAMED else "")
             msg = f"this account, {address}, is not among the transaction's signers: {named}"
             raise WrongSignerError(msg)
+
+
+class NamesItsChain:
+    """Refuse transactions that every chain would take: EVM ones without a chain id (before EIP-155)."""
+
+    def check(self, subject: Signable[object], address: str) -> None:  # noqa: ARG002  # whoever signs it
+        """See `Policy.check`."""
+        if isinstance(subject, EvmTransaction) and subject.payload.chain_id is None:
+            msg = "a transaction without a chain id could be replayed on other chains: append chain_id, 0, 0 (EIP-155), or have it allowed"
+            raise PolicyViolationError(msg)

@@ -1,14 +1,14 @@
 """Prove that stored addresses are those that a wallet's seed derives: nobody may be sent to an address whose key we do not have."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from wallets.chains import CHAINS
+from wallets.chains import chain_for, find_chain
 from wallets.derivation import MAX_INDEX, DerivationPath, DerivationScheme, derive
 from wallets.errors import CorruptCiphertextError, InvalidRequestError
 from wallets.keyring import associated_data
@@ -45,15 +45,18 @@ class Difference:
     @property
     def is_spelling(self) -> bool:
         """Whether both name the same account, in different letters (an Ethereum address without the capitals of EIP-55, say)."""
-        return self.derived is not None and self.derived in CHAINS[self.stored.network].normalize(self.stored.text)
+        return self.derived is not None and self.derived in chain_for(self.stored.network).normalize(self.stored.text)
 
 
 def differences(
-    wallet_id: UUID, seed: Seed, scheme: DerivationScheme, stored: Iterable[StoredAddress], networks: frozenset[str] = frozenset(CHAINS)
+    wallet_id: UUID, seed: Seed, scheme: DerivationScheme, stored: Iterable[StoredAddress], networks: Container[str] | None = None
 ) -> Iterator[Difference]:
-    """Derive every account again, about 0.3 ms each, and yield what differs. Accounts on networks outside of `networks` cannot exist."""
+    """Derive every account again, about 0.3 ms each, and yield what differs.
+
+    Accounts on unknown networks cannot exist, nor on those outside of `networks`, if that is given.
+    """
     for address in stored:
-        derived = _derived(seed, scheme, address) if address.network in networks else None
+        derived = _derived(seed, scheme, address) if networks is None or address.network in networks else None
         if derived != address.text:
             yield Difference(wallet_id, address, derived)
 
@@ -61,7 +64,9 @@ def differences(
 def _derived(seed: Seed, scheme: DerivationScheme, address: StoredAddress) -> str | None:
     if not 0 <= address.index <= MAX_INDEX:
         return None
-    chain = CHAINS[address.network]
+    chain = find_chain(address.network)
+    if chain is None:
+        return None
     if address.variant and address.variant not in chain.variants[1:]:
         return None
     try:

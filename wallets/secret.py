@@ -32,15 +32,13 @@ class Secret:
         """
         return bytes(self._opened())
 
-    @contextmanager
-    def revealed(self) -> Iterator[memoryview]:
-        """Lend a read-only view for the block, for whatever takes a buffer: no copy is made, and behind the block the view is of no use.
+    def revealed(self) -> "Revealed":
+        """Lend a read-only view for a `with` block, for whatever takes a buffer: no copy is made, and behind it the view is of no use.
 
         Raises:
             ValueError: The secret has been closed.
         """
-        with memoryview(self._opened()) as view, view.toreadonly() as readonly:
-            yield readonly
+        return Revealed(self, self._opened())
 
     def close(self) -> None:
         """Overwrite and forget the bytes. Closing twice does nothing."""
@@ -97,6 +95,23 @@ class Secret:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@final
+class Revealed:
+    """A view that is lent for a `with` block. It keeps its secret, which would be overwritten if nothing else referred to it."""
+
+    __slots__ = ("_secret", "_view")
+
+    def __init__(self, secret: Secret, buffer: bytearray) -> None:
+        self._secret = secret
+        self._view = memoryview(buffer).toreadonly()
+
+    def __enter__(self) -> memoryview:
+        return self._view
+
+    def __exit__(self, *_: object) -> None:
+        self._view.release()
 
 
 @final

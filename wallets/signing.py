@@ -2,11 +2,32 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import Generic
 
-from wallets.chains import resolve
-from wallets.encoding import legible
+from wallets.chains import chain_for, resolve, usual_variant
+from wallets.chains.base import Chain, Signable, UnsignedMessage
+from wallets.encoding import legible, unhex_message
+from wallets.errors import MalformedMessageError
 from wallets.keyring import Keys
-from wallets.model import MAX_LABEL_LENGTH, Account, SigningRequest, SigningResult, Wallet
+from wallets.model import (
+    MAX_LABEL_LENGTH,
+    Account,
+    AuditAction,
+    Caller,
+    HexMessage,
+    Intent,
+    MessageRequest,
+    SignedMessage,
+    SignedT,
+    SignedTransaction,
+    SigningRequest,
+    SigningResult,
+    TextMessage,
+    TransactionResult,
+    TypedMessage,
+    Wallet,
+)
 from wallets.policy import Policy
 
 PACE_SECONDS = 0.002
@@ -17,23 +38,28 @@ OpenWallet = tuple[Wallet, Keys]
 """A wallet that is held unlocked, and what lends its keys."""
 
 
-class Draft:
-    """One signing request on its way: what is known of it so far, and `details` for its audit row."""
+class Draft(Generic[SignedT]):
+    """One signing request on its way: what is known of it so far, and `details` for its audit row. `read` decodes what is to be signed."""
 
-    __slots__ = ("account", "chain", "details", "request", "transaction")
+    __slots__ = ("_read", "account", "action", "caller", "chain", "details", "subject")
 
-    def __init__(self, request: SigningRequest) -> None:
-        self.request = request
-        self.account = request.account
-        self.details = account_details(request.account)
+    _read: Callable[[Chain, str], Signable[SignedT]]
+    subject: Signable[SignedT]
+
+    def __init__(self, action: AuditAction, account: Account, caller: Caller, read: Callable[[Chain, str], Signable[SignedT]]) -> None:
+        self.action = action
+        self.account = account
+        self.caller = caller
+        self.details = account_details(account)
+        self._read = read
 
     def decode(self) -> None:
-        """Find the chain, and read the transaction."""
+        """Find the chain, and read what is to be signed."""
         self.chain, self.account = resolve(self.account)
-        self.transaction = self.chain.decode(self.chain.unwrap(self.request.unsigned_tx), self.account.variant)
-        self.details["intent"] = self.transaction.intent.as_details()
+        self.subject = self._read(self.chain, self.account.variant)
+        self.details["intent"] = self.subject.intent.as_details()
 
-    def sign(self, opened: OpenWallet, policy: Policy) -> SigningResult:
+    def sign(self, opened: OpenWallet, policy: Policy) -> SigningResult[SignedT]:
         """Check what was decoded against the key's account and the policy, and sign it."""
         wallet, keys = opened
 
@@ -43,12 +69,59 @@ class Draft:
 
         with keys(self.chain, self.account.index, self.account.variant) as key:
             address = self.chain.address(key.public_key, wallet.scheme, self.account.variant)
-            intent = self.transaction.intent_for(address, own)
+            intent = self.subject.intent_for(address, own)
             self.details.update(address=address, intent=intent.as_details())
-            policy.check(self.transaction, address)
-            signed = self.transaction.sign(key)
-        self.details["tx_id"] = signed.tx_id
+            policy.check(self.subject, address)
+            signed = self.subject.sign(key)
+        self.details.update(signed.as_details())
         return SigningResult(self.account, address, signed, intent)
+
+
+def transaction_draft(request: SigningRequest) -> Draft[SignedTransaction]:
+    """Begin to sign a transaction."""
+
+    def read(chain: Chain, variant: str) -> Signable[SignedTransaction]:
+        return chain.decode(chain.unwrap(request.unsigned_tx), variant)
+
+    return Draft(AuditAction.TRANSACTION_SIGN, request.account, request.caller, read)
+
+
+def inspect(network: str, unsigned_tx: str, variant: str = "") -> Intent:
+    """Return what a transaction does, whoever signs it; no wallet and no key is touched.
+
+    Raises:
+        InvalidRequestError: The network or its variant is unknown, or the transaction is malformed.
+    """
+    chain = chain_for(network)
+    return chain.decode(chain.unwrap(unsigned_tx), usual_variant(chain, variant)).intent
+
+
+def message_draft(request: MessageRequest) -> Draft[SignedMessage]:
+    """Begin to sign a message."""
+    is_typed = isinstance(request.message, TypedMessage)
+    action = AuditAction.TYPED_DATA_SIGN if is_typed else AuditAction.MESSAGE_SIGN
+    return Draft(action, request.account, request.caller, lambda chain, variant: read_message(chain, request.message, variant))
+
+
+def read_message(chain: Chain, message: TextMessage | HexMessage | TypedMessage, variant: str = "") -> UnsignedMessage:
+    """Read a message in whichever form it was given, for an account of this variant.
+
+    Raises:
+        MalformedMessageError: See `Chain.read_message`; or it is empty, no hex, or holds half of a surrogate pair.
+        UnsupportedMessageError: See `Chain.read_message`.
+    """
+    if isinstance(message, TypedMessage):
+        return chain.read_typed_data(message.value)
+    if isinstance(message, HexMessage):
+        return chain.read_message(unhex_message(message.digits), variant)
+    try:
+        data = message.text.encode()
+    except UnicodeEncodeError:
+        data = b""
+    if not data:
+        msg = "the message is empty, or no text"
+        raise MalformedMessageError(msg)
+    return chain.read_message(data, variant)
 
 
 class Item:
@@ -56,13 +129,13 @@ class Item:
 
     __slots__ = ("draft", "error", "result")
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft[SignedTransaction]) -> None:
         self.draft = draft
         self.error: Exception | None = None
-        self.result: SigningResult | None = None
+        self.result: TransactionResult | None = None
 
     @property
-    def outcome(self) -> SigningResult | Exception:
+    def outcome(self) -> TransactionResult | Exception:
         """The result or the error."""
         outcome = self.result or self.error
         assert outcome is not None

@@ -218,8 +218,9 @@ def test_amounts_are_decimal_texts() -> None:
 
     document = render.intent(intent)
 
-    assert document["transfers"] == [{"recipient": "0xb", "amount": str(2**256 - 1), "asset": "native"}]
-    assert document["max_fee"] == "1000000000000000000"
+    units = "115792089237316195423570985008687907853269984665640564039457.584007913129639935"
+    assert document["transfers"] == [{"recipient": "0xb", "amount": str(2**256 - 1), "amount_decimal": units, "asset": "native"}]
+    assert (document["max_fee"], document["max_fee_decimal"]) == ("1000000000000000000", "1")
     assert document["details"] == {"nonce": 7, "id": "9007199254740992", "memo": "x"}
 
 

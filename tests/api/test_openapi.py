@@ -25,8 +25,11 @@ OPERATIONS = {
     ("get", "/api/v1/wallets/{wallet_id}/address/{network}"),
     ("get", "/api/v1/wallets/{wallet_id}/addresses/{network}"),
     ("post", "/api/v1/wallets/{wallet_id}/sign"),
+    ("post", "/api/v1/wallets/{wallet_id}/sign-message"),
+    ("post", "/api/v1/wallets/{wallet_id}/sign-typed-data"),
     ("post", "/api/v1/wallets/{wallet_id}/sign-batch"),
     ("post", "/api/v1/sign-batch"),
+    ("post", "/api/v1/transactions/inspect"),
     ("get", "/api/v1/addresses/{address}"),
     ("post", "/api/v1/admin/lock"),
     ("get", "/api/v1/health"),
@@ -74,7 +77,7 @@ async def test_each_call_of_wallets_asks_for_the_key(document: dict[str, Any]) -
     assert document["components"]["securitySchemes"] == {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            asks = ("/api/v1/wallets", "/api/v1/addresses", "/api/v1/sign-batch", "/api/v1/admin")
+            asks = ("/api/v1/wallets", "/api/v1/addresses", "/api/v1/sign-batch", "/api/v1/transactions", "/api/v1/admin")
             assert ("security" in operation) == path.startswith(asks)
 
 
@@ -91,7 +94,7 @@ async def test_problems_are_described(document: dict[str, Any]) -> None:
 
 async def test_networks_come_from_the_table(document: dict[str, Any]) -> None:
     """The networks of the document are those of the service."""
-    assert document["components"]["schemas"]["SignTransaction"]["properties"]["network"]["enum"] == list(CHAINS)
+    assert document["components"]["schemas"]["SignTransaction"]["properties"]["network"]["anyOf"][0]["enum"] == list(CHAINS)
 
 
 async def test_secrets_are_marked(document: dict[str, Any]) -> None:
@@ -123,6 +126,11 @@ async def test_real_answers_are_as_described(client: httpx.AsyncClient, world: W
     signed = await client.post(f"{wallet}/sign", json={"network": "eth", "index": 0, "unsigned_tx": UNSIGNED})
     assert signed.status_code == 200
     answers.append(signed)
+    answers.append(await client.post("/api/v1/transactions/inspect", json={"network": "eth", "unsigned_tx": UNSIGNED}))
+    assert answers[-1].status_code == 200
+    for path, content in (("sign-message", {"message": "hello"}), ("sign-typed-data", {"typed_data": schemas.EXAMPLE_TYPED_DATA})):
+        answers.append(await client.post(f"{wallet}/{path}", json={"network": "eth", "index": 0, **content}))
+        assert answers[-1].status_code == 200
     answers += [
         await client.post("/api/v1/wallets", json={}),
         await client.post("/api/v1/wallets", content=b"{"),

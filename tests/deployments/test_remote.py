@@ -13,10 +13,21 @@ from deployments import remote
 from deployments.remote import Answers, Call, CallAnswerer, RemoteCustody, SignerFaultError, SignersUnavailableError
 from tests.fakes import FakeAddressCache, FakeComponent
 from tests.known_phrase import PHRASE
+from tests.samples import typed_mail
 from tests.wallets.custody_house import CALLER, House, unsigned
 from wallets.derivation import DerivationScheme
 from wallets.errors import InvalidMnemonicError, InvalidRequestError, MalformedTransactionError, WalletNotFoundError
-from wallets.model import Account, AuditStatus, ComponentHealth, HealthStatus, SigningRequest, SigningResult, Wallet
+from wallets.model import (
+    Account,
+    AuditStatus,
+    ComponentHealth,
+    HealthStatus,
+    MessageRequest,
+    SigningRequest,
+    SigningResult,
+    TypedMessage,
+    Wallet,
+)
 from wallets.secret import Mnemonic, Phrase
 
 T = TypeVar("T")
@@ -82,6 +93,8 @@ async def test_every_call_answers_as_it_does_here() -> None:
     assert await there.address_range(account, 5, CALLER) == await house.custody.address_range(account, 5, CALLER)
     assert await there.accounts((await there.address(account, CALLER)).text) == [account]
     assert (await there.sign(request)).signed == (await house.custody.sign(request)).signed
+    message = MessageRequest(Account(wallet.id, "eth", 0), TypedMessage(typed_mail()), CALLER)
+    assert await there.sign_message(message) == await house.custody.sign_message(message)
     assert (await there.lock(CALLER)).at == house.now
 
 

@@ -145,3 +145,19 @@ async def test_seeds_are_forgotten_on_time_though_nobody_asks(
         assert len(edge.custody.keyring) == 1
 
     assert len(edge.custody.keyring) == 0
+
+
+@pytest.mark.parametrize(("allowed", "status"), [("false", 403), ("true", 200)])
+async def test_a_transaction_of_every_chain_is_signed_if_the_setting_says_so(
+    database_url: str, vault_server: RunningServer[EmbeddedVault], allowed: str, status: int
+) -> None:
+    """Without a chain id (before EIP-155) a transaction is refused by the policy, unless the operator allows it."""
+    settings = settings_of(database_url, vault_server.server, APP__SIGNING__ALLOW_LEGACY_WITHOUT_CHAIN_ID=allowed)
+    unsigned_tx = "e9098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080"
+
+    async with open_edge(settings, open_custody) as edge, client_of(edge) as client:
+        wallet = (await client.post("/api/v1/wallets", json={"label": "x"})).raise_for_status().json()
+        body = {"network": "eth", "index": 0, "unsigned_tx": unsigned_tx}
+        answer = await client.post(f"/api/v1/wallets/{wallet['id']}/sign", json=body)
+
+    assert answer.status_code == status

@@ -44,6 +44,7 @@ _SERVES_PERIOD_SECONDS = 11
 """Longer than the time between two of Serve's health checks (`serve_app.app`)."""
 
 _CHAIN_IDS = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114}
+_CHAIN_IDS |= {"gnosis": 100, "linea": 59144, "sepolia": 11155111, "holesky": 17000}
 
 
 def _listening(process: psutil.Process) -> set[tuple[str, str]]:

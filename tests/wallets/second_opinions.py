@@ -20,7 +20,7 @@ from tests.wallets.solana_messages import compact, listed
 from wallets.chains import CHAINS
 from wallets.chains.bitcoin import BitcoinTransaction
 from wallets.chains.evm import EvmTransaction
-from wallets.chains.evm_payload import EIP_2930, EIP_4844, EIP_7702, LEGACY, EvmPayload
+from wallets.chains.evm.payload import EIP_2930, EIP_4844, EIP_7702, LEGACY, EvmPayload
 from wallets.chains.protobuf import Kind, Record, decode, encode_bytes
 from wallets.chains.protobuf import Message as MessageType
 from wallets.chains.solana import SolanaTransaction

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import FakeKeyEncryption
 from tests.known_phrase import FIRST_ADDRESSES
 from tests.wallets.custody_house import CALLER, House, outcome, unsigned
-from wallets.chains.base import UnsignedTransaction
+from wallets.chains.base import Signable
 from wallets.derivation import MAX_INDEX
 from wallets.errors import (
     AuditUnavailableError,
@@ -21,7 +21,7 @@ from wallets.errors import (
     WalletNotFoundError,
     WrongSignerError,
 )
-from wallets.model import Account, AuditAction, AuditStatus, SigningRequest, SigningResult, Wallet
+from wallets.model import Account, AuditAction, AuditStatus, SigningRequest, SigningResult, TransactionResult, Wallet
 from wallets.policy import Policy
 from wallets.secret import Mnemonic
 
@@ -37,7 +37,7 @@ def request(wallet: Wallet, network: str = "sol", payload: str | None = None, in
     return SigningRequest(Account(wallet.id, network, index), unsigned(network, "transfer") if payload is None else payload, CALLER)
 
 
-def kinds(outcomes: Sequence[SigningResult | Exception]) -> list[type]:
+def kinds(outcomes: Sequence[TransactionResult | Exception]) -> list[type]:
     """Return the type of each outcome."""
     return [type(each) for each in outcomes]
 
@@ -119,7 +119,7 @@ async def test_a_bug_in_one_is_the_outcome_of_that_one(house: House) -> None:
     wallet = await house.known_wallet()
 
     class Broken(Policy):
-        def check(self, transaction: UnsignedTransaction, address: str) -> None:  # noqa: ARG002  # the protocol's name
+        def check(self, subject: Signable[object], address: str) -> None:  # noqa: ARG002  # the protocol's name
             if address == FIRST_ADDRESSES["ton"]:
                 raise KeyError(address)
 

@@ -133,9 +133,9 @@ async def test_a_bug_leaves_a_row_without_its_words(house: House) -> None:
     """An error that is not ours goes on as it is; the row says only that there was one."""
 
     class Broken:
-        def check(self, transaction: object, address: str) -> None:
+        def check(self, subject: object, address: str) -> None:
             """Fail in a way that tells too much."""
-            msg = f"secret of {address}: {transaction}"
+            msg = f"secret of {address}: {subject}"
             raise RuntimeError(msg)
 
     wallet = await house.known_wallet()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import FrameType
 
 import pytest
+from eth_abi import encode as abi_encode  # type: ignore[attr-defined]  # exported without saying so
 
 from tests.wallets.psbts import STRANGER, US, Party, Spent, claim, psbt, spent
 from tests.wallets.solana_messages import compact, lookup, message, our_key
@@ -22,7 +23,8 @@ from wallets.chains.rlp import encode_uint as rlp_uint
 from wallets.chains.ton import boc
 from wallets.chains.ton.boc import MAX_CELLS, Builder, Cell
 from wallets.encoding import unhex
-from wallets.errors import MalformedTransactionError
+from wallets.errors import MalformedMessageError, MalformedTransactionError
+from wallets.hashes import keccak256, sha256
 
 MIB = 1 << 20
 MOST_CALLS = 300_000
@@ -57,7 +59,7 @@ def outcome_of(action: Callable[[], object]) -> str:
     """Return the reason of the refusal, or `accepted`."""
     try:
         action()
-    except MalformedTransactionError as error:
+    except (MalformedTransactionError, MalformedMessageError) as error:
         return str(error)
     return "accepted"
 
@@ -140,6 +142,34 @@ def nested(size: int) -> bytes:
     return b"".join(reversed(heads))
 
 
+def multicall(calls: list[bytes]) -> bytes:
+    """Write a call of `multicall(bytes[])`."""
+    return keccak256(b"multicall(bytes[])")[:4] + bytes(abi_encode(["bytes[]"], [calls]))
+
+
+def nested_calls(size: int) -> bytes:
+    """Write calls that each hold the next, up to `size` bytes."""
+    data = b"\1\2\3\4"
+    while len(data) + 200 < size:
+        data = multicall([data])
+    return data
+
+
+def disperse(count: int) -> bytes:
+    """Write a call that pays many."""
+    recipients = [number.to_bytes(20) for number in range(1, count + 1)]
+    return keccak256(b"disperseEther(address[],uint256[])")[:4] + bytes(abi_encode(["address[]", "uint256[]"], [recipients, [1] * count]))
+
+
+COMMITMENT = b"\xc0" + bytes(47)
+BLOBS = CALL + b"\xc0\1" + encode_list(rlp_bytes(b"\1" + sha256(COMMITMENT)[1:]))
+
+
+def blob_lists(proofs: int) -> bytes:
+    """Write a blob and its commitment, and more proofs than belong to it."""
+    return b"".join(encode_list(rlp_bytes(item) * count) for item, count in ((bytes(2**17), 1), (COMMITMENT, 1), (bytes(48), proofs)))
+
+
 EVM = {
     "empty strings": (encode_list(b"\x80" * EVM_BYTES), "more than 14 items"),
     "empty strings, typed": (b"\2" + encode_list(b"\x80" * EVM_BYTES), "more than 14 items"),
@@ -148,6 +178,11 @@ EVM = {
     "access list entries": (b"\2" + encode_list(CALL + encode_list(filled(ACCESS, EVM_BYTES))), "accepted"),
     "authorizations": (b"\4" + encode_list(CALL + b"\xc0" + encode_list(filled(AUTHORIZATION, EVM_BYTES))), "accepted"),
     "blobs": (b"\3" + encode_list(CALL + b"\xc0\1" + encode_list(filled(rlp_bytes(b"\1" * 32), EVM_BYTES))), "accepted"),
+    "calls inside of calls": (b"\2" + encode_list(CALL[:-1] + rlp_bytes(nested_calls(EVM_BYTES)) + b"\xc0"), "accepted"),
+    "many calls": (b"\2" + encode_list(CALL[:-1] + rlp_bytes(multicall([b"\1\2\3\4"] * 1_300)) + b"\xc0"), "accepted"),
+    "many recipients": (b"\2" + encode_list(CALL[:-1] + rlp_bytes(disperse(2_000)) + b"\xc0"), "accepted"),
+    "many wrong blobs": (b"\3" + encode_list(encode_list(BLOBS) + encode_list(b"\x80" * EVM_BYTES)), "blob at byte"),
+    "many proofs": (b"\3" + encode_list(encode_list(BLOBS) + b"\1" + blob_lists(EVM_BYTES // 49)), "there must be 128 of them"),
     "too many bytes": (encode_list(b"\x80" * MIB), "nodes take at most"),
 }
 
@@ -322,3 +357,46 @@ def test_hex_is_read_by_one_call(text: str, reason: str) -> None:
 
     assert reason in outcome
     assert calls <= 5
+
+
+def typed(members: list[dict[str, str]], message: object, **types: object) -> dict[str, object]:
+    """Return typed data with these members."""
+    domain = [{"name": "chainId", "type": "uint256"}]
+    return {"types": {"EIP712Domain": domain, "T": members, **types}, "primaryType": "T", "domain": {"chainId": 1}, "message": message}
+
+
+ONE = [{"name": "a", "type": "T[]"}]
+WEB = {f"S{number}": [{"name": f"m{to}", "type": f"S{to}[]"} for to in range(7)] for number in range(70)}
+TYPED = {
+    "many values": (typed([{"name": "a", "type": "uint8[]"}], {"a": [1] * 5_000}), "more than 5000 values"),
+    "as many values as are taken": (typed([{"name": "a", "type": "uint8[]"}], {"a": [1] * 4_998}), "accepted"),
+    "many empty structs": (typed(ONE, {"a": [{"a": []}] * 2_499}), "accepted"),
+    "types that hold each other": (
+        typed([{"name": "a", "type": "S0"}], {"a": {f"m{to}": [] for to in range(7)}}, **WEB),
+        "S10 is declared",
+    ),
+    "a long text": (typed([{"name": "a", "type": "string"}], {"a": "x" * MIB}), "accepted"),
+    "long bytes": (typed([{"name": "a", "type": "bytes"}], {"a": "0x" + "ab" * (MIB // 2)}), "accepted"),
+    "a long number": (typed([{"name": "a", "type": "uint256"}], {"a": "9" * MIB}), "a whole number is expected"),
+    "many names": (typed([{"name": "a", "type": "bool"}], {f"n{number}": 1 for number in range(50_000)}), "a is missing"),
+}
+
+
+@pytest.mark.parametrize(("value", "reason"), TYPED.values(), ids=TYPED)
+def test_the_work_of_typed_data_is_bounded(value: dict[str, object], reason: str) -> None:
+    """Many values, types and names, and long ones, cost a bounded number of calls, and what is shown of them is bounded."""
+    calls, outcome = calls_of(lambda: CHAINS["eth"].read_typed_data(value))
+
+    assert reason in outcome
+    assert calls <= MOST_CALLS, calls
+    if reason == "accepted":
+        assert len(json.dumps(CHAINS["eth"].read_typed_data(value).intent.as_details())) <= MOST_SHOWN_BYTES
+
+
+@pytest.mark.parametrize("message", [b"a" * MIB, b"0" * MIB, b"\xff" * MIB, b"\x02\xfa" + bytes(MIB)], ids=["text", "hex", "bytes", "RLP"])
+def test_the_work_of_messages_is_bounded(message: bytes) -> None:
+    """A megabyte of whatever is hashed by few calls, and little of it is shown."""
+    calls, _ = calls_of(lambda: CHAINS["eth"].read_message(message))
+
+    assert calls <= 5_000
+    assert len(json.dumps(CHAINS["eth"].read_message(message).intent.as_details())) <= MOST_SHOWN_BYTES

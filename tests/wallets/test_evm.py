@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.strategies import evm_addresses, evm_transactions, secp256k1_secrets
 from wallets.chains import CHAINS
-from wallets.chains.evm import Evm, checksummed
-from wallets.chains.evm_payload import MAX_BYTES
+from wallets.chains.evm import Evm
+from wallets.chains.evm.address import checksummed
+from wallets.chains.evm.payload import MAX_BYTES
 from wallets.curves import Curve, private_key
 from wallets.derivation import DerivationScheme
 from wallets.errors import MalformedTransactionError
@@ -45,7 +46,7 @@ def _typed(kind: int, items: Iterable[Any]) -> bytes:
 
 
 def _eip1559(**changes: Any) -> list[Any]:
-    fields = {"chain_id": 1, "nonce": 7, "tip": 2, "fee": 30, "gas": 21000, "to": TO, "value": 5, "data": b"", "access_list": []}
+    fields = {"chain_id": 1, "nonce": 7, "tip": 2, "fee": 30, "gas": 21000, "to": TO, "value": 10**18, "data": b"", "access_list": []}
     return list({**fields, **changes}.values())
 
 
@@ -132,8 +133,7 @@ _REFUSALS: list[tuple[bytes, str]] = [
     (b"\x05\xc0", "0x05"),
     (b"\x80", "0x80"),
     (b"\x02\x80", "a list is expected"),
-    (rlp.encode([9, 1, 21000, TO, 1, b""]), "before EIP-155"),
-    (rlp.encode([9, 1, 21000, TO, 1, b"", 1]), "has 9 items, not 7"),
+    (rlp.encode([9, 1, 21000, TO, 1, b"", 1]), "has 9 items, or 6 before EIP-155, not 7"),
     (rlp.encode([9, 1, 21000, TO, 1, b"", 37, 1, 1]), "signed already"),
     (rlp.encode([9, 1, 21000, TO, 1, b"", 1, 0, b"\0"]), "s at byte"),
     (rlp.encode([9, 1, 21000, TO[:19], 1, b"", 1, 0, 0]), "to at byte 6: 20 bytes"),
@@ -196,7 +196,7 @@ def test_intent_of_a_transfer() -> None:
     expected = Intent(
         "eth",
         "transfer",
-        transfers=(Transfer("0x" + "35" * 20, 5),),
+        transfers=(Transfer("0x" + "35" * 20, 10**18),),
         max_fee=21000 * 30,
         details={
             "type": "eip-1559",
@@ -224,7 +224,7 @@ def test_intent_of_a_transfer_to_the_zero_address() -> None:
         ("eip1559_transfer_from", "token_transfer", "transferFrom(address,address,uint256)"),
         ("eip1559_approve_unlimited", "token_approval", "approve(address,uint256)"),
         ("eip1559_operator", "token_approval", "setApprovalForAll(address,bool)"),
-        ("eip1559_call_with_value", "contract_call", None),
+        ("eip1559_call_with_value", "contract_call", "deposit()"),
         ("eip1559_creation", "contract_creation", None),
         ("legacy_creation", "contract_creation", None),
         ("eip7702", "set_code", None),
@@ -251,9 +251,9 @@ def test_intent_of_a_call_with_value() -> None:
     """Native value that goes along with a call is a transfer of its own, and an unknown call is warned of."""
     intent = _intent(_eip1559(data=b"\1\2\3\4\5"))
 
-    assert intent.transfers == (Transfer("0x" + "35" * 20, 5),)
+    assert intent.transfers == (Transfer("0x" + "35" * 20, 10**18),)
     assert (intent.details["selector"], intent.details["data_bytes"]) == ("0x01020304", 5)
-    assert intent.warnings == ("the call data is of no kind that is read here",)
+    assert intent.warnings == ("blind call: the call data is of no kind that is read here",)
 
 
 def test_intent_of_a_call_without_value() -> None:
@@ -267,7 +267,7 @@ def test_intent_of_an_empty_creation() -> None:
 
     assert intent.kind == "contract_creation"
     assert "neither a recipient nor code" in intent.warnings[0]
-    assert intent.details["value"] == "5"
+    assert intent.details["value"] == str(10**18)
 
 
 def test_intent_of_an_access_list() -> None:
@@ -341,6 +341,7 @@ def test_a_network_describes_itself(chain: Evm) -> None:
 
 def test_chain_ids() -> None:
     """The chain ids are those of the public list (chainlist)."""
-    expected = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114}
+    expected = {"eth": 1, "bsc": 56, "polygon": 137, "arbitrum": 42161, "optimism": 10, "base": 8453, "avalanche": 43114, "gnosis": 100}
+    expected |= {"linea": 59144, "sepolia": 11155111, "holesky": 17000}
 
     assert expected == {chain.network: chain.chain_id for chain in NETWORKS}

@@ -1,10 +1,13 @@
 """Hashes: the standards' examples, and Keccak against a second library."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from eth_hash.auto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wallets import hashes
 from wallets.hashes import double_sha256, keccak256, sha256
 
 
@@ -34,3 +37,19 @@ def test_sha256_of_fips_180() -> None:
 def test_double_sha256_of_hello() -> None:
     """The example of Bitcoin's protocol documentation."""
     assert double_sha256(b"hello").hex() == "9595c9df90075148eb06860365df33584b75bff782a510c6cd4883a419833d50"
+
+
+def test_threads_hash_side_by_side() -> None:
+    """Each thread computes for itself: while C works in one, Python runs the others."""
+    inputs = [bytes([number]) * 50_000 for number in range(8)]
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(keccak256, inputs * 10))
+
+    assert found == [keccak(data) for data in inputs] * 10
+
+
+def test_a_hash_that_failed_is_not_used() -> None:
+    """What C says went wrong is raised, and no digest returned."""
+    with pytest.raises(RuntimeError, match="error 3"):
+        hashes._check(3)

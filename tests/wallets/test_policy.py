@@ -4,10 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from wallets.chains import CHAINS
 from wallets.chains.base import Own
 from wallets.errors import PolicyViolationError
 from wallets.model import Intent, SignedTransaction
-from wallets.policy import AllOf, NamesOurAccount
+from wallets.policy import AllOf, NamesItsChain, NamesOurAccount
 from wallets.secret import PrivateKey
 
 
@@ -30,9 +31,9 @@ class Transaction:
 class Refuses:
     """A policy that refuses with its own words."""
 
-    def check(self, transaction: object, address: str) -> None:
+    def check(self, subject: object, address: str) -> None:
         """See `Policy.check`."""
-        msg = f"not by {address}: {transaction}"
+        msg = f"not by {address}: {subject}"
         raise PolicyViolationError(msg)
 
 
@@ -42,9 +43,9 @@ class Counts:
     def __init__(self) -> None:
         self.calls: list[tuple[object, str]] = []
 
-    def check(self, transaction: object, address: str) -> None:
+    def check(self, subject: object, address: str) -> None:
         """See `Policy.check`."""
-        self.calls.append((transaction, address))
+        self.calls.append((subject, address))
 
 
 def test_no_policy_refuses_everything() -> None:
@@ -78,3 +79,13 @@ def test_what_names_only_others_is_refused() -> None:
     """A transaction of somebody else is refused, and the message says who is who."""
     with pytest.raises(PolicyViolationError, match="this account, us, is not among the transaction's signers: them, you"):
         NamesOurAccount().check(Transaction(frozenset({"you", "them"})), "us")
+
+
+def test_a_transaction_of_every_chain_is_refused() -> None:
+    """A legacy transaction names its chain (EIP-155), unless the operator has dropped this policy."""
+    fields = "098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080"
+    before, after = (CHAINS["eth"].decode(bytes.fromhex(text)) for text in (f"e9{fields}", f"ec{fields}018080"))
+
+    NamesItsChain().check(after, "us")
+    with pytest.raises(PolicyViolationError, match="append chain_id, 0, 0"):
+        NamesItsChain().check(before, "us")

@@ -29,6 +29,13 @@ def test_the_known_addresses_do_not_differ() -> None:
     assert found(*(stored(network, 0, text) for network, text in FIRST_ADDRESSES.items())) == []
 
 
+def test_evm_networks_without_a_row_are_proven_too() -> None:
+    """An address that was derived for a chain id is derived again; in other letters it is a matter of spelling."""
+    (difference,) = found(stored("evm:5", 0, FIRST_ADDRESSES["eth"]), stored("evm:5", 0, FIRST_ADDRESSES["eth"].lower()))
+
+    assert difference.is_spelling
+
+
 def test_an_address_of_another_account_differs() -> None:
     """The account's own address is told with it."""
     wrong = stored("eth", 1, FIRST_ADDRESSES["eth"])

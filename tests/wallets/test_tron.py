@@ -239,7 +239,7 @@ def test_intent_of_a_transfer() -> None:
         ("trc20_transfer", "token_transfer", [(THEIRS["address"], 12345678, USDT)], "transfer(address,uint256)"),
         ("trc20_transfer_from", "token_transfer", [(OURS["address"], 1, USDT)], "transferFrom(address,address,uint256)"),
         ("trc20_approve_unlimited", "token_approval", [], "approve(address,uint256)"),
-        ("contract_call_with_value", "contract_call", [(USDT, 10, "native"), (USDT, 3, "trc10:1002000")], None),
+        ("contract_call_with_value", "contract_call", [(USDT, 10, "native"), (USDT, 3, "trc10:1002000")], "deposit()"),
         ("purchase_token", "participate_asset_issue", [(THEIRS["address"], 5, "native")], None),
         ("create_contract", "contract_creation", [], None),
         ("freeze_v2", "freeze_balance_v2", [], None),

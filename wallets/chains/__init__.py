@@ -1,10 +1,15 @@
-"""List the chains. Adding one is a file beside this and a row here."""
+"""List the chains. Adding one is a file beside this and a row here.
 
+EVM networks without a row are named by their chain id, `evm:5000`: whatever is true of them all is true of them.
+"""
+
+import re
 from dataclasses import replace
+from functools import lru_cache
 
 from wallets.chains.base import Chain
 from wallets.chains.bitcoin import bitcoin, dogecoin, litecoin
-from wallets.chains.evm import evm
+from wallets.chains.evm import Evm, evm
 from wallets.chains.solana import Solana
 from wallets.chains.ton import Ton
 from wallets.chains.tron import Tron
@@ -19,6 +24,10 @@ _ROWS: tuple[Chain, ...] = (
     evm("optimism", title="OP Mainnet", symbol="ETH", chain_id=10, has_data_fee=True),
     evm("base", title="Base", symbol="ETH", chain_id=8453, has_data_fee=True),
     evm("avalanche", title="Avalanche C-Chain", symbol="AVAX", chain_id=43114),
+    evm("gnosis", title="Gnosis", symbol="XDAI", chain_id=100),
+    evm("linea", title="Linea", symbol="ETH", chain_id=59144),
+    evm("sepolia", title="Ethereum Sepolia", symbol="ETH", chain_id=11155111),
+    evm("holesky", title="Ethereum Holesky", symbol="ETH", chain_id=17000),
     Tron(),
     Solana(),
     Ton(),
@@ -32,16 +41,39 @@ _ROWS: tuple[Chain, ...] = (
 
 CHAINS: dict[str, Chain] = {chain.network: chain for chain in _ROWS}
 
+MAX_CHAIN_ID = 2**63 - 37
+"""The largest whose legacy signatures fit in 64 bits (EIP-2294)."""
+
+_ROW_OF_CHAIN_ID = {chain.chain_id: chain.network for chain in _ROWS if isinstance(chain, Evm)}
+_EVM_NAME = re.compile(r"evm:([1-9][0-9]{0,18})")
+
+
+def find_chain(network: str) -> Chain | None:
+    """Return the network's chain, or None if there is no such network.
+
+    One that has a row has no other name: two names of a network would be two accounts of one key in the books.
+    """
+    return CHAINS.get(network) or _evm_chain(network)
+
+
+@lru_cache(maxsize=1024)
+def _evm_chain(network: str) -> Chain | None:
+    match = _EVM_NAME.fullmatch(network)
+    if match is None or int(match[1]) > MAX_CHAIN_ID or int(match[1]) in _ROW_OF_CHAIN_ID:
+        return None
+    # Many such networks charge for data beside the gas, so no fee is said to be bounded.
+    return evm(network, title=f"EVM chain {match[1]}", symbol="native", chain_id=int(match[1]), has_data_fee=True)
+
 
 def chain_for(network: str) -> Chain:
     """Return the network's chain.
 
     Raises:
-        UnsupportedNetworkError: It is not in the table.
+        UnsupportedNetworkError: There is no such network.
     """
-    chain = CHAINS.get(network)
+    chain = find_chain(network)
     if chain is None:
-        msg = f"unknown network; known are {', '.join(CHAINS)}"
+        msg = f"unknown network; known are {', '.join(CHAINS)}, and evm:<chain id> for other EVM networks"
         raise UnsupportedNetworkError(msg)
     return chain
 
@@ -51,14 +83,23 @@ def resolve(account: Account) -> tuple[Chain, Account]:
 
     Raises:
         InvalidRequestError: The network has no such variant.
-        UnsupportedNetworkError: The network is not in the table.
+        UnsupportedNetworkError: There is no such network.
     """
     chain = chain_for(account.network)
     if not account.variant:
         return chain, account
-    if account.variant not in chain.variants:
+    return chain, replace(account, variant=usual_variant(chain, account.variant))
+
+
+def usual_variant(chain: Chain, variant: str) -> str:
+    """Return a variant of the chain, the usual one's name as "".
+
+    Raises:
+        InvalidRequestError: There is no such variant.
+    """
+    if variant and variant not in chain.variants:
         raise InvalidRequestError(_unknown_variant(chain))
-    return chain, replace(account, variant="") if account.variant == chain.variants[0] else account
+    return "" if variant == next(iter(chain.variants), "") else variant
 
 
 def _unknown_variant(chain: Chain) -> str:

@@ -1,23 +1,26 @@
 """Say what a chain and its unsigned transaction must be able to do."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import NoReturn, Protocol, TypeVar
 
 from wallets.curves import Curve
 from wallets.derivation import DerivationScheme
-from wallets.model import Intent, SignedTransaction
+from wallets.errors import UnsupportedMessageError
+from wallets.model import Intent, SignedMessage, SignedTransaction
 from wallets.secret import PrivateKey
 
 Own = Callable[[int, str], str]
 """Derive the address of another account of the wallet, by index and variant."""
 
+T_co = TypeVar("T_co", covariant=True)
 
-class UnsignedTransaction(Protocol):
-    """A transaction that was decoded whole and is therefore signable."""
+
+class Signable(Protocol[T_co]):
+    """What was decoded whole and is therefore signable: a transaction or a message."""
 
     @property
     def signers(self) -> frozenset[str]:
-        """The addresses whose signatures the transaction names; empty where the format names none (EVM, TON)."""
+        """The addresses whose signatures it names; empty where the format names none (EVM, TON)."""
         ...
 
     @property
@@ -32,7 +35,7 @@ class UnsignedTransaction(Protocol):
         """
         ...
 
-    def sign(self, key: PrivateKey) -> SignedTransaction:
+    def sign(self, key: PrivateKey) -> T_co:
         """Sign with `key` and verify the signature with its public key.
 
         Raises:
@@ -40,6 +43,10 @@ class UnsignedTransaction(Protocol):
             SignatureFaultError: The signature does not verify: a fault, never the client's doing.
         """
         ...
+
+
+UnsignedTransaction = Signable[SignedTransaction]
+UnsignedMessage = Signable[SignedMessage]
 
 
 class Chain(Protocol):
@@ -116,3 +123,33 @@ class Chain(Protocol):
             MalformedTransactionError: Anything else, with what is wrong and at which byte offset. No other exception escapes.
         """
         ...
+
+    def read_message(self, message: bytes, variant: str = "") -> UnsignedMessage:
+        """Read a message of at least one byte, in the network's own way to sign what is no transaction.
+
+        Raises:
+            MalformedMessageError: It is not what that signs, or could be read as a transaction. No other exception escapes.
+            UnsupportedMessageError: The network has no such way.
+        """
+        ...
+
+    def read_typed_data(self, value: Mapping[str, object]) -> UnsignedMessage:
+        """Read a message of fields with types, as it came out of JSON.
+
+        Raises:
+            MalformedMessageError: It is not exactly that, with what is wrong and where. No other exception escapes.
+            UnsupportedMessageError: The network has no such way.
+        """
+        ...
+
+
+def no_messages(title: str) -> NoReturn:
+    """Raise `UnsupportedMessageError` for a network without messages."""
+    msg = f"messages of {title} are not signed here"
+    raise UnsupportedMessageError(msg)
+
+
+def no_typed_data(title: str) -> NoReturn:
+    """Raise `UnsupportedMessageError` for a network without typed data."""
+    msg = f"typed data of {title} is not signed here"
+    raise UnsupportedMessageError(msg)

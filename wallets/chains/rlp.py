@@ -17,17 +17,24 @@ _SHORT_MAX = 55
 class RlpReader:
     """Read the items of one RLP list, or the one item of a whole input, from left to right."""
 
-    __slots__ = ("_data", "_end", "_offset")
+    __slots__ = ("_ahead", "_data", "_end", "_offset")
 
     def __init__(self, data: bytes, start: int = 0, end: int | None = None) -> None:
         self._data = data
         self._offset = start
         self._end = len(data) if end is None else end
+        self._ahead: list[tuple[bool, int, int]] = []
+        """Items that have been counted and not read yet, the next one last: whether it is a list, and where its payload starts and ends."""
 
     @property
     def offset(self) -> int:
         """Where the next item starts, counted from the start of the whole input."""
         return self._offset
+
+    @property
+    def end(self) -> int:
+        """Where the last item ends."""
+        return self._end
 
     def list(self, name: str) -> "RlpReader":
         """Step over a list and return the reader of its items.
@@ -72,12 +79,19 @@ class RlpReader:
             MalformedTransactionError: It is larger, or has leading zeros.
         """
         at = self._offset
-        value = self.string(name)
+        is_list, start = self._header(name)
+        if is_list:
+            refuse(name, at, "bytes are expected, not a list")
+        value = self._data[start : self._offset]
         if value[:1] == b"\0":
             refuse(name, at, "an integer has no leading zeros")
         if len(value) * 8 > bits:
             refuse(name, at, f"the integer does not fit in {bits} bits")
         return int.from_bytes(value)
+
+    def next_is_list(self) -> bool:
+        """Tell whether there is another item, and it begins like a list."""
+        return self._offset < self._end and self._data[self._offset] >= _SHORT_LIST
 
     def more(self) -> bool:
         """Tell whether there is another item."""
@@ -90,13 +104,14 @@ class RlpReader:
             MalformedTransactionError: They are not canonical, or more than `most`: the rest is not looked at.
         """
         ahead = RlpReader(self._data, self._offset, self._end)
-        number = 0
+        found: list[tuple[bool, int, int]] = []
         while ahead.more():
-            if number == most:
+            if len(found) == most:
                 refuse(name, ahead.offset, f"it has more than {most} items")
-            ahead._header(name)
-            number += 1
-        return number
+            is_list, payload = ahead._header(name)
+            found.append((is_list, payload, ahead.offset))
+        self._ahead = found[::-1]
+        return len(found)
 
     def finish(self, name: str) -> None:
         """Check that nothing is left.
@@ -109,6 +124,9 @@ class RlpReader:
 
     def _header(self, name: str) -> tuple[bool, int]:
         """Step over one item; return whether it is a list, and where its payload starts."""
+        if self._ahead:
+            is_list, start, self._offset = self._ahead.pop()
+            return is_list, start
         at = self._offset
         if at >= self._end:
             refuse(name, at, "the data ends too early")

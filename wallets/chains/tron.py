@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NoReturn
 
-from wallets.chains.base import Own
+from wallets.chains.base import Own, no_messages, no_typed_data
+from wallets.chains.contract_calls import read_call
+from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, recipient_warnings
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.chains.refusal import refuse
-from wallets.chains.token_calls import ZERO_ADDRESS, CallMeaning, read_call, recipient_warnings
 from wallets.chains.tron_contracts import ADDRESS_PREFIX, CONTRACTS, TYPE_URL, address_text, plain_text
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
@@ -124,6 +125,14 @@ class Tron:
                 refuse(name, start, f"{length} bytes are expected")
         name, contract, fields = _contract(raw_data, unsigned_tx)
         return TronTransaction(unsigned_tx[start:end], _intent(self.network, raw_data, name, contract, fields))
+
+    def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_message`."""
+        no_messages(self.title)
+
+    def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_typed_data`."""
+        no_typed_data(self.title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import NoReturn
 
-from wallets.chains.base import Own
+from wallets.chains.base import Own, no_messages, no_typed_data
 from wallets.chains.bitcoin.coin import Coin, read_coins
 from wallets.chains.bitcoin.digest import Digests
 from wallets.chains.bitcoin.intent import Claim, Picture, describe, describe_for, signed_size
@@ -154,6 +155,14 @@ class Bitcoin:
         if b64encode(raw).decode() != text:
             raise MalformedTransactionError("unsigned_tx begins as a PSBT does in base64, and is not base64")
         return raw
+
+    def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_message`."""
+        no_messages(self.title)
+
+    def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_typed_data`."""
+        no_typed_data(self.title)
 
     def decode(self, unsigned_tx: bytes, variant: str = "") -> BitcoinTransaction:
         """See `Chain.decode`: one PSBT, whose amounts are told so that an account of this variant can rely on them."""

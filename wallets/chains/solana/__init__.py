@@ -7,8 +7,9 @@ documentation, "Transactions" and "Versioned Transactions"; SLIP-0010 and SLIP-0
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NoReturn
 
-from wallets.chains.base import Own
+from wallets.chains.base import Own, no_messages, no_typed_data
 from wallets.chains.solana.intent import read_intent
 from wallets.chains.solana.message import KEY_BYTES, MAX_TRANSACTION_BYTES, SIGNATURE_BYTES, Message, Reader, read_message
 from wallets.curves import Curve, sign_ed25519, verify_ed25519
@@ -127,6 +128,14 @@ class Solana:
             raise MalformedTransactionError(msg)
         message, slots = found[0]
         return SolanaTransaction(message, slots, read_intent(message))
+
+    def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_message`."""
+        no_messages(self.title)
+
+    def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_typed_data`."""
+        no_typed_data(self.title)
 
 
 def _read_transaction(raw: bytes) -> tuple[Message, tuple[bytes, ...]]:

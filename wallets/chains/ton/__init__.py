@@ -7,8 +7,9 @@ Sources: the TON documentation, TEP-2 (addresses), TEP-467 (normalised message h
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import NoReturn
 
-from wallets.chains.base import Own
+from wallets.chains.base import Own, no_messages, no_typed_data
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode, encode
 from wallets.chains.ton.message import Effect, Kind, effect_of
@@ -133,6 +134,14 @@ class Ton:
         names = _message_names(order.messages)
         effects = tuple(effect_of(message, name) for message, name in zip(order.messages, names, strict=True))
         return TonTransaction(self.contract, payload, order, effects, _intent(self.network, order, effects))
+
+    def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_message`."""
+        no_messages(self.title)
+
+    def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
+        """See `Chain.read_typed_data`."""
+        no_typed_data(self.title)
 
 
 def _external(wallet: Address, state: Cell | None, body: Cell) -> Cell:

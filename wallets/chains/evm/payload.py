@@ -1,11 +1,13 @@
 """Decode what an EVM account signs: the transaction without its signature, as the bytes that are hashed.
 
-Legacy transactions are `rlp([nonce, gas_price, gas_limit, to, value, data, chain_id, 0, 0])` (EIP-155). Typed ones are the type's byte
-and the list without the three signature items (EIP-2718): 0x01 EIP-2930, 0x02 EIP-1559, 0x03 EIP-4844 without its blobs, 0x04 EIP-7702.
+Legacy transactions are `rlp([nonce, gas_price, gas_limit, to, value, data, chain_id, 0, 0])` (EIP-155), or the first six items alone,
+which every chain would take. Typed ones are the type's byte and the list without the three signature items (EIP-2718): 0x01 EIP-2930, 0x02
+EIP-1559, 0x03 EIP-4844, 0x04 EIP-7702. EIP-4844 comes without its blobs, or in front of them as networks pass it on (`blobs.py`).
 """
 
 from dataclasses import dataclass
 
+from wallets.chains.evm.blobs import BLOB_HASH_VERSION, MAX_SIDECAR_BYTES, check_sidecar
 from wallets.chains.refusal import refuse
 from wallets.chains.rlp import RlpReader
 from wallets.errors import MalformedTransactionError
@@ -24,7 +26,6 @@ MAX_BYTES = 128 * 1024
 _SIGNATURE_ITEMS = 3
 _ITEMS = {EIP_2930: 8, EIP_1559: 9, EIP_4844: 11, EIP_7702: 10}
 _MOST_ITEMS = max(_ITEMS.values()) + _SIGNATURE_ITEMS
-_BLOB_HASH_VERSION = 1
 _MAX_NONCE = 2**64 - 2  # EIP-2681
 
 
@@ -41,24 +42,27 @@ class Authorization:
 class EvmPayload:
     """The fields of one unsigned transaction, and the part of its list that stays in the signed one.
 
-    `to` is 20 bytes, or empty where a contract is created. Fees are wei per gas; `max_priority_fee_per_gas` is None before EIP-1559,
-    where `max_fee_per_gas` is the gas price.
+    `chain_id` is None before EIP-155. `to` is 20 bytes, or empty where a contract is created. Fees are wei per gas;
+    `max_priority_fee_per_gas` is None before EIP-1559, where `max_fee_per_gas` is the gas price. `preimage` is what is hashed to be signed,
+    `items` the items of the list that go into the signed transaction as they are, `sidecar` what stands behind it (EIP-4844).
     """
 
     type: int
-    chain_id: int
+    chain_id: int | None
     nonce: int
     max_fee_per_gas: int
     gas_limit: int
     to: bytes
     value: int
     data: bytes
+    preimage: bytes
     items: bytes
     max_priority_fee_per_gas: int | None = None
     access_list_entries: int = 0
     max_fee_per_blob_gas: int = 0
     blob_hashes: tuple[bytes, ...] = ()
     authorizations: tuple[Authorization, ...] = ()
+    sidecar: bytes = b""
 
 
 def decode_payload(unsigned_tx: bytes) -> EvmPayload:
@@ -70,10 +74,8 @@ def decode_payload(unsigned_tx: bytes) -> EvmPayload:
     if not unsigned_tx:
         msg = "the transaction is empty"
         raise MalformedTransactionError(msg)
-    if len(unsigned_tx) > MAX_BYTES:
-        msg = f"the transaction has {len(unsigned_tx)} bytes; nodes take at most {MAX_BYTES}"
-        raise MalformedTransactionError(msg)
     kind = unsigned_tx[0]
+    _check_size(len(unsigned_tx), MAX_BYTES + MAX_SIDECAR_BYTES if kind == EIP_4844 else MAX_BYTES)
     if kind >= 0xC0:
         return _legacy(unsigned_tx)
     if kind not in _ITEMS:
@@ -88,28 +90,26 @@ def _legacy(unsigned_tx: bytes) -> EvmPayload:
     outer.finish("transaction")
     start = fields.offset
     count = fields.count("transaction", _MOST_ITEMS)
-    if count == 6:
-        msg = "a legacy transaction without a chain id (before EIP-155) could be replayed on other chains: append chain_id, 0, 0"
-        raise MalformedTransactionError(msg)
-    if count != 9:
-        msg = f"a legacy transaction to be signed has 9 items, not {count}"
+    if count not in {6, 9}:
+        msg = f"a legacy transaction to be signed has 9 items, or 6 before EIP-155, not {count}"
         raise MalformedTransactionError(msg)
     nonce = _nonce(fields)
     gas_price = fields.uint("gas_price", 256)
     gas_limit = fields.uint("gas_limit", 64)
     to, value, data = _to(fields, may_create=True), fields.uint("value", 256), fields.string("data")
     end = fields.offset
-    chain_id = fields.uint("chain_id", 256)
-    if fields.uint("r", 256) or fields.uint("s", 256):
-        _refuse_signed()
-    return EvmPayload(LEGACY, chain_id, nonce, gas_price, gas_limit, to, value, data, unsigned_tx[start:end])
+    chain_id = None
+    if count == 9:
+        chain_id = fields.uint("chain_id", 256)
+        if fields.uint("r", 256) or fields.uint("s", 256):
+            _refuse_signed()
+    return EvmPayload(LEGACY, chain_id, nonce, gas_price, gas_limit, to, value, data, unsigned_tx, unsigned_tx[start:end])
 
 
 def _typed(kind: int, unsigned_tx: bytes) -> EvmPayload:
-    outer = RlpReader(unsigned_tx, 1)
-    fields = outer.list("transaction")
-    outer.finish("transaction")
-    start = fields.offset
+    fields, preimage, wrapper = _opened(kind, unsigned_tx)
+    _check_size(len(preimage), MAX_BYTES)
+    start, end = fields.offset, fields.end
     count = fields.count("transaction", _MOST_ITEMS)
     if count == _ITEMS[kind] + _SIGNATURE_ITEMS:
         _refuse_signed()
@@ -117,11 +117,7 @@ def _typed(kind: int, unsigned_tx: bytes) -> EvmPayload:
         msg = f"a transaction of type 0x{kind:02x} to be signed has {_ITEMS[kind]} items, not {count}"
         raise MalformedTransactionError(msg)
     chain_id, nonce = fields.uint("chain_id", 256), _nonce(fields)
-    priority_fee = None if kind == EIP_2930 else fields.uint("max_priority_fee_per_gas", 256)
-    at = fields.offset
-    max_fee = fields.uint("gas_price" if kind == EIP_2930 else "max_fee_per_gas", 256)
-    if priority_fee is not None and priority_fee > max_fee:
-        refuse("max_fee_per_gas", at, "it is less than max_priority_fee_per_gas")
+    max_fee, priority_fee = (fields.uint("gas_price", 256), None) if kind == EIP_2930 else _fees(fields)
     gas_limit = fields.uint("gas_limit", 64)
     to = _to(fields, may_create=kind in {EIP_2930, EIP_1559})
     value, data = fields.uint("value", 256), fields.string("data")
@@ -137,18 +133,48 @@ def _typed(kind: int, unsigned_tx: bytes) -> EvmPayload:
         to,
         value,
         data,
-        unsigned_tx[start:],
+        preimage,
+        unsigned_tx[start:end],
         priority_fee,
         entries,
         blob_fee,
         blob_hashes,
         authorizations,
+        b"" if wrapper is None else check_sidecar(wrapper, unsigned_tx, blob_hashes),
     )
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        msg = f"the transaction has {size} bytes; nodes take at most {most}"
+        raise MalformedTransactionError(msg)
+
+
+def _opened(kind: int, unsigned_tx: bytes) -> tuple[RlpReader, bytes, RlpReader | None]:
+    """Return the items of a typed transaction, what is hashed of it, and what stands behind it where blobs go along (EIP-4844)."""
+    outer = RlpReader(unsigned_tx, 1)
+    fields = outer.list("transaction")
+    outer.finish("transaction")
+    if kind != EIP_4844 or not fields.next_is_list():
+        return fields, unsigned_tx, None
+    wrapper, start = fields, fields.offset
+    fields = wrapper.list("transaction")
+    return fields, unsigned_tx[:1] + unsigned_tx[start : wrapper.offset], wrapper
 
 
 def _refuse_signed() -> None:
     msg = "the transaction is signed already; send it without its signature"
     raise MalformedTransactionError(msg)
+
+
+def _fees(fields: RlpReader) -> tuple[int, int]:
+    """Read `max_priority_fee_per_gas` and `max_fee_per_gas` (EIP-1559); return the larger first."""
+    priority_fee = fields.uint("max_priority_fee_per_gas", 256)
+    at = fields.offset
+    max_fee = fields.uint("max_fee_per_gas", 256)
+    if priority_fee > max_fee:
+        refuse("max_fee_per_gas", at, "it is less than max_priority_fee_per_gas")
+    return max_fee, priority_fee
 
 
 def _nonce(fields: RlpReader) -> int:
@@ -190,8 +216,8 @@ def _blobs(fields: RlpReader) -> tuple[int, tuple[bytes, ...]]:
     while items.more():
         here = items.offset
         hashes.append(items.fixed("blob_versioned_hash", 32))
-        if hashes[-1][0] != _BLOB_HASH_VERSION:
-            refuse("blob_versioned_hash", here, f"only version {_BLOB_HASH_VERSION} is known")
+        if hashes[-1][0] != BLOB_HASH_VERSION:
+            refuse("blob_versioned_hash", here, f"only version {BLOB_HASH_VERSION} is known")
     if not hashes:
         refuse("blob_versioned_hashes", at, "a blob transaction has at least one")
     return fee, tuple(hashes)

@@ -1,0 +1,86 @@
+"""Say what contract calls do that people sign, in the terms of an intent; EVM networks and Tron share them.
+
+A table of our own of methods in wide use. What is in it is read if it is written in the one encoding of the Solidity ABI; everything else
+is told by its selector, with a warning.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from wallets.chains.contract_calls.abi import AbiError, AbiReader, AbiType, parse_method
+from wallets.chains.contract_calls.batches import BATCH_METHODS
+from wallets.chains.contract_calls.meaning import Call, CallMeaning
+from wallets.chains.contract_calls.tokens import TOKEN_METHODS
+from wallets.hashes import keccak256
+
+MAX_INNER_CALLS = 256
+"""Calls inside of one call that are read, all together."""
+MAX_DEPTH = 4
+"""Calls in each other that are read."""
+MAX_TRANSFERS = 256
+MAX_DETAILS = 100
+"""What is shown of one call: an intent must stay readable, and small enough to be audited."""
+
+Meaning = Callable[..., CallMeaning]
+
+_METHODS: dict[bytes, tuple[str, AbiType, Meaning]] = {
+    keccak256(method.encode())[:4]: (method, parse_method(method), meaning)
+    for table in (TOKEN_METHODS, BATCH_METHODS)
+    for method, meaning in table.items()
+}
+
+
+def read_call(data: bytes, contract: str, address_text: Callable[[bytes], str], *, address_heads: tuple[bytes, ...]) -> CallMeaning:
+    """Say what the call data does when sent to `contract`.
+
+    Args:
+        data: The call data, not empty.
+        contract: The contract's address, as text.
+        address_text: Writes 20 bytes as an address.
+        address_heads: The 12 bytes that may stand before an address in its word.
+    """
+    meaning = _CallReader(address_text, address_heads).read(data, contract, 0)
+    if len(meaning.transfers) <= MAX_TRANSFERS and len(meaning.details) <= MAX_DETAILS:
+        return meaning
+    return _shortened(meaning)
+
+
+def _shortened(meaning: CallMeaning) -> CallMeaning:
+    details = dict(list(meaning.details.items())[:MAX_DETAILS])
+    warnings = meaning.warnings
+    more = len(meaning.transfers) - MAX_TRANSFERS
+    if more > 0:
+        details["more_transfers"] = more
+        warnings = (f"{more} more transfers than are shown", *warnings)
+    return replace(meaning, transfers=meaning.transfers[:MAX_TRANSFERS], details=details, warnings=warnings)
+
+
+class _CallReader:
+    """Read one call and those inside of it. See `wallets.chains.contract_calls.meaning.Reader`."""
+
+    def __init__(self, address_text: Callable[[bytes], str], address_heads: tuple[bytes, ...]) -> None:
+        self.text = address_text
+        self._address_heads = address_heads
+        self._left = MAX_INNER_CALLS
+
+    def inner(self, contract: str, data: bytes, depth: int) -> CallMeaning | None:
+        """Read a call inside of another; None where there are too many, or too deep in each other."""
+        if not self._left or depth > MAX_DEPTH:
+            return None
+        self._left -= 1
+        return self.read(data, contract, depth)
+
+    def read(self, data: bytes, contract: str, depth: int) -> CallMeaning:
+        """Read a call."""
+        selector = data[:4]
+        unread: dict[str, str | int] = {"selector": "0x" + selector.hex(), "data_bytes": len(data)}
+        if selector not in _METHODS:
+            warning = "blind call: the call data is of no kind that is read here"
+            return CallMeaning("contract_call", details=unread, warnings=(warning,))
+        method, arguments, meaning = _METHODS[selector]
+        try:
+            values = AbiReader(data[4:], self._address_heads).arguments(arguments)
+            return meaning(Call(method, contract, depth, self), *values)
+        except AbiError:
+            warning = f"blind call: the call data starts like {method} but does not have its shape"
+            return CallMeaning("contract_call", details=unread, warnings=(warning,))

@@ -1,0 +1,109 @@
+"""Say what an EVM transaction does."""
+
+from typing import Protocol
+
+from wallets.chains.contract_calls import read_call
+from wallets.chains.contract_calls.meaning import CallMeaning, fee_warnings, recipient_warnings
+from wallets.chains.evm.address import checksummed
+from wallets.chains.evm.payload import TYPE_NAMES, Authorization, EvmPayload
+from wallets.model import Intent, Transfer
+
+ADDRESS_HEADS = (bytes(12),)
+
+_GAS_PER_BLOB = 2**17  # EIP-4844
+_SHOWN_AUTHORIZATIONS = 10
+_REPLAYABLE = "names no chain (before EIP-155): it can be replayed on every chain where the account has this nonce"
+
+
+class Network(Protocol):
+    """What an intent needs to know of its network."""
+
+    @property
+    def network(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def has_data_fee(self) -> bool:
+        """Whether it charges for publishing the data beside the gas."""
+        ...
+
+
+def read_intent(chain: Network, payload: EvmPayload) -> Intent:
+    """Say what a transaction does, whoever sends it."""
+    to = checksummed(payload.to) if payload.to else None
+    meaning = _meaning(payload, to)
+    max_fee = payload.gas_limit * payload.max_fee_per_gas + len(payload.blob_hashes) * _GAS_PER_BLOB * payload.max_fee_per_blob_gas
+    details = {**_details(payload), **meaning.details}
+    if chain.has_data_fee:
+        details["max_execution_fee"] = str(max_fee)
+    return Intent(
+        chain.network,
+        "set_code" if payload.authorizations else meaning.kind,
+        transfers=meaning.transfers,
+        max_fee=None if chain.has_data_fee else max_fee,
+        contract=None if meaning.kind == "transfer" else to,
+        method=meaning.method,
+        details=details,
+        warnings=meaning.warnings + _warnings(payload, max_fee),
+    )
+
+
+def read_evm_call(data: bytes, contract: str) -> CallMeaning:
+    """Say what call data, which is not empty, does when sent to a contract."""
+    return read_call(data, contract, checksummed, address_heads=ADDRESS_HEADS)
+
+
+def delegation_warning(item: Authorization) -> str:
+    """Say what an authorization hands over (EIP-7702)."""
+    place = "every chain" if item.chain_id == 0 else f"chain {item.chain_id}"
+    if not any(item.address):
+        return f"takes its code from an account (its nonce {item.nonce}, on {place})"
+    return f"hands an account (its nonce {item.nonce}, on {place}) over to the code of {checksummed(item.address)}"
+
+
+def _meaning(payload: EvmPayload, to: str | None) -> CallMeaning:
+    if to is None:
+        details: dict[str, str | int] = {"data_bytes": len(payload.data), "value": str(payload.value)}
+        odd = () if payload.data else ("neither a recipient nor code: an empty contract would be created",)
+        return CallMeaning("contract_creation", details=details, warnings=odd)
+    if not payload.data:
+        return CallMeaning("transfer", transfers=(Transfer(to, payload.value),), warnings=recipient_warnings(payload.to))
+    call = read_evm_call(payload.data, to)
+    kept = payload.value - call.passed_on
+    native = (Transfer(to, kept),) if kept > 0 else ()
+    warnings = call.warnings + (recipient_warnings(payload.to) if payload.value else ())
+    return CallMeaning(call.kind, call.method, native + call.transfers, call.details, warnings)
+
+
+def _details(payload: EvmPayload) -> dict[str, str | int]:
+    details: dict[str, str | int] = {"type": TYPE_NAMES[payload.type]}
+    if payload.chain_id is not None:
+        details["chain_id"] = payload.chain_id
+    details["nonce"] = payload.nonce
+    details["gas_limit"] = payload.gas_limit
+    if payload.max_priority_fee_per_gas is None:
+        details["gas_price"] = str(payload.max_fee_per_gas)
+    else:
+        details["max_fee_per_gas"] = str(payload.max_fee_per_gas)
+        details["max_priority_fee_per_gas"] = str(payload.max_priority_fee_per_gas)
+    if payload.access_list_entries:
+        details["access_list_entries"] = payload.access_list_entries
+    if payload.blob_hashes:
+        details["blobs"] = len(payload.blob_hashes)
+        details["max_fee_per_blob_gas"] = str(payload.max_fee_per_blob_gas)
+    if payload.authorizations:
+        details["authorizations"] = len(payload.authorizations)
+    return details
+
+
+def _warnings(payload: EvmPayload, max_fee: int) -> tuple[str, ...]:
+    """Return what is odd beside what the call does."""
+    fee = () if payload.data else fee_warnings(payload.value, max_fee)
+    replay = () if payload.chain_id is not None else (_REPLAYABLE,)
+    items = payload.authorizations
+    if not items:
+        return fee + replay
+    shown = tuple(delegation_warning(item) for item in items[:_SHOWN_AUTHORIZATIONS])
+    more = (f"{len(items) - len(shown)} more authorizations",) if len(items) > len(shown) else ()
+    return fee + replay + shown + more
