@@ -19,6 +19,17 @@ CPU = "CPU of "
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How much a database holds."""
+
+    wallets: int
+    audit_rows: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.wallets:,} wallets" + (f", {self.audit_rows:,} audit rows" if self.audit_rows else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Scale:
     """How much is measured. `rounds` is how often each target has its turn; seconds are of one run."""
 
@@ -31,13 +42,16 @@ class Scale:
     """Batches of calls of each primitive."""
     networks: Mapping[str, Sequence[int]]
     """The networks that are signed on over HTTP, with the connections of the closed loop."""
+    growth: Sequence[Size] = ()
+    """The databases that are compared; to fill them takes minutes."""
 
 
 CONNECTIONS = (1, 8, 32, 128)
 USUAL_CONNECTIONS = 32
 
 SHORT = Scale("short", 3, 2.0, 3.0, 1.5, 30, {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) for name in ONE_OF_EACH_FAMILY})
-FULL = Scale("full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS))
+SIZES = (Size(10), Size(1_000), Size(100_000), Size(100_000, 10_000_000))
+FULL = Scale("full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS), SIZES)
 
 
 @dataclass(frozen=True, slots=True)
