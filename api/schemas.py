@@ -10,10 +10,9 @@ from api.cursors import MAX_CURSOR_LENGTH
 from wallets.chains import CHAINS
 from wallets.derivation import MAX_INDEX, DerivationScheme
 from wallets.mnemonic import MAX_PASSPHRASE_LENGTH
-from wallets.model import MAX_LABEL_LENGTH
+from wallets.model import MAX_LABEL_LENGTH, MAX_LISTED
 
 MAX_PAGE = 2**31 - 1
-MAX_PER_PAGE = 100
 MAX_BATCH = 1_000
 """Items of a batch, and addresses of a range."""
 
@@ -95,7 +94,7 @@ Count = Annotated[
 ]
 PageNumber = Annotated[int, Field(ge=1, le=MAX_PAGE, description="From 1")]
 Cursor = Annotated[str, Field(max_length=MAX_CURSOR_LENGTH, description="`next_cursor` of the answer before; empty to begin")]
-PageSize = Annotated[int, Field(ge=1, le=MAX_PER_PAGE, description="Wallets a page")]
+PageSize = Annotated[int, Field(ge=1, le=MAX_LISTED, description="Wallets a page")]
 
 
 class CreateWallet(_Request):

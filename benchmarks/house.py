@@ -45,12 +45,16 @@ class CannotStartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that answers the HTTP API at `url`, and the process below which its own processes are."""
+    """Something that answers the HTTP API at `url`, and the process below which its own processes are.
+
+    `database_url` is None where the database is that of all.
+    """
 
     name: str
     url: str
     api_key: str
     pid: int
+    database_url: str | None = None
 
     @property
     def client(self) -> ServiceClient:
@@ -70,19 +74,39 @@ class House:
 
     @property
     def database_url(self) -> str:
-        """The database of all targets."""
+        """The database of all targets that have none of their own."""
         return Path(self.environ["APP__DATABASE__URL_FILE"]).read_text().strip()
 
     @contextmanager
     def another(self, name: str, settings: Mapping[str, str], program: Sequence[str] = UP) -> Iterator[Target]:
         """Run another service on the same servers, with some other settings, or by a program that changes more than settings can."""
         shared = {key: value for key, value in self.environ.items() if key not in _OF_ONE_SERVICE}
-        with _service(self.folder / name.replace(" ", "-"), name, {**shared, **settings}, program) as target:
-            self.targets.append(target)
-            try:
-                yield target
-            finally:
-                self.targets.remove(target)
+        with (
+            _service(self.folder / name.replace(" ", "-"), name, {**shared, **settings}, program) as target,
+            self._with(target) as added,
+        ):
+            yield added
+
+    @contextmanager
+    def another_uvicorn(self, name: str, database_url: str) -> Iterator[Target]:
+        """Run bare uvicorn once more, on a database of its own."""
+        folder = self.folder / f"{name.replace(' ', '-')}-files"
+        folder.mkdir(mode=0o700)
+        (folder / "database-url").write_text(database_url)
+        own = {"APP__DATABASE__URL_FILE": str(folder / "database-url"), "APP__METRICS_DIR": str(folder)}
+        with (
+            _service(self.folder / name.replace(" ", "-"), name, {**self.environ, **own}, _UVICORN) as target,
+            self._with(replace(target, database_url=database_url)) as added,
+        ):
+            yield added
+
+    @contextmanager
+    def _with(self, target: Target) -> Iterator[Target]:
+        self.targets.append(target)
+        try:
+            yield target
+        finally:
+            self.targets.remove(target)
 
 
 @contextmanager

@@ -74,7 +74,8 @@ class Observation:
 def observed(house: House, target: Target) -> Iterator[Observation]:
     """Observe what is done in the block to one target."""
     observation = Observation()
-    last_row, vault_calls = _last_audit_row(house.database_url), _vault_calls(target)
+    database_url = target.database_url or house.database_url
+    last_row, vault_calls = _last_audit_row(database_url), _vault_calls(target)
     before, machine = _snapshot(house), _machine_cpu_seconds()
     yield observation
     after, machine_after = _snapshot(house), _machine_cpu_seconds()
@@ -83,7 +84,7 @@ def observed(house: House, target: Target) -> Iterator[Observation]:
     own = {(name, role) for name, role in spent if name == target.name or role in _OF_ALL_TARGETS}
     observation.cpu_seconds = {role: spent[name, role] for name, role in sorted(own)}
     observation.idle_seconds = sum(seconds for place, seconds in spent.items() if place not in own)
-    observation.audit_rows, observation.audit_groups = _audit_groups(house.database_url, last_row)
+    observation.audit_rows, observation.audit_groups = _audit_groups(database_url, last_row)
     observation.vault_calls = _vault_calls(target) - vault_calls
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmarks import addresses, batches, closed_loop, custody, open_loop, primitives, topologies
+from benchmarks import addresses, batches, closed_loop, custody, growth, open_loop, primitives, topologies
 from benchmarks.confidence import CONFIDENCE, paired_ratio
 from benchmarks.observe import APPLICATION
 from benchmarks.results import Case, Results, Series
-from benchmarks.session import CPU, THROUGHPUT
+from benchmarks.session import CPU, SIZES, THROUGHPUT
 
-QUESTIONS = (primitives, custody, closed_loop, open_loop, batches, addresses, topologies)
+QUESTIONS = (primitives, custody, closed_loop, open_loop, batches, addresses, topologies, growth)
 """Every question, in the order in which they are asked: the open loop needs the knee that the closed one finds."""
 
 YARDSTICKS: Mapping[str, str] = {
@@ -17,6 +17,7 @@ YARDSTICKS: Mapping[str, str] = {
     addresses.QUESTION: "uvicorn",
     batches.QUESTION: "uvicorn",
     topologies.QUESTION: "service",
+    growth.QUESTION: str(SIZES[0]),
 }
 """What the other targets of a question are compared with."""
 
@@ -32,7 +33,7 @@ _FIGURES = (
     "other targets",
     "strangers",
 )
-_COMPARED = (THROUGHPUT, "p50", "p99", CPU + APPLICATION)
+_COMPARED = (THROUGHPUT, "p50", "p99", CPU + APPLICATION, f"{CPU}PostgreSQL")
 
 
 def report(results: Results) -> str:

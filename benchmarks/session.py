@@ -19,6 +19,17 @@ CPU = "CPU of "
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How much a database holds."""
+
+    wallets: int
+    audit_rows: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.wallets:,} wallets" + (f", {self.audit_rows:,} audit rows" if self.audit_rows else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Scale:
     """How much is measured. `rounds` is how often each target has its turn; seconds are of one run."""
 
@@ -33,6 +44,8 @@ class Scale:
     """The networks that are signed on over HTTP, with the connections of the closed loop."""
     replicas: Sequence[int]
     """The numbers of replicas that are compared with one."""
+    growth: Sequence[Size] = ()
+    """The databases that are compared; to fill them takes minutes."""
 
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -40,8 +53,9 @@ USUAL_CONNECTIONS = 32
 
 _SHORT_NETWORKS = {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) for name in ONE_OF_EACH_FAMILY}
 
+SIZES = (Size(10), Size(1_000), Size(100_000), Size(100_000, 10_000_000))
 SHORT = Scale("short", 3, 2.0, 3.0, 1.5, 30, _SHORT_NETWORKS, replicas=(2,))
-FULL = Scale("full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS), replicas=(2, 4))
+FULL = Scale("full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS), replicas=(2, 4), growth=SIZES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from wallets.derivation import MAX_INDEX, DerivationScheme
 from wallets.errors import InvalidRequestError
 
 MAX_LABEL_LENGTH = 100
+MAX_LISTED = 100
+"""Wallets in one answer."""
 
 _KEY_VERSION = re.compile(r"([a-z]+):v([1-9][0-9]{0,8}):")
 

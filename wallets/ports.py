@@ -50,11 +50,11 @@ class WalletStore(Protocol):
         ...
 
     async def page(self, number: int, size: int) -> Page:
-        """Return page `number` (from 1) of `size` wallets, newest first; empty past the last."""
+        """Return page `number` (from 1) of `size` wallets (1 to `MAX_LISTED`), newest first; empty past the last."""
         ...
 
     async def older(self, than: Position | None, size: int) -> Stretch:
-        """Return the `size` wallets that come next behind a position, newest first, or the newest of all.
+        """Return the `size` wallets (1 to `MAX_LISTED`) that come next behind a position, newest first, or the newest of all.
 
         What this costs depends neither on the position nor on how many wallets there are. Who goes on from the last wallet of each stretch
         sees every wallet that there was at the beginning, and none twice, whatever is added meanwhile.

@@ -15,7 +15,7 @@ from adapters.postgres import PostgresWalletStore
 from tests.adapters.conftest import AT, new_event, new_wallet
 from tests.fakes import FakeWalletStore
 from tests.postgres_probes import query
-from wallets.model import Wallet
+from wallets.model import MAX_LISTED, Wallet
 from wallets.ports import WalletStore
 
 MOMENTS = st.integers(0, 8)
@@ -68,15 +68,11 @@ def test_a_list_on_postgres_loses_and_repeats_nothing(database_url: str) -> None
             async with PostgresDatabase(database_url, pool_size=1, min_connections=1) as database:
                 await query(database_url, "TRUNCATE master_wallets CASCADE")
                 await listed_while_adding(PostgresWalletStore(database), first, size, later)
-                assert await counted(database_url) == (len(await _all(database)),) * 2
+                assert await counted(database_url) == (len((await PostgresWalletStore(database).older(None, MAX_LISTED)).wallets),) * 2
 
         asyncio.run(run())
 
     check()
-
-
-async def _all(database: PostgresDatabase) -> tuple[Wallet, ...]:
-    return (await PostgresWalletStore(database).older(None, 1_000)).wallets
 
 
 @pytest.mark.parametrize(
@@ -102,6 +98,20 @@ async def test_the_number_of_wallets_is_kept(database: PostgresDatabase, databas
     kept, there = await counted(database_url)
     assert kept == there == (await store.page(1, 1)).total
     await taken_back.close()
+
+
+async def test_a_full_answer_knows_of_more(database: PostgresDatabase, database_url: str) -> None:
+    """Also the largest that can be asked for, with one wallet behind it."""
+    await query(
+        database_url,
+        f"INSERT INTO master_wallets SELECT gen_random_uuid(), 'x', 'standard', 'x', now() FROM generate_series(0, {MAX_LISTED})",
+    )
+
+    stretch = await PostgresWalletStore(database).older(None, MAX_LISTED)
+    rest = await PostgresWalletStore(database).older(stretch.wallets[-1].position, MAX_LISTED)
+
+    assert (len(stretch.wallets), stretch.has_older) == (MAX_LISTED, True)
+    assert (len(rest.wallets), rest.has_older) == (1, False)
 
 
 async def test_wallets_from_before_are_counted(empty_database_url: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.adapters.conftest import AT, Storage, new_event, new_wallet
 from wallets.derivation import DerivationScheme
 from wallets.errors import ConflictError, StoreUnavailableError, WalletNotFoundError
-from wallets.model import Position, Stretch, Wallet
+from wallets.model import MAX_LISTED, Position, Stretch, Wallet
 
 
 async def test_a_wallet_comes_back_as_it_was_kept(storage: Storage) -> None:
@@ -76,7 +76,7 @@ async def test_wallets_of_one_instant_have_an_order(storage: Storage) -> None:
     assert kept.keys() == {wallet.id for page in pages for wallet in page.wallets}
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 6])
+@pytest.mark.parametrize("size", [1, 2, 5, MAX_LISTED])
 async def test_stretches_are_newest_first(storage: Storage, size: int) -> None:
     """They follow each other without a gap, also among wallets of one instant, and the last one says that it is."""
     kept = [new_wallet(f"wallet {number}", created_at=AT + timedelta(microseconds=number // 2)) for number in range(5)]

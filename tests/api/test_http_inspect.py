@@ -76,7 +76,7 @@ async def test_what_is_not_signed_can_be_inspected(client: httpx.AsyncClient) ->
     [
         ({"network": "eth", "unsigned_tx": "zz"}, (400, "malformed-transaction")),
         ({"network": "bsc", "unsigned_tx": EIP_155_EXAMPLE}, (400, "malformed-transaction")),
-        ({"network": "doge", "unsigned_tx": "00"}, (400, "unsupported-network")),
+        ({"network": "xrp", "unsigned_tx": "00"}, (400, "unsupported-network")),
         ({"network": "eth", "unsigned_tx": EIP_155_EXAMPLE, "index": 0}, (422, "unprocessable-request")),
         ({"network": "eth", "unsigned_tx": EIP_155_EXAMPLE, "version": "v5r1"}, (422, "unprocessable-request")),
         ({"network": "eth"}, (422, "unprocessable-request")),

@@ -77,7 +77,7 @@ async def test_numbers_of_typed_data_are_exact(client: httpx.AsyncClient, accoun
         ("sign-message", {"message": "a", "version": 1}, (422, "unprocessable-request")),
         ("sign-message", {"message": ""}, (400, "malformed-message")),
         ("sign-message", {"message_hex": "zz"}, (400, "malformed-message")),
-        ("sign-message", {"network": "doge", "message": "a"}, (400, "unsupported-network")),
+        ("sign-message", {"network": "xrp", "message": "a"}, (400, "unsupported-network")),
         ("sign-typed-data", {"typed_data": []}, (422, "unprocessable-request")),
         ("sign-typed-data", {"typed_data": {}}, (400, "malformed-message")),
         ("sign-typed-data", {"typed_data": typed_mail(domain={})}, (400, "malformed-message")),

@@ -57,7 +57,7 @@ def test_it_does_what_the_inline_one_does(service: Service) -> None:
     assert signed.json()["signed_tx"].startswith("0xf86c")
     assert ["error" in each for each in batch.json()["results"]] == [False, True]
     assert (refused.status_code, refused.json()["type"]) == (400, "urn:crypto-wallets:problem:malformed-transaction")
-    assert (nobody.status_code, lock.json()["forgotten_seeds"]) == (404, 1)
+    assert (nobody.status_code, lock.json()["forgotten_seeds"] >= 1) == (404, True)
     assert service.run("demo").returncode == 0
 
 

@@ -135,7 +135,7 @@ async def test_a_network_without_messages_says_so(house: House, monkeypatch: pyt
     with pytest.raises(UnsupportedMessageError, match="of Silence"):
         await _sign(house, wallet, message, "silent")
     with pytest.raises(UnsupportedNetworkError):
-        await _sign(house, wallet, message, "doge")
+        await _sign(house, wallet, message, "xrp")
 
     assert [event.status for event in house.audit.events] == [AuditStatus.REFUSED] * 2
 
