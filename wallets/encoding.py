@@ -17,9 +17,23 @@ def unhex(text: str) -> bytes:
     """
     data = _unhex(text)
     if not data:
-        msg = "unsigned_tx is not hex: an even number of digits 0-9 a-f, 0x optional"
+        is_request = text.startswith("{")
+        msg = "the network takes no request" if is_request else "unsigned_tx is not hex: an even number of digits 0-9 a-f, 0x optional"
         raise MalformedTransactionError(msg)
     return data
+
+
+def unbase64(text: str) -> bytes:
+    """Return the bytes of a transaction in base64 (RFC 4648, section 4, with its padding).
+
+    Raises:
+        MalformedTransactionError: It is not that.
+    """
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
+        msg = "unsigned_tx is not base64"
+        raise MalformedTransactionError(msg) from error
 
 
 def unhex_message(text: str) -> bytes:

@@ -104,7 +104,8 @@ async def test_a_full_answer_knows_of_more(database: PostgresDatabase, database_
     """Also the largest that can be asked for, with one wallet behind it."""
     await query(
         database_url,
-        f"INSERT INTO master_wallets SELECT gen_random_uuid(), 'x', 'standard', 'x', now() FROM generate_series(0, {MAX_LISTED})",
+        "INSERT INTO master_wallets SELECT gen_random_uuid(), 'x', 'standard', 'x', now() FROM generate_series(0, $1::integer)",
+        MAX_LISTED,
     )
 
     stretch = await PostgresWalletStore(database).older(None, MAX_LISTED)

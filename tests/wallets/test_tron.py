@@ -134,7 +134,7 @@ _REFUSALS: list[tuple[bytes, str]] = [
     (_changed(lambda raw: setattr(raw.contract[0], "ContractName", b"1")), "no field 4"),
     (_changed(lambda raw: setattr(raw.contract[0], "Permission_id", -1)), "permission_id at byte .*: it must not be negative"),
     (_changed(lambda raw: raw.contract[0].ClearField("parameter")), "parameter is missing"),
-    (_changed(lambda raw: setattr(raw.contract[0], "type", 3)), "type 3 is not signed here"),
+    (_changed(lambda raw: setattr(raw.contract[0], "type", 20)), "type 20 is not signed here"),
     (_changed(lambda raw: setattr(raw.contract[0], "type", 2)), "must be type.googleapis.com/protocol.TransferAssetContract"),
     (
         _changed(lambda raw: setattr(raw.contract[0].parameter, "type_url", "protocol.TransferContract")),
@@ -226,7 +226,13 @@ def test_intent_of_a_transfer() -> None:
         sender=OURS["address"],
         transfers=(Transfer(THEIRS["address"], 1_000_000),),
         expires_at=1900000060,
-        details={"type": "TransferContract", "memo": "order 4711", "timestamp": 1900000000000},
+        valid_from=1899999940,
+        details={
+            "type": "TransferContract",
+            "payload_hash": TRANSACTIONS["transfer_with_memo"]["tx_id"],
+            "memo": "order 4711",
+            "timestamp": 1900000000000,
+        },
     )
 
     assert expected == _intent("transfer_with_memo")
@@ -244,6 +250,7 @@ def test_intent_of_a_transfer() -> None:
         ("create_contract", "contract_creation", [], None),
         ("freeze_v2", "freeze_balance_v2", [], None),
         ("update_permissions", "account_permission_update", [], None),
+        ("create_proposal", "proposal_create", [], None),
     ],
 )
 def test_intents_of_the_vectors(name: str, kind: str, transfers: list[tuple[str, int, str]], method: str | None) -> None:
@@ -385,3 +392,4 @@ def test_contract_types_are_numbered_as_tronpy_numbers_them() -> None:
         kind.name: number for number, kind in CONTRACTS.items() if kind.name in known
     }
     assert {kind.name for kind in CONTRACTS.values()} - known.keys() == {"CancelAllUnfreezeV2Contract"}
+    assert known.keys() - {kind.name for kind in CONTRACTS.values()} == {"CustomContract", "GetContract"}

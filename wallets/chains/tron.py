@@ -1,17 +1,18 @@
 """Tron. What is signed is a transaction's `raw_data`, by its SHA-256; it comes alone or in a `Transaction` without signatures."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NoReturn
 
-from wallets.chains.base import Own, no_messages, no_typed_data
+from wallets.chains.base import Own
 from wallets.chains.contract_calls import read_call
 from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, recipient_warnings
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.chains.refusal import refuse
 from wallets.chains.tron_contracts import ADDRESS_PREFIX, CONTRACTS, TYPE_URL, address_text, plain_text
+from wallets.chains.tron_messages import TronMessage, personal_message, typed_message
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
 from wallets.encoding import legible, unbase58check, unhex
@@ -20,6 +21,8 @@ from wallets.hashes import keccak256, sha256
 from wallets.model import Intent, SignedTransaction, Transfer
 from wallets.secret import PrivateKey
 
+NETWORK = "tron"
+
 MAX_BYTES = 500 * 1024
 """What a node takes of one transaction (java-tron, TRANSACTION_MAX_BYTE_SIZE)."""
 
@@ -27,6 +30,11 @@ _PATH = "m/44'/195'/0'/0/{index}"
 _HEX_ADDRESS = re.compile(r"(?:0x)?(41[0-9a-fA-F]{40})")
 _WORD_HEADS = (bytes(12), bytes(11) + bytes([ADDRESS_PREFIX]))
 """Some libraries put the 21 bytes of an address into a word; the contract reads the last 20 of them."""
+
+MAX_LIFETIME_MILLISECONDS = 24 * 60 * 60 * 1000
+"""How far ahead of a node's time a transaction may expire (java-tron, MAXIMUM_TIME_UNTIL_EXPIRATION)."""
+CLOCK_TOLERANCE_MILLISECONDS = 60 * 1000
+"""How far ahead of ours the clock may be that wrote `timestamp`. Nodes do not read it; a right one is never of tomorrow."""
 
 _SHOWN_BYTES = 64
 _SHOWN_CHARACTERS = 256
@@ -67,14 +75,17 @@ _TRANSACTION = message(
 _REF_BLOCK_BYTES_FIELD = bytes([1 << 3 | 2, 2])
 """How a raw_data starts: the two bytes of the reference block's number. No Transaction does, since no raw_data has two bytes."""
 
-_WARNINGS = {"AccountPermissionUpdateContract": "changes which keys may sign for the account"}
+_WARNINGS = {
+    "AccountPermissionUpdateContract": "changes which keys may sign for the account",
+    "ShieldedTransferContract": "who gets what of the shielded part cannot be seen in the transaction",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Tron:
     """The Tron main network."""
 
-    network: str = "tron"
+    network: str = NETWORK
     title: str = "Tron"
     symbol: str = "TRX"
     curve: Curve = Curve.SECP256K1
@@ -110,7 +121,7 @@ class Tron:
     def decode(self, unsigned_tx: bytes, variant: str = "") -> "TronTransaction":  # noqa: ARG002  # there is one
         """Decode raw_data, or a Transaction without signatures, with exactly one contract of a known type.
 
-        Whether it has expired is not looked at: `intent.expires_at` says when it does.
+        When it is, is not looked at: nodes take it from `intent.valid_from` until `intent.expires_at`.
 
         Raises:
             MalformedTransactionError: It is none, is not canonical, or is signed already.
@@ -124,15 +135,22 @@ class Tron:
             if len(raw_data.data(name)) != length:
                 refuse(name, start, f"{length} bytes are expected")
         name, contract, fields = _contract(raw_data, unsigned_tx)
-        return TronTransaction(unsigned_tx[start:end], _intent(self.network, raw_data, name, contract, fields))
+        return TronTransaction(unsigned_tx[start:end], _intent(unsigned_tx[start:end], raw_data, name, contract, fields))
 
-    def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
-        """See `Chain.read_message`."""
-        no_messages(self.title)
+    def read_message(self, message: bytes, variant: str = "") -> TronMessage:  # noqa: ARG002  # there is one
+        """See `Chain.read_message`: TIP-191."""
+        return personal_message(self.network, message, self._is_transaction)
 
-    def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
-        """See `Chain.read_typed_data`."""
-        no_typed_data(self.title)
+    def read_typed_data(self, value: Mapping[str, object]) -> TronMessage:
+        """See `Chain.read_typed_data`: TIP-712."""
+        return typed_message(self.network, value)
+
+    def _is_transaction(self, data: bytes) -> bool:
+        try:
+            self.decode(data)
+        except MalformedTransactionError:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +215,9 @@ def _contract(raw_data: Record, unsigned_tx: bytes) -> tuple[str, Record, Record
     return kind.name, contract, decode(kind, unsigned_tx, parameter.end - len(parameter.data("value")), parameter.end)
 
 
-def _intent(network: str, raw_data: Record, name: str, contract: Record, fields: Record) -> Intent:
+def _intent(raw: bytes, raw_data: Record, name: str, contract: Record, fields: Record) -> Intent:
     meaning = _meaning(name, fields)
-    details: dict[str, str | int] = {"type": name}
+    details: dict[str, str | int] = {"type": name, "payload_hash": sha256(raw).hex()}
     if contract.number("permission_id"):
         details["permission_id"] = contract.number("permission_id")
     if raw_data.text("memo"):
@@ -208,34 +226,51 @@ def _intent(network: str, raw_data: Record, name: str, contract: Record, fields:
         if raw_data.number(key):
             details[key] = raw_data.number(key)
     return Intent(
-        network,
+        NETWORK,
         meaning.kind,
         sender=fields.text("owner_address"),
         transfers=meaning.transfers,
         contract=fields.text("contract_address") or None,
         method=meaning.method,
         expires_at=raw_data.number("expiration") // 1000,
+        valid_from=_valid_from(raw_data.number("expiration"), raw_data.number("timestamp")),
         details={**details, **meaning.details},
         warnings=meaning.warnings,
     )
 
 
+def _valid_from(expiration: int, timestamp: int) -> int:
+    """Return from when on nodes take it, and its timestamp is not in the future; in seconds since 1970, rounded up."""
+    return max(0, -(-max(expiration - MAX_LIFETIME_MILLISECONDS, timestamp - CLOCK_TOLERANCE_MILLISECONDS) // 1000))
+
+
 def _meaning(name: str, fields: Record) -> CallMeaning:
-    if name == "TriggerSmartContract":
-        return _call(fields)
-    shown = _shown(fields)
-    recipient, amount = fields.text("to_address"), fields.number("amount")
-    if name == "TransferContract":
-        return CallMeaning("transfer", transfers=(Transfer(recipient, amount),), warnings=_recipient_warnings(recipient))
-    if name == "TransferAssetContract":
-        asset = _trc10(fields.text("asset_name"))
-        return CallMeaning("token_transfer", transfers=(Transfer(recipient, amount, asset),), warnings=_recipient_warnings(recipient))
-    if name == "ParticipateAssetIssueContract":
-        return CallMeaning(_kind(name), transfers=(Transfer(recipient, amount),), details=shown)
-    if name == "CreateSmartContract":
-        return CallMeaning("contract_creation", details=shown)
+    read = _MEANINGS.get(name)
+    if read is not None:
+        return read(fields)
     warnings = (_WARNINGS[name],) if name in _WARNINGS else ()
-    return CallMeaning(_kind(name), details=shown, warnings=warnings)
+    return CallMeaning(_kind(name), transfers=_sent(name, fields), details=_shown(fields), warnings=warnings)
+
+
+def _sent(name: str, fields: Record) -> tuple[Transfer, ...]:
+    """Return what goes to one recipient by a contract that is no plain transfer."""
+    recipient, amount = _RECIPIENTS.get(name, ("", ""))
+    return (Transfer(fields.text(recipient), fields.number(amount)),) if fields.text(recipient) else ()
+
+
+def _transfer(fields: Record) -> CallMeaning:
+    recipient = fields.text("to_address")
+    return CallMeaning("transfer", transfers=(Transfer(recipient, fields.number("amount")),), warnings=_recipient_warnings(recipient))
+
+
+def _token_transfer(fields: Record) -> CallMeaning:
+    recipient, asset = fields.text("to_address"), _trc10(fields.text("asset_name"))
+    transfers = (Transfer(recipient, fields.number("amount"), asset),)
+    return CallMeaning("token_transfer", transfers=transfers, warnings=_recipient_warnings(recipient))
+
+
+def _creation(fields: Record) -> CallMeaning:
+    return CallMeaning("contract_creation", details=_shown(fields))
 
 
 def _call(fields: Record) -> CallMeaning:
@@ -277,6 +312,18 @@ def _kind(name: str) -> str:
 
 def _trc10(token: str) -> str:
     return f"trc10:{token}"
+
+
+_MEANINGS: Mapping[str, Callable[[Record], CallMeaning]] = {
+    "TransferContract": _transfer,
+    "TransferAssetContract": _token_transfer,
+    "TriggerSmartContract": _call,
+    "CreateSmartContract": _creation,
+}
+_RECIPIENTS = {
+    "ParticipateAssetIssueContract": ("to_address", "amount"),
+    "ShieldedTransferContract": ("transparent_to_address", "to_amount"),
+}
 
 
 def _recipient_warnings(recipient: str) -> tuple[str, ...]:
