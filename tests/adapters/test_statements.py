@@ -58,14 +58,14 @@ def arguments(account: Account, address: str) -> Mapping[str, tuple[Any, ...]]:
         "_COUNT": (),
         "_PAGE": (20, 0),
         "_OLDER": (at, wallet_id, 21),
-        "_ADDRESS": (wallet_id, account.network, account.index),
-        "_ADDRESS_RANGE": (wallet_id, account.network, account.index, account.index + 99),
+        "_ADDRESS": (wallet_id, account.network, account.variant, account.index),
+        "_ADDRESS_RANGE": (wallet_id, account.network, account.variant, account.index, account.index + 99),
         "_ACCOUNTS": (address,),
-        "_INSERT_ADDRESS": (wallet_id, account.network, 7, "0x7", at),
-        "_INSERT_ADDRESSES": ([wallet_id], [account.network], [8], ["0x8"], [at]),
+        "_INSERT_ADDRESS": (wallet_id, account.network, 7, account.variant, "0x7", at),
+        "_INSERT_ADDRESSES": ([wallet_id], [account.network], [8], [account.variant], ["0x8"], [at]),
         "_INSERT_EVENTS": event,
         "_EPOCH": (),
-        "_MOVE_ON": (),
+        "_MOVE_ON": ("a channel",),
     }
 
 
