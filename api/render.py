@@ -117,6 +117,7 @@ def intent(value: Intent) -> dict[str, Any]:
         "contract": value.contract,
         "method": value.method,
         "expires_at": value.expires_at,
+        "valid_from": value.valid_from,
         "details": {name: _safe(item) for name, item in value.details.items()},
         "warnings": list(value.warnings),
     }

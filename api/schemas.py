@@ -268,7 +268,8 @@ class IntentAnswer(BaseModel):
     max_fee_decimal: str | None = Field(description="The same in units of the native asset")
     contract: str | None
     method: str | None
-    expires_at: int | None = Field(description="Seconds since 1970")
+    expires_at: int | None = Field(description="Seconds since 1970; null where the network does not bound it")
+    valid_from: int | None = Field(description="Seconds since 1970 before which the network does not take it (Tron); else null")
     details: dict[str, str | int] = Field(description="What only this network has; integers beyond 2^53 - 1 as decimal text")
     warnings: list[str]
 

@@ -136,8 +136,9 @@ class Intent:
     """What a transaction or a message does, for people and policies.
 
     `kind` is one of `transfer`, `token_transfer`, `contract_call`, `contract_creation`, `message`, `typed_data` or the network's own name
-    for it; `max_fee` the upper bound in base units, None where the transaction does not bound it; `expires_at` seconds since 1970;
-    `details` what only this network has (nonce, memo, ...), as text or numbers.
+    for it; `max_fee` the upper bound in base units, None where the transaction does not bound it; `valid_from` and `expires_at` between
+    which seconds since 1970 the network takes it, None where it does not say; `details` what only this network has (nonce, memo, ...), as
+    text or numbers.
     """
 
     network: str
@@ -148,6 +149,7 @@ class Intent:
     contract: str | None = None
     method: str | None = None
     expires_at: int | None = None
+    valid_from: int | None = None
     details: Mapping[str, str | int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -162,6 +164,7 @@ class Intent:
             "contract": self.contract,
             "method": self.method,
             "expires_at": self.expires_at,
+            "valid_from": self.valid_from,
             "details": dict(self.details),
             "warnings": list(self.warnings),
         }

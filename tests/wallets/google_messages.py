@@ -29,13 +29,21 @@ def _describe(file: Any, kind: Message) -> None:
     if any(described.name == kind.name for described in file.message_type):
         return
     described = file.message_type.add(name=kind.name)
+    _describe_fields(file, described, kind)
+
+
+def _describe_fields(file: Any, described: Any, kind: Message) -> None:
     for item in kind.fields.values():
+        inside = f"{kind.name}." if item.is_map else ""
         described.field.add(
             name=item.name,
             number=item.number,
             type=_TYPES[item.kind],
             label=3 if item.repeated else 1,
-            type_name=f".sample.{item.message.name}" if item.message else None,
+            type_name=f".sample.{inside}{item.message.name}" if item.message else None,
         )
-        if item.message:
+        if item.message and item.is_map:
+            entry = described.nested_type.add(name=item.message.name, options=descriptor_pb2.MessageOptions(map_entry=True))
+            _describe_fields(file, entry, item.message)
+        elif item.message:
             _describe(file, item.message)

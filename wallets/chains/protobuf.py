@@ -5,8 +5,11 @@ unknown field, nothing behind the end. Libraries accept all of that; whoever sig
 
 A repeated field can have a message of a few bytes a hundred thousand times, each of which costs an object: hence `MAX_FIELDS`.
 
-Not read, because no message that is signed here has them: floating point and fixed-width numbers, packed and negative integers, maps,
-groups and oneofs.
+A map is a repeated message of a `key` and a value, both always written, also where they are zero (`in_map`). Official serializers differ
+in the order of its entries (Java keeps the caller's, others sort by number or by text), so any order is taken, and each key once.
+
+Not read, because no message that is signed here has them: floating point and fixed-width numbers, packed and negative integers, groups
+and oneofs.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -46,7 +49,8 @@ class Field:
     """One field of a message.
 
     `required` refuses its absence, which is how proto3 writes zero and nothing. `read` turns what is on the wire into what it means, and
-    raises `ValueError` with the reason where it means nothing. `default` is what its absence means, where that is worth showing.
+    raises `ValueError` with the reason where it means nothing. `default` is what its absence means, where that is worth showing. `is_map`
+    marks a repeated message as the entries of a map, `in_map` the key and the value in it, which are there even if they are zero.
     """
 
     number: int
@@ -57,6 +61,8 @@ class Field:
     message: "Message | None" = None
     read: Callable[[Any], int | str] | None = None
     default: int | str | None = None
+    is_map: bool = False
+    in_map: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,12 @@ class Record:
         value = self.values[name]
         assert isinstance(value, Record)
         return value
+
+    def records(self, name: str) -> "list[Record]":
+        """Return the messages of a repeated field, none where it is absent."""
+        values = self.values.get(name, [])
+        assert isinstance(values, list)
+        return [value for value in values if isinstance(value, Record)]
 
     def leaves(self, prefix: str = "") -> Iterator[tuple[str, int | str | bytes]]:
         """Yield every value in it by its path: `votes[0].vote_address`."""
@@ -173,8 +185,10 @@ class _Decoder:
             refuse(item.name, offset, f"it is not written as {item.kind.value}")
         number, start = _varint(item.name, self._data, offset, end)
         if maximum is not None:
-            if not 0 < number <= maximum:
-                refuse(item.name, offset, "zero must be left out" if number == 0 else f"it must not be negative or more than {maximum}")
+            if number == 0 and not item.in_map:
+                refuse(item.name, offset, "zero must be left out")
+            if number > maximum:
+                refuse(item.name, offset, f"it must not be negative or more than {maximum}")
             return _meaning(item, number, offset), start
         stop = start + number
         if stop > end:
@@ -206,13 +220,25 @@ def _keep(record: Record, item: Field, value: Value) -> None:
 
 
 def _fill_in(record: Record, kind: Message) -> None:
-    """Refuse what lacks a required field, and add the defaults that are worth showing."""
+    """Refuse what lacks a required field or has a map's key twice, and add the defaults that are worth showing."""
     for item in kind.fields.values():
-        if item.name not in record.values:
-            if item.required:
+        if item.name in record.values:
+            if item.is_map:
+                _check_keys(record, item.name)
+        else:
+            if item.required or item.in_map:
                 refuse(kind.name, record.offset, f"{item.name} is missing, empty or zero")
             if item.default is not None:
                 record.values[item.name] = item.default
+
+
+def _check_keys(record: Record, name: str) -> None:
+    keys = set()
+    for entry in record.records(name):
+        key = entry.number("key")
+        if key in keys:
+            refuse(name, entry.offset, f"the key {key} is there twice")
+        keys.add(key)
 
 
 def _meaning(item: Field, raw: int | bytes, offset: int) -> Value:

@@ -1,7 +1,7 @@
 """Tron. What is signed is a transaction's `raw_data`, by its SHA-256; it comes alone or in a `Transaction` without signatures."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NoReturn
@@ -27,6 +27,11 @@ _PATH = "m/44'/195'/0'/0/{index}"
 _HEX_ADDRESS = re.compile(r"(?:0x)?(41[0-9a-fA-F]{40})")
 _WORD_HEADS = (bytes(12), bytes(11) + bytes([ADDRESS_PREFIX]))
 """Some libraries put the 21 bytes of an address into a word; the contract reads the last 20 of them."""
+
+MAX_LIFETIME_MILLISECONDS = 24 * 60 * 60 * 1000
+"""How far ahead of a node's time a transaction may expire (java-tron, MAXIMUM_TIME_UNTIL_EXPIRATION)."""
+CLOCK_TOLERANCE_MILLISECONDS = 60 * 1000
+"""How far ahead of ours the clock may be that wrote `timestamp`. Nodes do not read it; a right one is never of tomorrow."""
 
 _SHOWN_BYTES = 64
 _SHOWN_CHARACTERS = 256
@@ -67,7 +72,10 @@ _TRANSACTION = message(
 _REF_BLOCK_BYTES_FIELD = bytes([1 << 3 | 2, 2])
 """How a raw_data starts: the two bytes of the reference block's number. No Transaction does, since no raw_data has two bytes."""
 
-_WARNINGS = {"AccountPermissionUpdateContract": "changes which keys may sign for the account"}
+_WARNINGS = {
+    "AccountPermissionUpdateContract": "changes which keys may sign for the account",
+    "ShieldedTransferContract": "who gets what of the shielded part cannot be seen in the transaction",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,7 @@ class Tron:
     def decode(self, unsigned_tx: bytes, variant: str = "") -> "TronTransaction":  # noqa: ARG002  # there is one
         """Decode raw_data, or a Transaction without signatures, with exactly one contract of a known type.
 
-        Whether it has expired is not looked at: `intent.expires_at` says when it does.
+        When it is, is not looked at: nodes take it from `intent.valid_from` until `intent.expires_at`.
 
         Raises:
             MalformedTransactionError: It is none, is not canonical, or is signed already.
@@ -215,27 +223,44 @@ def _intent(network: str, raw_data: Record, name: str, contract: Record, fields:
         contract=fields.text("contract_address") or None,
         method=meaning.method,
         expires_at=raw_data.number("expiration") // 1000,
+        valid_from=_valid_from(raw_data.number("expiration"), raw_data.number("timestamp")),
         details={**details, **meaning.details},
         warnings=meaning.warnings,
     )
 
 
+def _valid_from(expiration: int, timestamp: int) -> int:
+    """Return from when on nodes take it, and its timestamp is not in the future; in seconds since 1970, rounded up."""
+    return max(0, -(-max(expiration - MAX_LIFETIME_MILLISECONDS, timestamp - CLOCK_TOLERANCE_MILLISECONDS) // 1000))
+
+
 def _meaning(name: str, fields: Record) -> CallMeaning:
-    if name == "TriggerSmartContract":
-        return _call(fields)
-    shown = _shown(fields)
-    recipient, amount = fields.text("to_address"), fields.number("amount")
-    if name == "TransferContract":
-        return CallMeaning("transfer", transfers=(Transfer(recipient, amount),), warnings=_recipient_warnings(recipient))
-    if name == "TransferAssetContract":
-        asset = _trc10(fields.text("asset_name"))
-        return CallMeaning("token_transfer", transfers=(Transfer(recipient, amount, asset),), warnings=_recipient_warnings(recipient))
-    if name == "ParticipateAssetIssueContract":
-        return CallMeaning(_kind(name), transfers=(Transfer(recipient, amount),), details=shown)
-    if name == "CreateSmartContract":
-        return CallMeaning("contract_creation", details=shown)
+    read = _MEANINGS.get(name)
+    if read is not None:
+        return read(fields)
     warnings = (_WARNINGS[name],) if name in _WARNINGS else ()
-    return CallMeaning(_kind(name), details=shown, warnings=warnings)
+    return CallMeaning(_kind(name), transfers=_sent(name, fields), details=_shown(fields), warnings=warnings)
+
+
+def _sent(name: str, fields: Record) -> tuple[Transfer, ...]:
+    """Return what goes to one recipient by a contract that is no plain transfer."""
+    recipient, amount = _RECIPIENTS.get(name, ("", ""))
+    return (Transfer(fields.text(recipient), fields.number(amount)),) if fields.text(recipient) else ()
+
+
+def _transfer(fields: Record) -> CallMeaning:
+    recipient = fields.text("to_address")
+    return CallMeaning("transfer", transfers=(Transfer(recipient, fields.number("amount")),), warnings=_recipient_warnings(recipient))
+
+
+def _token_transfer(fields: Record) -> CallMeaning:
+    recipient, asset = fields.text("to_address"), _trc10(fields.text("asset_name"))
+    transfers = (Transfer(recipient, fields.number("amount"), asset),)
+    return CallMeaning("token_transfer", transfers=transfers, warnings=_recipient_warnings(recipient))
+
+
+def _creation(fields: Record) -> CallMeaning:
+    return CallMeaning("contract_creation", details=_shown(fields))
 
 
 def _call(fields: Record) -> CallMeaning:
@@ -277,6 +302,18 @@ def _kind(name: str) -> str:
 
 def _trc10(token: str) -> str:
     return f"trc10:{token}"
+
+
+_MEANINGS: Mapping[str, Callable[[Record], CallMeaning]] = {
+    "TransferContract": _transfer,
+    "TransferAssetContract": _token_transfer,
+    "TriggerSmartContract": _call,
+    "CreateSmartContract": _creation,
+}
+_RECIPIENTS = {
+    "ParticipateAssetIssueContract": ("to_address", "amount"),
+    "ShieldedTransferContract": ("transparent_to_address", "to_amount"),
+}
 
 
 def _recipient_warnings(recipient: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Name Tron's contract types and the fields of their messages (java-tron, `protocol/src/main/protos/core`).
 
-Left out, and therefore refused: what nodes no longer take (VoteAsset, Custom, Get, ShieldedTransfer), ProposalCreate (its map has no
-canonical order), and fields of a transaction that no node reads (`auths`, `scripts`, `provider`, `ContractName`).
+Every type of the protocol that has a message is here. Left out, and therefore refused: the two that have none (CustomContract 20,
+GetContract 32), and fields of a transaction that no node reads (`auths`, `scripts`, `provider`, `ContractName`).
 """
 
 from collections.abc import Callable
@@ -100,6 +100,21 @@ _PERMISSION = message(
     Field(6, "operations", Kind.BYTES),
     _repeated(7, "keys", _KEY, required=True),
 )
+_PARAMETER = message("ParametersEntry", Field(1, "key", Kind.INT64, in_map=True), Field(2, "value", Kind.INT64, in_map=True))
+_SPEND = message(
+    "SpendDescription",
+    *(
+        Field(number, name, Kind.BYTES, required=True)
+        for number, name in enumerate(("value_commitment", "anchor", "nullifier", "rk", "zkproof", "spend_authority_signature"), start=1)
+    ),
+)
+_RECEIVE = message(
+    "ReceiveDescription",
+    *(
+        Field(number, name, Kind.BYTES, required=True)
+        for number, name in enumerate(("value_commitment", "note_commitment", "epk", "c_enc", "c_out", "zkproof"), start=1)
+    ),
+)
 _ABI_PARAMETER = message("Param", Field(1, "indexed", Kind.BOOL), Field(2, "name", Kind.STRING), Field(3, "type", Kind.STRING))
 _ABI_ENTRY = message(
     "Entry",
@@ -134,6 +149,13 @@ CONTRACTS: dict[int, Message] = {
         _address(2, "owner_address"),
         _address(3, "to_address"),
         _amount(4, "amount"),
+    ),
+    3: message(
+        "VoteAssetContract",
+        _OWNER,
+        Field(2, "vote_address", Kind.BYTES, required=True, repeated=True, read=address_text),
+        Field(3, "support", Kind.BOOL),
+        Field(5, "count", Kind.INT32),
     ),
     4: message("VoteWitnessContract", _OWNER, _repeated(2, "votes", _VOTE, required=True), Field(3, "support", Kind.BOOL)),
     5: message("WitnessCreateContract", _OWNER, _text(2, "url", required=True)),
@@ -173,6 +195,11 @@ CONTRACTS: dict[int, Message] = {
     14: message("UnfreezeAssetContract", _OWNER),
     15: message(
         "UpdateAssetContract", _OWNER, _text(2, "description"), _text(3, "url"), _int64(4, "new_limit"), _int64(5, "new_public_limit")
+    ),
+    16: message(
+        "ProposalCreateContract",
+        _OWNER,
+        Field(2, "parameters", Kind.MESSAGE, required=True, repeated=True, message=_PARAMETER, is_map=True),
     ),
     17: message("ProposalApproveContract", _OWNER, _amount(2, "proposal_id"), Field(3, "is_add_approval", Kind.BOOL, default=0)),
     18: message("ProposalDeleteContract", _OWNER, _amount(2, "proposal_id")),
@@ -222,6 +249,16 @@ CONTRACTS: dict[int, Message] = {
     ),
     48: message("ClearABIContract", _OWNER, _address(2, "contract_address")),
     49: message("UpdateBrokerageContract", _OWNER, Field(2, "brokerage", Kind.INT32, default=0)),
+    51: message(
+        "ShieldedTransferContract",
+        _address(1, "owner_address"),  # `transparent_from_address`: where it is empty, nobody signs the transaction
+        _amount(2, "from_amount"),
+        _repeated(3, "spend_description", _SPEND),
+        _repeated(4, "receive_description", _RECEIVE),
+        Field(5, "binding_signature", Kind.BYTES, required=True),
+        _address(6, "transparent_to_address", required=False),
+        Field(7, "to_amount", Kind.INT64),
+    ),
     52: message(
         "MarketSellAssetContract",
         _OWNER,
