@@ -9,6 +9,9 @@ from wallets.encoding import base58
 from wallets.errors import MalformedTransactionError
 from wallets.model import Transfer
 
+NOBODY = "nobody"
+"""Who holds an authority that is given up."""
+
 
 class Kind(StrEnum):
     """What an instruction is about; the weightiest of a transaction names it, so they stand in that order."""
@@ -68,6 +71,26 @@ class Call:
     def key(self) -> str:
         """Return a public key."""
         return base58(self.data.take(KEY_BYTES))
+
+    def optional_key(self) -> str:
+        """Return a public key behind a byte that says whether it is there; `NOBODY` where it is not."""
+        return self.key() if self.is_there() else NOBODY
+
+    def key_unless_zero(self) -> str:
+        """Return a public key of which zero stands for `NOBODY`."""
+        key = self.data.take(KEY_BYTES)
+        return base58(key) if any(key) else NOBODY
+
+    def is_there(self) -> bool:
+        """Return whether what follows is there."""
+        tag = self.data.u8()
+        if tag > 1:
+            self.data.fail("what may be absent is there (1) or not (0)")
+        return tag == 1
+
+    def rest_of_accounts(self, first: int) -> list[str]:
+        """Return the accounts from number `first` (from 0) on."""
+        return self.accounts(len(self._accounts))[first:]
 
     def skip_string(self) -> None:
         """Pass a string: its length as uint64, then its bytes."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from wallets.chains.solana.instruction import Effect, Kind
 from wallets.chains.solana.message import Message
 from wallets.chains.solana.programs import PRECOMPILES, effect_of
+from wallets.chains.solana.system_program import ADVANCE_NONCE
 from wallets.encoding import base58, legible
 from wallets.errors import MalformedTransactionError
 from wallets.model import Intent
@@ -76,7 +77,7 @@ def _details(message: Message, effects: Sequence[Effect], limits: dict[str, int]
     details: dict[str, str | int] = {
         "version": message.version,
         "fee_payer": base58(message.keys[0]),
-        "recent_blockhash": base58(message.blockhash),
+        "durable_nonce" if _is_durable(effects) else "recent_blockhash": base58(message.blockhash),
         "signatures": message.signer_count,
         "instructions": ", ".join(effect.name for effect in effects),
         **limits,
@@ -86,6 +87,11 @@ def _details(message: Message, effects: Sequence[Effect], limits: dict[str, int]
     if memos:
         details["memo"] = legible("\n".join(memos))
     return details
+
+
+def _is_durable(effects: Sequence[Effect]) -> bool:
+    """Whether the blockhash is a durable nonce: the runtime takes it for one where the first instruction advances the nonce account."""
+    return bool(effects) and effects[0].name == ADVANCE_NONCE
 
 
 def _instruction_details(effects: Sequence[Effect]) -> dict[str, str]:
@@ -99,6 +105,9 @@ def _warnings(message: Message, effects: Sequence[Effect]) -> tuple[str, ...]:
     warnings = [warning for effect in effects for warning in effect.warnings]
     if not effects:
         warnings.append("the transaction has no instructions: it does nothing but pay its fee")
+    if _is_durable(effects):
+        nonce = effects[0].details["nonce_account"]
+        warnings.append(f"uses the durable nonce of {nonce}: it does not expire until that advances")
     if message.lookups:
         warnings.append("accounts written as table[index] come from lookup tables, whose contents are not in the transaction")
     return tuple(warnings)

@@ -11,14 +11,8 @@ from functools import partial
 from wallets.chains.solana.instruction import Call, Effect, Kind, Read, tagged
 from wallets.chains.solana.message import Instruction, Message
 from wallets.chains.solana.system_program import SYSTEM, read_system
-from wallets.chains.solana.token_programs import (
-    ASSOCIATED_TOKEN,
-    TOKEN,
-    TOKEN_2022,
-    read_associated_token,
-    read_token,
-    read_token_2022,
-)
+from wallets.chains.solana.token_2022 import TOKEN_2022, read_token_2022
+from wallets.chains.solana.token_programs import ASSOCIATED_TOKEN, TOKEN, read_associated_token, read_token
 from wallets.errors import MalformedTransactionError
 
 COMPUTE_BUDGET = "ComputeBudget111111111111111111111111111111"

@@ -7,6 +7,8 @@ from wallets.chains.solana.instruction import Call, Effect, Kind, Read, plain, t
 from wallets.model import Transfer
 
 SYSTEM = "11111111111111111111111111111111"
+ADVANCE_NONCE = "system.advance_nonce"
+"""As a transaction's first instruction it makes the blockhash a durable nonce."""
 
 
 def read_system(call: Call) -> Effect | None:
@@ -52,11 +54,12 @@ def _create_account_with_seed(call: Call) -> Effect:
     return _created("system.create_account_with_seed", created, owner, amount, payer)
 
 
-def _created(name: str, created: str, owner: str, amount: int, payer: str) -> Effect:
+def _created(name: str, created: str, owner: str, amount: int, payer: str | None) -> Effect:
     """An account of the System program obeys its own key; any other program does with it what it is written to do."""
     warnings = () if owner == SYSTEM else (f"the new account {created} belongs to the program {owner}",)
     details = {"account": created, "owner": owner}
-    return Effect(name, Kind.ACCOUNT_CREATION, (Transfer(created, amount),), payer, warnings, details)
+    transfers = (Transfer(created, amount),) if payer else ()
+    return Effect(name, Kind.ACCOUNT_CREATION, transfers, payer, warnings, details)
 
 
 def _assign(name: str, call: Call) -> Effect:
@@ -82,8 +85,24 @@ def _nonce_authority(name: str, kind: Kind, call: Call) -> Effect:
 
 def _advance_nonce(call: Call) -> Effect:
     (nonce,) = call.accounts(1)
-    warning = f"uses the durable nonce of {nonce}: it does not expire until that advances"
-    return Effect("system.advance_nonce", Kind.MAINTENANCE, warnings=(warning,))
+    return Effect(ADVANCE_NONCE, Kind.MAINTENANCE, details={"nonce_account": nonce})
+
+
+def _allocate_with_seed(call: Call) -> Effect:
+    call.key()
+    call.skip_string()
+    call.u64()
+    return _assign("system.allocate_with_seed", call)
+
+
+def _create_account_allow_prefund(call: Call) -> Effect:
+    """The payer is there only where something is paid."""
+    amount = call.u64()
+    call.u64()
+    owner = call.key()
+    created, payer = call.accounts(2) if amount else [*call.accounts(1), None]
+    assert created is not None
+    return _created("system.create_account_allow_prefund", created, owner, amount, payer)
 
 
 _SYSTEM: Mapping[int, Read] = {
@@ -96,6 +115,9 @@ _SYSTEM: Mapping[int, Read] = {
     6: partial(_nonce_authority, "system.initialize_nonce", Kind.ACCOUNT_CREATION),
     7: partial(_nonce_authority, "system.authorize_nonce", Kind.AUTHORITY_CHANGE),
     8: partial(plain, "system.allocate", 8),
+    9: _allocate_with_seed,
     10: _assign_with_seed,
     11: _transfer_with_seed,
+    12: partial(plain, "system.upgrade_nonce", 0),
+    13: _create_account_allow_prefund,
 }

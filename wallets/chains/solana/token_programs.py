@@ -1,6 +1,6 @@
-"""Say what the instructions of the Token, Token-2022 and Associated Token programs do.
+"""Say what the instructions of the Token and Associated Token programs do; Token-2022 understands the former's too.
 
-Layouts: `spl-token-interface`, `spl-token-2022-interface` and `spl-associated-token-account-interface` (a byte as tag), little-endian.
+Layouts: `spl-token-interface` and `spl-associated-token-account-interface` (a byte as tag), little-endian.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,7 @@ from wallets.chains.solana.instruction import Call, Effect, Kind, Read, plain, t
 from wallets.model import Transfer
 
 TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"  # noqa: S105  # an address, no password
-TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"  # noqa: S105  # an address, no password
 ASSOCIATED_TOKEN = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"  # noqa: S105  # an address, no password
-
-NOBODY = "nobody"
-"""Who holds an authority that is given up."""
 
 _AUTHORITIES = (
     "mint_tokens",
@@ -44,23 +40,25 @@ def read_token(call: Call) -> Effect | None:
     return tagged(_TOKEN, 1, call)
 
 
-def read_token_2022(call: Call) -> Effect | None:
-    """Read an instruction of the Token-2022 program; None where it is not known here."""
-    if call.data.remaining and call.data.peek() == 26:
-        call.data.u8()
-        return tagged(_TRANSFER_FEE_EXTENSION, 1, call)
-    return tagged(_TOKEN, 1, call)
-
-
 def read_associated_token(call: Call) -> Effect | None:
     """Read an instruction of the Associated Token program; None where it is not known here."""
     tag = call.data.u8() if call.data.remaining else 0
-    if tag > 1:
+    if tag == 2:
+        return _recover_nested(call)
+    if tag > 2:
         return None
     payer, account, owner, mint = call.accounts(4)
     name = ("associated_token.create", "associated_token.create_idempotent")[tag]
     warning = f"pays the rent of an account of {owner} for {mint}, if it is new"
     return Effect(name, Kind.ACCOUNT_CREATION, payer=payer, warnings=(warning,), details={"account": account, "owner": owner, "mint": mint})
+
+
+def _recover_nested(call: Call) -> Effect:
+    """Move all of an associated account of an associated account to the wallet's own."""
+    nested, mint, target, _, _, wallet = call.accounts(6)
+    warning = f"moves all of {nested} to {target}, and pays its rent to {wallet}"
+    details = {"account": nested, "mint": mint, "destination": target}
+    return Effect("associated_token.recover_nested", Kind.ACCOUNT_CLOSURE, payer=wallet, warnings=(warning,), details=details)
 
 
 def _transfer(call: Call) -> Effect:
@@ -70,17 +68,30 @@ def _transfer(call: Call) -> Effect:
     return Effect("token.transfer", Kind.TOKEN_TRANSFER, (Transfer(target, amount, source),), owner, (warning,))
 
 
-def _transfer_checked(call: Call) -> Effect:
+def transfer_checked(call: Call) -> Effect:
+    """Read the transfer that names its token."""
     amount = call.u64()
     call.data.u8()
     _, mint, target, owner = call.accounts(4)
     return Effect("token.transfer_checked", Kind.TOKEN_TRANSFER, (Transfer(target, amount, mint),), owner)
 
 
-def _transfer_with_fee(call: Call) -> Effect:
-    effect = _transfer_checked(call)
-    call.u64()
-    return Effect("token.transfer_checked_with_fee", effect.kind, effect.transfers, effect.payer)
+def _initialize_mint(name: str, call: Call) -> Effect:
+    decimals, authority, freezer = call.data.u8(), call.key(), call.optional_key()
+    (mint,) = call.accounts(1)
+    warning = f"the new token {mint} is minted by {authority}, and its accounts are frozen by {freezer}"
+    details = {"mint": mint, "decimals": str(decimals), "mint_authority": authority, "freeze_authority": freezer}
+    return Effect(name, Kind.ACCOUNT_CREATION, warnings=(warning,), details=details)
+
+
+def _initialize_multisig(name: str, first_signer: int, call: Call) -> Effect:
+    """The signers are the accounts from `first_signer` on."""
+    required = call.data.u8()
+    (account,) = call.accounts(1)
+    signers = call.rest_of_accounts(first_signer)
+    warning = f"{required} of {len(signers)} keys have power over what belongs to {account}: {', '.join(signers)}"
+    details = {"account": account, "required": str(required), "signers": ", ".join(signers)}
+    return Effect(name, Kind.ACCOUNT_CREATION, warnings=(warning,), details=details)
 
 
 def _initialize_account(name: str, call: Call) -> Effect:
@@ -120,10 +131,7 @@ def _approved(name: str, source: str, delegate: str, owner: str, amount: int) ->
 
 
 def _set_authority(call: Call) -> Effect:
-    number, has_authority = call.data.u8(), call.data.u8()
-    if has_authority > 1:
-        call.data.fail("an authority is there (1) or not (0)")
-    authority = call.key() if has_authority else NOBODY
+    number, authority = call.data.u8(), call.optional_key()
     account, owner = call.accounts(2)
     what = _AUTHORITIES[number] if number < len(_AUTHORITIES) else f"type {number}"
     details = {"account": account, "authority": authority, "authority_type": what}
@@ -139,9 +147,15 @@ def _mint_to(name: str, data_bytes: int, call: Call) -> Effect:
 
 
 def _burn(name: str, data_bytes: int, call: Call) -> Effect:
+    source, mint, owner = call.accounts(3)
+    return burn(name, data_bytes, call, (source, mint, owner))
+
+
+def burn(name: str, data_bytes: int, call: Call, accounts: tuple[str, str, str]) -> Effect:
+    """Read the amount, and `data_bytes` more that say nothing new, of the burning from `accounts`: source, mint, owner."""
     amount = call.u64()
     call.data.take(data_bytes)
-    source, mint, owner = call.accounts(3)
+    source, mint, owner = accounts
     details = {"account": source, "mint": mint, "amount": str(amount)}
     return Effect(name, Kind.TOKEN_BURN, payer=owner, warnings=(f"burns {amount} base units of {mint} in {source}",), details=details)
 
@@ -154,8 +168,40 @@ def _close(call: Call) -> Effect:
     return Effect("token.close_account", Kind.ACCOUNT_CLOSURE, payer=owner, warnings=(warning,), details=details)
 
 
+def _freeze(name: str, call: Call) -> Effect:
+    account, mint, authority = call.accounts(3)
+    warning = f"{name.removeprefix('token.').removesuffix('_account')}s {account}"
+    return Effect(name, Kind.AUTHORITY_CHANGE, payer=authority, warnings=(warning,), details={"account": account, "mint": mint})
+
+
+def _withdraw_excess(call: Call) -> Effect:
+    account, target, owner = call.accounts(3)
+    warning = f"pays what {account} has above its rent to {target}"
+    details = {"account": account, "destination": target}
+    return Effect("token.withdraw_excess_lamports", Kind.TRANSFER, payer=owner, warnings=(warning,), details=details)
+
+
+def _unwrap(call: Call) -> Effect:
+    """Pay wrapped SOL out as lamports: an amount, or all there is."""
+    amount = call.u64() if call.is_there() else None
+    account, target, owner = call.accounts(3)
+    details = {"account": account, "destination": target}
+    if amount is not None:
+        return Effect("token.unwrap_lamports", Kind.TRANSFER, (Transfer(target, amount),), owner, details=details)
+    warning = f"pays all wrapped SOL of {account} to {target}"
+    return Effect("token.unwrap_lamports", Kind.TRANSFER, payer=owner, warnings=(warning,), details=details)
+
+
+def _ui_amount(call: Call) -> Effect:
+    """Pass over a text of which the program computes an amount."""
+    call.data.rest()
+    return Effect("token.ui_amount_to_amount", Kind.MAINTENANCE)
+
+
 _TOKEN: Mapping[int, Read] = {
+    0: partial(_initialize_mint, "token.initialize_mint"),
     1: partial(_initialize_account, "token.initialize_account"),
+    2: partial(_initialize_multisig, "token.initialize_multisig", 2),
     3: _transfer,
     4: _approve,
     5: partial(plain, "token.revoke", 0),
@@ -163,13 +209,21 @@ _TOKEN: Mapping[int, Read] = {
     7: partial(_mint_to, "token.mint_to", 0),
     8: partial(_burn, "token.burn", 0),
     9: _close,
-    12: _transfer_checked,
+    10: partial(_freeze, "token.freeze_account"),
+    11: partial(_freeze, "token.thaw_account"),
+    12: transfer_checked,
     13: _approve_checked,
     14: partial(_mint_to, "token.mint_to_checked", 1),
     15: partial(_burn, "token.burn_checked", 1),
     16: partial(_initialize_account_of, "token.initialize_account_2"),
     17: partial(plain, "token.sync_native", 0),
     18: partial(_initialize_account_of, "token.initialize_account_3"),
+    19: partial(_initialize_multisig, "token.initialize_multisig_2", 1),
+    20: partial(_initialize_mint, "token.initialize_mint_2"),
+    21: partial(plain, "token.get_account_data_size", 0),
+    22: partial(plain, "token.initialize_immutable_owner", 0),
+    23: partial(plain, "token.amount_to_ui_amount", 8),
+    24: _ui_amount,
+    38: _withdraw_excess,
+    45: _unwrap,
 }
-
-_TRANSFER_FEE_EXTENSION: Mapping[int, Read] = {1: _transfer_with_fee}
