@@ -1,5 +1,6 @@
 """Solana: what web3.js writes is read, explained and signed as it would be, and the runtime executes what we sign."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -259,6 +260,7 @@ def test_the_details_tell_the_rest() -> None:
         "version": "legacy",
         "fee_payer": US["address"],
         "recent_blockhash": numbered(9),
+        "payload_hash": hashlib.sha256(vector("priority_fee", "message")).hexdigest(),
         "signatures": 1,
         "instructions": "compute_budget.compute_unit_limit, compute_budget.compute_unit_price, system.transfer",
         "compute_unit_limit": 300_000,
@@ -297,7 +299,7 @@ def test_the_details_tell_the_rest() -> None:
 )
 def test_the_details_name_who_gets_power_over_what(name: str, details: dict[str, str]) -> None:
     """Each new owner, authority, delegate and destination is a detail, under its instruction's number where there are several."""
-    common = {"version", "fee_payer", "recent_blockhash", "signatures", "instructions"}
+    common = {"version", "fee_payer", "recent_blockhash", "payload_hash", "signatures", "instructions"}
 
     assert details == {key: value for key, value in SOL.decode(vector(name)).intent.details.items() if key not in common}
 

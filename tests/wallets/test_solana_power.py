@@ -25,10 +25,10 @@ from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import TransactionMetadata
 
 from tests.wallets.solana_messages import SOL, key_of, numbered
-from wallets.chains.solana import token_programs
+from wallets.chains.solana import token_2022, token_programs
 from wallets.model import Intent
 
-PROGRAMS = [Pubkey.from_string(token_programs.TOKEN), Pubkey.from_string(token_programs.TOKEN_2022)]
+PROGRAMS = [Pubkey.from_string(token_programs.TOKEN), Pubkey.from_string(token_2022.TOKEN_2022)]
 MINT = Pubkey.from_string(numbered(20))
 THIRD_PARTY = Pubkey.from_string(numbered(23))
 TOKEN_ACCOUNT_BYTES = 165

@@ -25,7 +25,7 @@ from tests.wallets.solana_messages import (
     our_key,
     v0,
 )
-from wallets.chains.solana import programs, token_programs
+from wallets.chains.solana import programs, token_2022, token_programs
 from wallets.chains.solana.message import Reader
 from wallets.errors import MalformedTransactionError
 
@@ -97,10 +97,13 @@ def test_bytes_with_two_meanings_are_refused() -> None:
         (SYSTEM, bytes([3, 0, 0, 0]) + bytes(32) + b"\xff" * 8, 4, "more bytes expected"),
         (token_programs.TOKEN, bytes([3]) + bytes(9), 4, "1 bytes too many"),
         (token_programs.TOKEN, bytes([6, 2, 1]) + bytes(31), 4, "32 more bytes expected"),
-        (token_programs.TOKEN, bytes([6, 2, 2]) + bytes(32), 4, r"an authority is there \(1\) or not \(0\)"),
+        (token_programs.TOKEN, bytes([6, 2, 2]) + bytes(32), 4, r"what may be absent is there \(1\) or not \(0\)"),
         (token_programs.TOKEN, bytes([6, 2, 0]) + bytes(32), 4, "32 bytes too many"),
-        (token_programs.TOKEN_2022, bytes([26, 1]) + bytes(18), 4, "1 bytes too many"),
+        (token_2022.TOKEN_2022, bytes([26, 1]) + bytes(18), 4, "1 bytes too many"),
+        (token_2022.TOKEN_2022, bytes([28, 0, 3]), 4, "there is no such state"),
+        (token_2022.TOKEN_2022, bytes([29, 0]), 4, "2 more bytes expected"),
         (token_programs.ASSOCIATED_TOKEN, bytes([1, 0]), 4, "1 bytes too many"),
+        (token_programs.ASSOCIATED_TOKEN, bytes([2]), 4, "6 accounts expected"),
         (programs.COMPUTE_BUDGET, bytes([2]) + bytes(5), 4, "1 bytes too many"),
         (programs.MEMO, b"\xff", 4, "not UTF-8"),
     ],
@@ -118,10 +121,11 @@ def test_a_known_instruction_out_of_its_layout_is_refused(program: str, data: by
         (SYSTEM, b"\xff\0\0\0"),
         (token_programs.TOKEN, b""),
         (token_programs.TOKEN, b"\xff"),
-        (token_programs.TOKEN_2022, b""),
-        (token_programs.TOKEN_2022, b"\x1a"),
-        (token_programs.TOKEN_2022, b"\x1a\xff"),
-        (token_programs.ASSOCIATED_TOKEN, b"\2"),
+        (token_2022.TOKEN_2022, b""),
+        (token_2022.TOKEN_2022, b"\x1a"),
+        (token_2022.TOKEN_2022, b"\x1a\xff"),
+        (token_programs.ASSOCIATED_TOKEN, b"\3"),
+        (token_2022.TOKEN_2022, b"\x1b"),
         (programs.COMPUTE_BUDGET, b"\0"),
     ],
 )

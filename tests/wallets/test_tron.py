@@ -227,7 +227,12 @@ def test_intent_of_a_transfer() -> None:
         transfers=(Transfer(THEIRS["address"], 1_000_000),),
         expires_at=1900000060,
         valid_from=1899999940,
-        details={"type": "TransferContract", "memo": "order 4711", "timestamp": 1900000000000},
+        details={
+            "type": "TransferContract",
+            "payload_hash": TRANSACTIONS["transfer_with_memo"]["tx_id"],
+            "memo": "order 4711",
+            "timestamp": 1900000000000,
+        },
     )
 
     assert expected == _intent("transfer_with_memo")

@@ -20,6 +20,8 @@ from wallets.hashes import keccak256, sha256
 from wallets.model import Intent, SignedTransaction, Transfer
 from wallets.secret import PrivateKey
 
+NETWORK = "tron"
+
 MAX_BYTES = 500 * 1024
 """What a node takes of one transaction (java-tron, TRANSACTION_MAX_BYTE_SIZE)."""
 
@@ -82,7 +84,7 @@ _WARNINGS = {
 class Tron:
     """The Tron main network."""
 
-    network: str = "tron"
+    network: str = NETWORK
     title: str = "Tron"
     symbol: str = "TRX"
     curve: Curve = Curve.SECP256K1
@@ -132,7 +134,7 @@ class Tron:
             if len(raw_data.data(name)) != length:
                 refuse(name, start, f"{length} bytes are expected")
         name, contract, fields = _contract(raw_data, unsigned_tx)
-        return TronTransaction(unsigned_tx[start:end], _intent(self.network, raw_data, name, contract, fields))
+        return TronTransaction(unsigned_tx[start:end], _intent(unsigned_tx[start:end], raw_data, name, contract, fields))
 
     def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
         """See `Chain.read_message`."""
@@ -205,9 +207,9 @@ def _contract(raw_data: Record, unsigned_tx: bytes) -> tuple[str, Record, Record
     return kind.name, contract, decode(kind, unsigned_tx, parameter.end - len(parameter.data("value")), parameter.end)
 
 
-def _intent(network: str, raw_data: Record, name: str, contract: Record, fields: Record) -> Intent:
+def _intent(raw: bytes, raw_data: Record, name: str, contract: Record, fields: Record) -> Intent:
     meaning = _meaning(name, fields)
-    details: dict[str, str | int] = {"type": name}
+    details: dict[str, str | int] = {"type": name, "payload_hash": sha256(raw).hex()}
     if contract.number("permission_id"):
         details["permission_id"] = contract.number("permission_id")
     if raw_data.text("memo"):
@@ -216,7 +218,7 @@ def _intent(network: str, raw_data: Record, name: str, contract: Record, fields:
         if raw_data.number(key):
             details[key] = raw_data.number(key)
     return Intent(
-        network,
+        NETWORK,
         meaning.kind,
         sender=fields.text("owner_address"),
         transfers=meaning.transfers,

@@ -26,12 +26,11 @@ function transaction(name, instructions) {
 const system = (data, keys) =>
   new TransactionInstruction({ programId: SystemProgram.programId, data, keys: keys.map((pubkey) => ({ pubkey, isSigner: pubkey === us.publicKey, isWritable: true })) });
 const prefund = (lamports) => Buffer.concat([Buffer.from([13, 0, 0, 0]), Buffer.from(new BigUint64Array([lamports, 10n]).buffer), at(81).toBuffer()]);
-const sol = spl.NATIVE_MINT;
 const cases = {
   allocate_with_seed: [SystemProgram.allocate({ accountPubkey: at(3), basePubkey: us.publicKey, seed: "seed", space: 10, programId: at(81) })],
   upgrade_nonce: [system(Buffer.from([12, 0, 0, 0]), [at(4)])],
-  create_account_prefunded: [system(prefund(0n), [us.publicKey])],
-  create_account_allow_prefund: [system(prefund(5n), [us.publicKey, at(3)])],
+  create_account_prefunded: [system(prefund(0n), [at(3)])],
+  create_account_allow_prefund: [system(prefund(5n), [at(3), us.publicKey])],
   nonce_advance_later: [
     SystemProgram.transfer({ fromPubkey: us.publicKey, toPubkey: at(1), lamports: 1 }),
     SystemProgram.nonceAdvance({ noncePubkey: at(4), authorizedPubkey: us.publicKey }),
@@ -45,6 +44,7 @@ const cases = {
   token_immutable_owner: [spl.createInitializeImmutableOwnerInstruction(source, spl.TOKEN_PROGRAM_ID)],
   token_amount_to_ui_amount: [spl.createAmountToUiAmountInstruction(mint, 5n)],
   token_ui_amount_to_amount: [spl.createUiAmountToAmountInstruction(mint, "1.5")],
+  unknown_instruction: [new TransactionInstruction({ programId: spl.TOKEN_PROGRAM_ID, data: Buffer.from([99]), keys: [] })],
   recover_nested: [spl.createRecoverNestedInstruction(at(30), at(31), at(32), at(33), at(34), us.publicKey)],
   t22_close_authority: [spl.createInitializeMintCloseAuthorityInstruction(mint, us.publicKey, TOKEN_2022)],
   t22_no_close_authority: [spl.createInitializeMintCloseAuthorityInstruction(mint, null, TOKEN_2022)],

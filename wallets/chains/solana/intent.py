@@ -8,6 +8,7 @@ from wallets.chains.solana.programs import PRECOMPILES, effect_of
 from wallets.chains.solana.system_program import ADVANCE_NONCE
 from wallets.encoding import base58, legible
 from wallets.errors import MalformedTransactionError
+from wallets.hashes import sha256
 from wallets.model import Intent
 
 LAMPORTS_PER_SIGNATURE = 5_000
@@ -78,6 +79,7 @@ def _details(message: Message, effects: Sequence[Effect], limits: dict[str, int]
         "version": message.version,
         "fee_payer": base58(message.keys[0]),
         "durable_nonce" if _is_durable(effects) else "recent_blockhash": base58(message.blockhash),
+        "payload_hash": sha256(message.raw).hex(),
         "signatures": message.signer_count,
         "instructions": ", ".join(effect.name for effect in effects),
         **limits,
