@@ -14,7 +14,7 @@ from wallets.model import Intent
 
 TOKEN_2022_KEY = Pubkey.from_string(TOKEN_2022)
 EXTENSIONS_START = 166
-"""Where a mint's extensions begin: behind the space of a token account and a byte for the kind of account; each has four bytes before it."""
+"""Where a mint's extensions begin: behind the space of a token account and a byte for the kind; each has four bytes before it."""
 
 
 def signed_by_us(house: House, data: bytes, *accounts: Pubkey) -> Instruction:
