@@ -258,7 +258,7 @@ class LocalCustody:
     async def _signed(self, draft: Draft[SignedT]) -> SigningResult[SignedT]:
         account = draft.account
         async with self._audited(draft.action, account.wallet_id, draft.caller, draft.details):
-            draft.decode()
+            draft.decode(self.now())
             wallet = await self.store.get(account.wallet_id)
             async with self.keyring.unlocked(wallet) as keys:
                 result = draft.sign((wallet, keys), self.policy)
@@ -270,7 +270,7 @@ class LocalCustody:
         batch = [Item(transaction_draft(request)) for request in requests]
         pace = Pace()
         for item in batch:
-            item.decode()
+            item.decode(self.now())
             await pace.keep()
         async with AsyncExitStack() as stack:
             ids = {item.draft.account.wallet_id for item in batch if item.error is None}

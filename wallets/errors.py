@@ -6,6 +6,7 @@
     ├── InvalidRequestError
     │   ├── UnsupportedNetworkError
     │   ├── MalformedTransactionError
+    │   ├── UntimelyTransactionError
     │   ├── MalformedMessageError
     │   ├── UnsupportedMessageError
     │   ├── InvalidMnemonicError
@@ -41,6 +42,10 @@ class UnsupportedNetworkError(InvalidRequestError):
 
 class MalformedTransactionError(InvalidRequestError):
     """The bytes are not exactly one unsigned transaction of the network."""
+
+
+class UntimelyTransactionError(InvalidRequestError):
+    """No node would take the transaction now: it has expired, or is dated in the future."""
 
 
 class MalformedMessageError(InvalidRequestError):

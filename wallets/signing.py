@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Generic
 
 from wallets.chains import chain_for, resolve, usual_variant
 from wallets.chains.base import Chain, Signable, UnsignedMessage
 from wallets.encoding import legible, unhex_message
-from wallets.errors import MalformedMessageError
+from wallets.errors import MalformedMessageError, UntimelyTransactionError
 from wallets.keyring import Keys
 from wallets.model import (
     MAX_LABEL_LENGTH,
@@ -53,11 +54,12 @@ class Draft(Generic[SignedT]):
         self.details = account_details(account)
         self._read = read
 
-    def decode(self) -> None:
-        """Find the chain, and read what is to be signed."""
+    def decode(self, now: datetime) -> None:
+        """Find the chain, and read what is to be signed, which must be of this time."""
         self.chain, self.account = resolve(self.account)
         self.subject = self._read(self.chain, self.account.variant)
         self.details["intent"] = self.subject.intent.as_details()
+        check_time(self.subject.intent, now)
 
     def sign(self, opened: OpenWallet, policy: Policy) -> SigningResult[SignedT]:
         """Check what was decoded against the key's account and the policy, and sign it."""
@@ -124,6 +126,21 @@ def read_message(chain: Chain, message: TextMessage | HexMessage | TypedMessage,
     return chain.read_message(data, variant)
 
 
+def check_time(intent: Intent, now: datetime) -> None:
+    """Refuse what no node would take now: somebody could send it when nobody expects it any more.
+
+    Raises:
+        UntimelyTransactionError: It has expired, or is dated in the future.
+    """
+    seconds = now.timestamp()
+    if intent.expires_at is not None and intent.expires_at <= seconds:
+        msg = f"the transaction expired at {intent.expires_at} (seconds since 1970), {int(seconds) - intent.expires_at} seconds ago"
+        raise UntimelyTransactionError(msg)
+    if intent.valid_from is not None and seconds < intent.valid_from:
+        msg = f"the transaction is dated in the future: nodes take it from {intent.valid_from} on (seconds since 1970)"
+        raise UntimelyTransactionError(msg)
+
+
 class Item:
     """One request of a batch: its draft, and how it ended."""
 
@@ -141,10 +158,10 @@ class Item:
         assert outcome is not None
         return outcome
 
-    def decode(self) -> None:
+    def decode(self, now: datetime) -> None:
         """Read the transaction, unless that cannot be."""
         try:
-            self.draft.decode()
+            self.draft.decode(now)
         except Exception as error:  # noqa: BLE001  # not swallowed: this item's outcome, answered and audited; a bug in it may not end others'
             self.error = error
 
