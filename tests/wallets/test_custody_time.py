@@ -45,7 +45,7 @@ async def test_a_transaction_is_signed_in_its_time(house: House, network: str, s
     if reason is None:
         assert batched == await house.custody.sign(request)
         return
-    house.audit.events.clear()
+    house.journal.events.clear()
     with pytest.raises(UntimelyTransactionError, match=reason):
         await house.custody.sign(request)
 
