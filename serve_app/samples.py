@@ -17,7 +17,7 @@ from wallets.chains.solana import Solana
 from wallets.chains.ton import Ton
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, encode
-from wallets.chains.ton.wallet import V4R2_WALLET_ID
+from wallets.chains.ton.wallet import WALLET_ID
 from wallets.chains.tron import Tron
 from wallets.encoding import unbase58, unbase58check
 from wallets.hashes import double_sha256
@@ -106,5 +106,5 @@ def _ton(recipient: str, now: int) -> bytes:
     message.uint(0b100, 3).uint(destination.workchain & 0xFF, 8).octets(destination.account)
     message.uint(1, 4).uint(1, 8)  # one byte of value: 1
     message.uint(0, 1 + 4 + 4 + 64 + 32 + 1 + 1)  # no other currencies, fees, times, state; an empty body
-    order = Builder().uint(V4R2_WALLET_ID, 32).uint(now + LIFETIME_SECONDS, 32).uint(0, 32).uint(0, 8)
+    order = Builder().uint(WALLET_ID, 32).uint(now + LIFETIME_SECONDS, 32).uint(0, 32).uint(0, 8)
     return encode(order.uint(_PAY_FEES_SEPARATELY, 8).ref(message.cell()).cell())

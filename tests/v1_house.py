@@ -18,7 +18,7 @@ from tronpy.keys import PrivateKey as TronKey
 
 from tests.postgres_probes import connected
 from tests.postgres_probes import query as query_rows
-from wallets.chains.ton.wallet import _V4R2_CODE, V4R2_CODE_HASH
+from wallets.chains.ton.code import V4R2_CODE, V4R2_CODE_HASH
 
 SCHEMA = """\
 CREATE TABLE master_wallets (
@@ -56,7 +56,7 @@ def address(phrase: str, network: str, index: int) -> str:
 
 def _ton_address(public_key: bytes) -> str:
     """Make wallet v4r2's address in workchain 0, bounceable, of the code whose hash is published."""
-    code = Cell.one_from_boc(_V4R2_CODE)
+    code = Cell.one_from_boc(V4R2_CODE)
     assert code.hash == V4R2_CODE_HASH
     data = begin_cell().store_uint(0, 32).store_uint(698983191, 32).store_bytes(public_key).store_bit(0).end_cell()
     state = begin_cell().store_uint(0b00110, 5).store_ref(code).store_ref(data).end_cell()

@@ -22,6 +22,19 @@ def unhex(text: str) -> bytes:
     return data
 
 
+def unbase64(text: str) -> bytes:
+    """Return the bytes of a transaction in base64 (RFC 4648, section 4, with its padding).
+
+    Raises:
+        MalformedTransactionError: It is not that.
+    """
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
+        msg = "unsigned_tx is not base64"
+        raise MalformedTransactionError(msg) from error
+
+
 def unhex_message(text: str) -> bytes:
     """Return the bytes of a message in hex, `0x` optional, either case.
 

@@ -53,7 +53,7 @@ def mutated(draw: st.DrawFn, originals: list[bytes]) -> bytes:
 @settings(max_examples=40)
 def test_any_bytes_are_refused_or_canonical(network: str, data: st.DataObject) -> None:
     """Random bytes, with or without a head that fits, raise our error and no other, or are what the second library writes."""
-    raw = data.draw(st.sampled_from(HEADS[network])) + data.draw(st.binary(max_size=200))
+    raw = data.draw(st.sampled_from(HEADS[network.split(maxsplit=1)[0]])) + data.draw(st.binary(max_size=200))
 
     event(f"taken: {is_taken(network, raw)}")
 
@@ -88,5 +88,5 @@ def test_truncated_and_lengthened_transactions_are_refused(network: str, data: s
 @pytest.mark.parametrize("other", ORIGINALS)
 def test_a_transaction_of_another_family_is_refused(network: str, other: str) -> None:
     """No transaction of one family of networks means anything to another."""
-    if network != other:
+    if network.split(maxsplit=1)[0] != other.split(maxsplit=1)[0]:
         assert not any(is_taken(network, raw) for raw in ORIGINALS[other])

@@ -23,11 +23,13 @@ from tests.wallets.ton_messages import (
     WalletV4Data,
     normalized,
     our_key,
+    variant_of,
     vector,
 )
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import decode, encode
-from wallets.chains.ton.wallet import V4R2_CODE_HASH, WalletV4R2
+from wallets.chains.ton.code import V4R2_CODE_HASH
+from wallets.chains.ton.wallet import WALLETS
 from wallets.curves import Curve, private_key
 from wallets.derivation import DerivationPath, DerivationScheme, derive
 from wallets.errors import InvalidRequestError
@@ -111,7 +113,7 @@ def test_addresses_are_written_as_by_pytoniq(workchain: int, account: bytes) -> 
 
 def test_the_code_is_the_official_one() -> None:
     """The code's hash is that of wallet v4r2 as `ton-blockchain/wallet-contract` publishes it."""
-    state = WalletV4R2().state_init(bytes(32))
+    state = WALLETS[""].state_init(bytes(32))
 
     assert state.refs[0].hash == V4R2_CODE_HASH
 
@@ -120,7 +122,7 @@ def test_the_code_is_the_official_one() -> None:
 @settings(max_examples=60)
 def test_the_initial_state_is_that_of_pytoniq(public_key: bytes) -> None:
     """For any key, the initial state is the one pytoniq-core makes of the same code."""
-    state = WalletV4R2().state_init(public_key)
+    state = WALLETS[""].state_init(public_key)
     code = ReferenceCell.one_from_boc(encode(state.refs[0]))
 
     expected = StateInit(code=code, data=WalletV4Data(public_key=public_key).serialize()).serialize()
@@ -135,7 +137,7 @@ def test_the_initial_state_is_that_of_pytoniq(public_key: bytes) -> None:
 @pytest.mark.parametrize("name", TRANSACTIONS)
 def test_payloads_are_signed_as_by_ton_ton(name: str, field: str) -> None:
     """Signature, external message and normalised hash are those of @ton/ton and @ton/core."""
-    transaction = TON.decode(bytes.fromhex(TRANSACTIONS[name][field]))
+    transaction = TON.decode(bytes.fromhex(TRANSACTIONS[name][field]), variant_of(name))
 
     signed = transaction.sign(our_key())
 
@@ -250,7 +252,10 @@ def test_the_intent_says_what_a_transaction_does(name: str, kind: str, transfers
 )
 def test_the_details_tell_the_rest(name: str, details: dict[str, str | int]) -> None:
     """Sequence number, modes, comments and the fields of a jetton transfer are in the details."""
-    assert details == TON.decode(vector(name)).intent.details
+    intent = TON.decode(vector(name)).intent
+
+    common = {"wallet": "v4r2", "payload_hash": decode(vector(name)).root.hash.hex()}
+    assert {**common, **details} == intent.details
 
 
 @pytest.mark.parametrize(
@@ -261,7 +266,7 @@ def test_the_details_tell_the_rest(name: str, details: dict[str, str | int]) -> 
         ("jetton_transfer_inline_payload", [f"has a custom payload for {THIRD['bounceable']} without an operation code"]),
         ("whole_balance", ["carries the wallet's whole balance", "destroys the wallet's contract"]),
         ("deploy", ["deploys a contract at UQ"]),
-        ("call", [f"calls {THIRD['bounceable']} with operation 0x5fcc3d14, which is not known here"]),
+        ("call", [f"calls {THIRD['bounceable']} with operation 0x12345678, which is not known here"]),
     ],
 )
 def test_the_intent_warns_of_what_is_easily_missed(name: str, warnings: list[str]) -> None:
@@ -300,7 +305,7 @@ def test_a_call_names_its_contract_and_operation() -> None:
     """An operation that is not known here is shown by its number."""
     intent = TON.decode(vector("call")).intent
 
-    assert (intent.contract, intent.method) == (THIRD["bounceable"], "0x5fcc3d14")
+    assert (intent.contract, intent.method) == (THIRD["bounceable"], "0x12345678")
 
 
 @pytest.mark.parametrize(

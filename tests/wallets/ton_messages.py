@@ -10,7 +10,7 @@ from pytoniq_core.tlb.custom import wallet
 
 from wallets.chains.ton import Ton
 from wallets.chains.ton.boc import Builder, Cell
-from wallets.chains.ton.wallet import V4R2_WALLET_ID
+from wallets.chains.ton.wallet import WALLET_ID
 from wallets.curves import Curve, private_key
 from wallets.secret import PrivateKey
 
@@ -39,9 +39,14 @@ def vector(name: str) -> bytes:
     return bytes.fromhex(TRANSACTIONS[name]["unsigned_tx"])
 
 
+def variant_of(name: str) -> str:
+    """Return the variant of the account that a payload of the vectors is for."""
+    return str(TRANSACTIONS[name].get("version", "")).replace("v4r2", "")
+
+
 def payload(message: Cell, mode: int = 3) -> Cell:
     """Make a payload of one message."""
-    return Builder().uint(V4R2_WALLET_ID, 32).uint(1, 32).uint(1, 32).uint(0, 8).uint(mode, 8).ref(message).cell()
+    return Builder().uint(WALLET_ID, 32).uint(1, 32).uint(1, 32).uint(0, 8).uint(mode, 8).ref(message).cell()
 
 
 def message_with(body: Cell | None, *, state: Cell | None = None, destination: bytes = bytes(32)) -> Cell:

@@ -1,22 +1,25 @@
-"""Address, decode and sign on TON, for the wallet contract v4r2 in the base workchain.
+"""Address, decode and sign on TON, for the wallet contracts v3r2, v4r2 and v5r1 in the base workchain.
 
-A client sends the bag of the one cell that the contract verifies; it gets the bag of the external message that a node takes.
-Sources: the TON documentation, TEP-2 (addresses), TEP-467 (normalised message hash), `ton-blockchain/wallet-contract`.
+A client sends the bag of the one cell that the contract verifies, or says in JSON what shall be in it (`wallets.chains.ton.request`); it
+gets the bag of the external message that a node takes.
+Sources: the TON documentation, TEP-2 (addresses), TEP-467 (normalised message hash), `ton-blockchain/wallet-contract` and its v5.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NoReturn
 
-from wallets.chains.base import Own, no_messages, no_typed_data
+from wallets.chains.base import Own, no_typed_data
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode, encode
 from wallets.chains.ton.message import Effect, Kind, effect_of
-from wallets.chains.ton.wallet import Order, WalletContract, WalletV4R2
+from wallets.chains.ton.request import write_payload
+from wallets.chains.ton.sign_data import TonMessage, read_sign_data
+from wallets.chains.ton.wallet import WALLETS, Order, WalletContract
 from wallets.curves import Curve, sign_ed25519
 from wallets.derivation import DerivationScheme
-from wallets.encoding import unhex
+from wallets.encoding import unbase64, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.model import Intent, SignedTransaction
 from wallets.secret import PrivateKey
@@ -33,6 +36,11 @@ _PATHS = MappingProxyType(
     }
 )
 _BASE_WORKCHAIN = 0
+_BASE64_MAGIC = "te6cc"
+"""How a bag of cells begins in base64."""
+_SHOWN_MESSAGES = 50
+_SHOWN_WARNINGS = 100
+"""What is more than that is counted: an intent must stay readable, and small enough to be audited. Every transfer is listed."""
 _KINDS = tuple(Kind)
 
 
@@ -85,17 +93,16 @@ class Ton:
     hex_prefix: str = ""
     symbol: str = "TON"
     decimals: int = 9
-    contract: WalletContract = field(default_factory=WalletV4R2)
-    variant_name: str = ""
-    variants: tuple[str, ...] = ()
+    variant_name: str = "version"
+    variants: tuple[str, ...] = tuple(contract.name for contract in WALLETS.values())
 
     def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # one key for all
         """See `Chain.path`."""
         return _PATHS[scheme]
 
-    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # there is one
+    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:
         """See `Chain.address`."""
-        address = Address(_BASE_WORKCHAIN, self.contract.state_init(public_key).hash)
+        address = Address(_BASE_WORKCHAIN, WALLETS[variant].state_init(public_key).hash)
         return address.bounceable if scheme is DerivationScheme.V1_0_8 else address.non_bounceable
 
     def forms(self, address: str) -> Mapping[str, str]:
@@ -118,11 +125,17 @@ class Ton:
         return frozenset({address.bounceable, address.non_bounceable})
 
     def unwrap(self, text: str) -> bytes:
-        """See `Chain.unwrap`: hex."""
-        return unhex(text)
+        """See `Chain.unwrap`: hex; or base64, as TON's own tools write bags of cells; or a request in JSON."""
+        if text.startswith(_BASE64_MAGIC):
+            return unbase64(text)
+        return text.encode("utf-8", "replace") if text.startswith("{") else unhex(text)
 
-    def decode(self, unsigned_tx: bytes, variant: str = "") -> TonTransaction:  # noqa: ARG002  # there is one
-        """See `Chain.decode`."""
+    def decode(self, unsigned_tx: bytes, variant: str = "") -> TonTransaction:
+        """See `Chain.decode`: the bag of a payload, or a request, whose payload is then read as if it had come so."""
+        contract = WALLETS[variant]
+        if unsigned_tx.startswith(b"{"):
+            is_testnet = variant == "v5r1_testnet"
+            unsigned_tx = encode(write_payload(unsigned_tx, contract, is_testnet=is_testnet))
         if len(unsigned_tx) > MAX_UNSIGNED_BYTES:
             msg = f"unsigned_tx has {len(unsigned_tx)} bytes; signed it would be more than a node takes above {MAX_UNSIGNED_BYTES}"
             raise MalformedTransactionError(msg)
@@ -130,14 +143,14 @@ class Ton:
         if payload.depth > MAX_UNSIGNED_DEPTH:
             msg = f"the payload is {payload.depth} cells deep; a node takes {MAX_UNSIGNED_DEPTH}"
             raise MalformedTransactionError(msg)
-        order = self.contract.read(payload)
+        order = contract.read(payload)
         names = _message_names(order.messages)
         effects = tuple(effect_of(message, name) for message, name in zip(order.messages, names, strict=True))
-        return TonTransaction(self.contract, payload, order, effects, _intent(self.network, order, effects))
+        return TonTransaction(contract, payload, order, effects, _intent(self.network, contract, payload, order, effects))
 
-    def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
-        """See `Chain.read_message`."""
-        no_messages(self.title)
+    def read_message(self, message: bytes, variant: str = "") -> TonMessage:
+        """See `Chain.read_message`: TON Connect's `signData`."""
+        return read_sign_data(message, variant, network=self.network, workchain=_BASE_WORKCHAIN)
 
     def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
         """See `Chain.read_typed_data`."""
@@ -158,7 +171,7 @@ def _message_names(messages: Sequence[object]) -> list[str]:
     return [f"message {number}" for number in range(1, len(messages) + 1)]
 
 
-def _intent(network: str, order: Order, effects: Sequence[Effect]) -> Intent:
+def _intent(network: str, contract: WalletContract, payload: Cell, order: Order, effects: Sequence[Effect]) -> Intent:
     kind = min((effect.kind for effect in effects), key=_KINDS.index)
     main = next(effect for effect in effects if effect.kind is kind)
     return Intent(
@@ -168,8 +181,14 @@ def _intent(network: str, order: Order, effects: Sequence[Effect]) -> Intent:
         contract=main.contract,
         method=main.method,
         expires_at=order.valid_until,
-        details={"seqno": order.seqno, "messages": len(effects), **_message_details(effects)},
-        warnings=tuple(warning for effect in effects for warning in effect.warnings),
+        details={
+            "wallet": contract.name,
+            "payload_hash": payload.hash.hex(),
+            "seqno": order.seqno,
+            "messages": len(effects),
+            **_message_details(effects),
+        },
+        warnings=_cut([warning for effect in effects for warning in effect.warnings]),
     )
 
 
@@ -177,4 +196,12 @@ def _message_details(effects: Sequence[Effect]) -> dict[str, str | int]:
     """Return what each message adds, under its number where there are several."""
     if len(effects) == 1:
         return dict(effects[0].details)
-    return {f"{name}_{number}": value for number, effect in enumerate(effects, start=1) for name, value in effect.details.items()}
+    shown = enumerate(effects[:_SHOWN_MESSAGES], start=1)
+    details = {f"{name}_{number}": value for number, effect in shown for name, value in effect.details.items()}
+    more = len(effects) - _SHOWN_MESSAGES
+    return details | {"more_messages": more} if more > 0 else details
+
+
+def _cut(warnings: Sequence[str]) -> tuple[str, ...]:
+    more = len(warnings) - _SHOWN_WARNINGS
+    return (*warnings[:_SHOWN_WARNINGS], f"{more} more warnings are not shown") if more > 0 else tuple(warnings)

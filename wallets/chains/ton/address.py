@@ -32,15 +32,24 @@ class Address:
         Raises:
             InvalidRequestError: It is none of them, or the checksum does not fit.
         """
+        return cls.parse_form(text)[0]
+
+    @classmethod
+    def parse_form(cls, text: str) -> tuple[Self, int | None]:
+        """Read any form, and say which it is: the tag of a user-friendly one (`BOUNCEABLE`, `TEST_ONLY`...), None of a raw one.
+
+        Raises:
+            InvalidRequestError: See `parse`.
+        """
         raw = _RAW.fullmatch(text)
         if raw:
-            return cls(int(raw[1]), bytes.fromhex(raw[2]))
+            return cls(int(raw[1]), bytes.fromhex(raw[2])), None
         if _FRIENDLY.fullmatch(text):
             data = b64decode(text.replace("-", "+").replace("_", "/"))
             workchain = int.from_bytes(data[1:2], signed=True)
             is_known = data[0] & ~TEST_ONLY in {BOUNCEABLE, NON_BOUNCEABLE} and workchain in WORKCHAINS
             if is_known and _crc16(data[:34]) == data[34:]:
-                return cls(workchain, data[2:34])
+                return cls(workchain, data[2:34]), data[0]
         msg = "the text is no TON address"
         raise InvalidRequestError(msg)
 

@@ -110,6 +110,20 @@ class Builder:
         self._refs.append(cell)
         return self
 
+    def coins(self, value: int) -> Self:
+        """Store an amount: four bits for its number of bytes, then it (`VarUInteger 16`).
+
+        Raises:
+            CellOverflowError: It has more than 15 bytes.
+        """
+        length = _bytes_for(value)
+        return self.uint(length, 4).uint(value, 8 * length)
+
+    def fits(self, cell: Cell, *, spare_bits: int) -> bool:
+        """Tell whether there is room for what a cell holds and `spare_bits` more."""
+        bits = self._bit_length + cell.bit_length + spare_bits
+        return bits <= MAX_BITS and len(self._refs) + len(cell.refs) <= MAX_REFS
+
     def rest(self, rest: "Slice") -> Self:
         """Store all that is left in a slice: bits, then references."""
         bits = rest.remaining_bits

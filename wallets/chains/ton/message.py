@@ -1,9 +1,10 @@
 """Read the messages a wallet contract sends, and say what they do.
 
-Sources: `block.tlb` of the node (MessageRelaxed, StateInit), TEP-74 (jetton transfer), the TON documentation on send modes and comments.
+Sources: `block.tlb` of the node (MessageRelaxed, StateInit), TEP-74 (jettons), TEP-62 (NFTs), the TON documentation on send modes and
+comments.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -14,6 +15,8 @@ from wallets.model import Transfer
 
 COMMENT = 0
 JETTON_TRANSFER = 0x0F8A7EA5
+JETTON_BURN = 0x595F07BC
+NFT_TRANSFER = 0x5FCC3D14
 
 PAY_FEES_SEPARATELY = 1
 IGNORE_ERRORS = 2
@@ -28,6 +31,7 @@ class Kind(StrEnum):
 
     CONTRACT_CALL = "contract_call"
     CONTRACT_CREATION = "contract_creation"
+    TOKEN_BURN = "token_burn"  # noqa: S105  # no password
     TOKEN_TRANSFER = "token_transfer"  # noqa: S105  # no password
     TRANSFER = "transfer"
 
@@ -43,7 +47,7 @@ class Effect:
     details: Mapping[str, str | int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     response_destination: Address | None = None
-    """Who gets what is left of the value attached to a jetton transfer."""
+    """Who gets what is left of the value attached to a transfer of a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +109,16 @@ def effect_of(message: OutMessage, what: str) -> Effect:
     """Say what a message does.
 
     Raises:
-        MalformedTransactionError: It begins like a jetton transfer and is none.
+        MalformedTransactionError: It begins like a transfer or a burning of a token and is none.
     """
     plain = _plain_effect(message, what)
     body = message.body.copy()
     if not (body.remaining_bits or body.remaining_refs):
         return plain
     operation = _read_operation(body)
-    if operation == JETTON_TRANSFER:
-        return _read_jetton_transfer(body, message.recipient, plain, what)
+    read = _TOKEN_OPERATIONS.get(operation)
+    if read is not None:
+        return read(body, message.recipient, plain, what)
     text = _read_text(body) if operation == COMMENT else None
     if text is not None:
         return replace(plain, details={**plain.details, "comment": text})
@@ -231,17 +236,27 @@ def _read_text(reader: Slice) -> str | None:
 
 def _read_jetton_transfer(body: Slice, token_wallet: str, plain: Effect, what: str) -> Effect:
     """Read TEP-74 `transfer` behind its tag. The token is named by the sender's own wallet contract for it, where the message goes."""
-    details: dict[str, str | int] = {**plain.details, "query_id": body.uint(64)}
-    amount = body.coins()
+    query_id, amount = body.uint(64), body.coins()
     recipient = read_address(body).non_bounceable
+    transfer = Transfer(recipient, amount, token_wallet)
+    return _read_forwarding(body, transfer, replace(plain, method="transfer", details={**plain.details, "query_id": query_id}), what)
+
+
+def _read_nft_transfer(body: Slice, item: str, plain: Effect, what: str) -> Effect:
+    """Read TEP-62 `transfer` behind its tag. The token is the contract that the message goes to, and there is one of it."""
+    query_id = body.uint(64)
+    transfer = Transfer(read_address(body).non_bounceable, 1, item)
+    return _read_forwarding(body, transfer, replace(plain, method="nft_transfer", details={**plain.details, "query_id": query_id}), what)
+
+
+def _read_forwarding(body: Slice, transfer: Transfer, plain: Effect, what: str) -> Effect:
+    """Read what both transfers end with: who gets the rest, a custom payload, and what the new owner is told with how much value."""
+    details = dict(plain.details)
+    warnings = list(plain.warnings)
     response_destination = _read_response_destination(body)
     if response_destination:
         details["response_destination"] = response_destination.non_bounceable
-    warnings = list(plain.warnings)
-    if body.bit():
-        operation = _operation_of(body.ref())
-        details["custom_payload"] = _shown_operation(operation)
-        warnings.append(f"{what} has a custom payload for {token_wallet} {_unknown(operation)}")
+    _read_custom_payload(body, transfer.asset, details, warnings, what)
     details["forward_ton_amount"] = body.coins()
     payload = _read_either(body, "forward payload")
     text = _read_comment(payload)
@@ -250,17 +265,52 @@ def _read_jetton_transfer(body: Slice, token_wallet: str, plain: Effect, what: s
     elif payload.remaining_bits or payload.remaining_refs:
         operation = _read_operation(payload)
         details["forward_payload"] = _shown_operation(operation)
-        warnings.append(f"{what} has a payload for {recipient} {_unknown(operation)}")
+        warnings.append(f"{what} has a payload for {transfer.recipient} {_unknown(operation)}")
     return replace(
         plain,
         kind=Kind.TOKEN_TRANSFER,
-        transfers=(Transfer(recipient, amount, token_wallet), *plain.transfers),
-        contract=token_wallet,
-        method="transfer",
+        transfers=(transfer, *plain.transfers),
+        contract=transfer.asset,
         details=details,
         warnings=tuple(warnings),
         response_destination=response_destination,
     )
+
+
+def _read_custom_payload(body: Slice, contract: str, details: dict[str, str | int], warnings: list[str], what: str) -> None:
+    if body.bit():
+        operation = _operation_of(body.ref())
+        details["custom_payload"] = _shown_operation(operation)
+        warnings.append(f"{what} has a custom payload for {contract} {_unknown(operation)}")
+
+
+def _read_jetton_burn(body: Slice, token_wallet: str, plain: Effect, what: str) -> Effect:
+    """Read TEP-74 `burn` behind its tag."""
+    details: dict[str, str | int] = {**plain.details, "query_id": body.uint(64)}
+    amount = body.coins()
+    details["burned"] = str(amount)
+    warnings = [*plain.warnings, f"{what} burns {amount} base units of the token in {token_wallet}"]
+    response_destination = _read_response_destination(body)
+    if response_destination:
+        details["response_destination"] = response_destination.non_bounceable
+    _read_custom_payload(body, token_wallet, details, warnings, what)
+    body.end()
+    return replace(
+        plain,
+        kind=Kind.TOKEN_BURN,
+        contract=token_wallet,
+        method="burn",
+        details=details,
+        warnings=tuple(warnings),
+        response_destination=response_destination,
+    )
+
+
+_TOKEN_OPERATIONS: Mapping[int | None, Callable[[Slice, str, Effect, str], Effect]] = {
+    JETTON_TRANSFER: _read_jetton_transfer,
+    JETTON_BURN: _read_jetton_burn,
+    NFT_TRANSFER: _read_nft_transfer,
+}
 
 
 def _read_response_destination(reader: Slice) -> Address | None:

@@ -1,20 +1,31 @@
 """Know the wallet contracts: their code and state, the payload their owner signs, the message that carries it.
 
-A version of the contract is one object here. v5r1 differs in its state, in an operation code before its payload, in its action list and
-in standing before the signature: each of these is a method below.
+A version of the contract is one object here. v3r2 and v4r2 are much the same; v5r1 differs in its state, in an operation code before its
+payload, in its action list and in standing before the signature.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from wallets.chains.ton.boc import Builder, Cell, Slice, decode
-from wallets.chains.ton.message import OutMessage, read_message
+from wallets.chains.ton.code import V3R2_CODE, V4R2_CODE, V5R1_CODE
+from wallets.chains.ton.message import IGNORE_ERRORS, OutMessage, read_message
 
-V4R2_WALLET_ID = 698983191
-"""The default subwallet of workchain 0, on the main and the test network: 0x29a9a317, the first bytes of the zero state's hash."""
-V4R2_CODE_HASH = bytes.fromhex("feb5ff6820e2ff0d9483e7e0d62c817d846789fb4ae580c878866d959dabd5c0")
+WALLET_ID = 698983191
+"""v3r2's and v4r2's usual subwallet in workchain 0, on the main and the test network: the first bytes of the zero state's hash."""
+V5R1_WALLET_ID = 2147483409
+"""v5r1's usual subwallet in workchain 0 of the main network: -239, the network's id, xor 0x80000000."""
+V5R1_TESTNET_WALLET_ID = 2147483645
+"""The same of the test network, whose id is -3."""
+
+V4_MAX_MESSAGES = 4
+V5_MAX_MESSAGES = 255
 
 _SIMPLE_SEND = 0
+_SIGNED_EXTERNAL = 0x7369676E
+_SEND_MESSAGE = 0x0EC3C86D
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +37,27 @@ class Order:
     messages: tuple[OutMessage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An order to be written: each message with its send mode."""
+
+    valid_until: int
+    seqno: int
+    messages: Sequence[tuple[int, Cell]]
+
+
 class WalletContract(Protocol):
     """A version of the wallet contract."""
+
+    @property
+    def name(self) -> str:
+        """The version: `v4r2`."""
+        ...
+
+    @property
+    def max_messages(self) -> int:
+        """How many messages it sends at once."""
+        ...
 
     def state_init(self, public_key: bytes) -> Cell:
         """Return the initial state, whose hash is the address."""
@@ -41,56 +71,138 @@ class WalletContract(Protocol):
         """
         ...
 
+    def write(self, draft: Draft) -> Cell:
+        """Write a payload of 1 to `max_messages` messages, which `read` reads."""
+        ...
+
     def body(self, payload: Cell, signature: bytes) -> Cell:
         """Put the 64-byte signature to the payload."""
         ...
 
 
-class WalletV4R2:
-    """Wallet v4, revision 2 (`ton-blockchain/wallet-contract`). Its plugins are not supported."""
+class EarlyWallet:
+    """Wallet v3 and v4, revision 2. The latter may have plugins, which are not supported."""
 
-    def __init__(self) -> None:
-        self._code = decode(_V4R2_CODE).root
+    def __init__(self, name: str, code: bytes, *, has_plugins: bool) -> None:
+        self.name = name
+        self.max_messages = V4_MAX_MESSAGES
+        self._code = decode(code).root
+        self._has_plugins = has_plugins
 
     def state_init(self, public_key: bytes) -> Cell:
-        """See `WalletContract.state_init`: code, and data of seqno, subwallet, public key and no plugins."""
-        data = Builder().uint(0, 32).uint(V4R2_WALLET_ID, 32).octets(public_key).uint(0, 1).cell()
-        # No split depth, not special, code, data, no library.
-        return Builder().uint(0b00110, 5).ref(self._code).ref(data).cell()
+        """See `WalletContract.state_init`: code, and data of seqno, subwallet, public key and, where there may be any, no plugins."""
+        data = Builder().uint(0, 32).uint(WALLET_ID, 32).octets(public_key)
+        return _state_init(self._code, data.uint(0, int(self._has_plugins)).cell())
 
     def read(self, payload: Cell) -> Order:
-        """See `WalletContract.read`: subwallet, valid_until, seqno, operation, then a mode and a reference for each of 1 to 4 messages."""
+        """See `WalletContract.read`: subwallet, valid_until, seqno, v4's operation, then a mode and a reference for each message."""
         reader = Slice(payload, "payload")
-        if reader.uint(32) != V4R2_WALLET_ID:
-            reader.fail(f"this is no payload of a v4r2 wallet with the wallet id {V4R2_WALLET_ID}")
+        if reader.uint(32) != WALLET_ID:
+            reader.fail(f"this is no payload of a {self.name} wallet with the wallet id {WALLET_ID}")
         valid_until, seqno = reader.uint(32), reader.uint(32)
-        if reader.uint(8) != _SIMPLE_SEND:
+        if self._has_plugins and reader.uint(8) != _SIMPLE_SEND:
             reader.fail("only simple sends are signed: the operation installs or removes a plugin")
         if not reader.remaining_refs:
             reader.fail("there is no message to send")
-        messages: list[OutMessage] = []
+        messages = []
         while reader.remaining_refs:
-            messages.append(read_message(reader.uint(8), reader.ref(), f"message {len(messages) + 1}"))
+            messages.append((reader.uint(8), reader.ref()))
         reader.end()
-        return Order(valid_until, seqno, tuple(messages))
+        return Order(valid_until, seqno, _read_messages(messages))
+
+    def write(self, draft: Draft) -> Cell:
+        """See `WalletContract.write`."""
+        builder = Builder().uint(WALLET_ID, 32).uint(draft.valid_until, 32).uint(draft.seqno, 32)
+        builder.uint(_SIMPLE_SEND, 8 * self._has_plugins)
+        for mode, message in draft.messages:
+            builder.uint(mode, 8).ref(message)
+        return builder.cell()
 
     def body(self, payload: Cell, signature: bytes) -> Cell:
         """See `WalletContract.body`: the signature stands before the payload."""
         return Builder().octets(signature).rest(Slice(payload, "payload")).cell()
 
 
-# The contract's code as published, which its hash proves (see the tests): a bag of 20 cells.
-_V4R2_CODE = bytes.fromhex(
-    "b5ee9c72410214010002d4000114ff00f4a413f4bcf2c80b010201200203020148040504f8f28308d71820d31fd31fd31f02f823bbf264ed44d0d31fd31fd3ff"
-    "f404d15143baf2a15151baf2a205f901541064f910f2a3f80024a4c8cb1f5240cb1f5230cbff5210f400c9ed54f80f01d30721c0009f6c519320d74a96d307d4"
-    "02fb00e830e021c001e30021c002e30001c0039130e30d03a4c8cb1f12cb1fcbff1011121302e6d001d0d3032171b0925f04e022d749c120925f04e002d31f21"
-    "8210706c7567bd22821064737472bdb0925f05e003fa403020fa4401c8ca07cbffc9d0ed44d0810140d721f404305c810108f40a6fa131b3925f07e005d33fc8"
-    "258210706c7567ba923830e30d03821064737472ba925f06e30d06070201200809007801fa00f40430f8276f2230500aa121bef2e0508210706c7567831eb170"
-    "80185004cb0526cf1658fa0219f400cb6917cb1f5260cb3f20c98040fb0006008a5004810108f45930ed44d0810140d720c801cf16f400c9ed540172b08e2382"
-    "1064737472831eb17080185005cb055003cf1623fa0213cb6acb1fcb3fc98040fb00925f03e20201200a0b0059bd242b6f6a2684080a06b90fa0218470d40808"
-    "47a4937d29910ce6903e9ff9837812801b7810148987159f31840201580c0d0011b8c97ed44d0d70b1f8003db29dfb513420405035c87d010c00b23281f2fff2"
-    "74006040423d029be84c600201200e0f0019adce76a26840206b90eb85ffc00019af1df6a26840106b90eb858fc0006ed207fa00d4d422f90005c8ca0715cbff"
-    "c9d077748018c8cb05cb0222cf165005fa0214cb6b12ccccc973fb00c84014810108f451f2a7020070810108d718fa00d33fc8542047810108f451f2a782106e"
-    "6f746570748018c8cb05cb025006cf165004fa0214cb6a12cb1fcb3fc973fb0002006c810108d718fa00d33f305224810108f459f2a782106473747270748018"
-    "c8cb05cb025005cf165003fa0213cb6acb1f12cb3fc973fb00000af400c9ed54696225e5"
+class WalletV5R1:
+    """Wallet v5, revision 1. Its extensions are not supported."""
+
+    def __init__(self, name: str, wallet_id: int) -> None:
+        self.name = name
+        self.max_messages = V5_MAX_MESSAGES
+        self._wallet_id = wallet_id
+        self._code = decode(V5R1_CODE).root
+
+    def state_init(self, public_key: bytes) -> Cell:
+        """See `WalletContract.state_init`: data of whether the key may sign, seqno, subwallet, public key and no extensions."""
+        data = Builder().uint(1, 1).uint(0, 32).uint(self._wallet_id, 32).octets(public_key).uint(0, 1)
+        return _state_init(self._code, data.cell())
+
+    def read(self, payload: Cell) -> Order:
+        """See `WalletContract.read`: operation, subwallet, valid_until, seqno, then a list of actions, and no extended ones."""
+        reader = Slice(payload, "payload")
+        if reader.uint(32) != _SIGNED_EXTERNAL:
+            reader.fail(f"this is no payload of a {self.name} wallet for a message from outside")
+        if reader.uint(32) != self._wallet_id:
+            reader.fail(f"this is no payload of a {self.name} wallet with the wallet id {self._wallet_id}")
+        valid_until, seqno = reader.uint(32), reader.uint(32)
+        if not reader.bit():
+            reader.fail("there is no message to send")
+        actions = reader.ref()
+        if reader.bit():
+            reader.fail("only messages are signed: another action installs or removes an extension, or the key itself")
+        reader.end()
+        return Order(valid_until, seqno, _read_messages(_read_actions(actions)))
+
+    def write(self, draft: Draft) -> Cell:
+        """See `WalletContract.write`."""
+        actions = Builder().cell()
+        for mode, message in draft.messages:
+            actions = Builder().uint(_SEND_MESSAGE, 32).uint(mode, 8).ref(actions).ref(message).cell()
+        builder = Builder().uint(_SIGNED_EXTERNAL, 32).uint(self._wallet_id, 32).uint(draft.valid_until, 32).uint(draft.seqno, 32)
+        return builder.uint(1, 1).ref(actions).uint(0, 1).cell()
+
+    def body(self, payload: Cell, signature: bytes) -> Cell:
+        """See `WalletContract.body`: the signature stands behind the payload."""
+        return Builder().rest(Slice(payload, "payload")).octets(signature).cell()
+
+
+def _state_init(code: Cell, data: Cell) -> Cell:
+    """Write a StateInit: no split depth, not special, code, data, no library."""
+    return Builder().uint(0b00110, 5).ref(code).ref(data).cell()
+
+
+def _read_messages(messages: Sequence[tuple[int, Cell]]) -> tuple[OutMessage, ...]:
+    return tuple(read_message(mode, cell, f"message {number}") for number, (mode, cell) in enumerate(messages, start=1))
+
+
+def _read_actions(cell: Cell) -> list[tuple[int, Cell]]:
+    """Read an OutList, each of whose cells refers to the actions before it, down to an empty one (`block.tlb`)."""
+    found: list[tuple[int, Cell]] = []
+    while True:
+        reader = Slice(cell, f"action list, cell {len(found) + 1} from its end")
+        if not (reader.remaining_bits or reader.remaining_refs):
+            break
+        if len(found) == V5_MAX_MESSAGES:
+            reader.fail(f"a wallet sends at most {V5_MAX_MESSAGES} messages at once")
+        cell = reader.ref()
+        if reader.uint(32) != _SEND_MESSAGE:
+            reader.fail("the action sends no message")
+        mode = reader.uint(8)
+        if not mode & IGNORE_ERRORS:
+            reader.fail(f"send mode {mode} lacks the flag 2, without which the contract takes no message from outside")
+        found.append((mode, reader.ref()))
+        reader.end()
+    if not found:
+        reader.fail("there is no message to send")
+    return found[::-1]
+
+
+WALLETS: Mapping[str, WalletContract] = MappingProxyType(
+    {
+        "": EarlyWallet("v4r2", V4R2_CODE, has_plugins=True),
+        "v5r1": WalletV5R1("v5r1", V5R1_WALLET_ID),
+        "v3r2": EarlyWallet("v3r2", V3R2_CODE, has_plugins=False),
+        "v5r1_testnet": WalletV5R1("v5r1_testnet", V5R1_TESTNET_WALLET_ID),
+    }
 )
+"""The contract of each variant of an account. Only v5r1's address depends on the network."""

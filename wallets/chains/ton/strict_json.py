@@ -1,0 +1,34 @@
+"""Read JSON whose every value is exact: no field twice, no fraction, no exponent, no depth without end."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+Refuse = Callable[[str, str, Exception | None], NoReturn]
+"""Raises the caller's own error, of a field's name, a reason and a cause."""
+
+
+def parse_object(data: bytes, what: str, refuse: Refuse) -> dict[str, object]:
+    """Read one object. `what` names it to `refuse`, which is called with anything else."""
+    try:
+        value = json.loads(data, object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float)
+    except RecursionError as error:
+        refuse(what, "it is nested too deeply", error)
+    except ValueError as error:
+        refuse(what, f"it is no JSON as expected here ({error})", error)
+    if not isinstance(value, dict):
+        refuse(what, "an object is expected", None)
+    return value
+
+
+def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        msg = "a field is there twice"
+        raise ValueError(msg)
+    return fields
+
+
+def _no_float(_: str) -> NoReturn:
+    msg = "a number has a fraction or an exponent"
+    raise ValueError(msg)
