@@ -298,8 +298,8 @@ TON_V5R1 = {
     "a request of one comment in as many messages": (asked_for(V5_MAX_MESSAGES, comment="c" * 360), "accepted"),
     "a request of too long a comment": (asked_for(1, comment="c" * 125_000), "more than a node takes"),
     "a request of many bags": (asked_for(V5_MAX_MESSAGES, payload=boc.encode(UNKNOWN).hex()), "accepted"),
-    "a request with too many messages": (asked_for(1_000), "1 to 255 messages"),
-    "a request of nothing but lists": (b'{"a":' + b"[" * 130_000, "nested too deeply"),
+    "a request with too many messages": (asked_for(500), "1 to 255 messages"),
+    "a request of nothing but lists": (b'{"a":' + b"[" * 130_000, "more than 600 objects and lists"),
     "a request of numbers": (b'{"messages":[' + b"1," * 60_000 + b"1]}", "1 to 255 messages"),
     "a request that is too large": (b"{" + b" " * MIB, "more than 131072 bytes"),
 }

@@ -7,7 +7,18 @@ other, null stands for nothing, and the domain names the network's own chain id 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wallets.chains.evm.typed_types import ATOMIC, DOMAIN_TYPE, Structs, TypeName, Value, as_object, check_names, read_structs, refuse
+from wallets.chains.evm.typed_types import (
+    ATOMIC,
+    DOMAIN_TYPE,
+    Reader,
+    Structs,
+    TypeName,
+    Value,
+    as_object,
+    check_names,
+    read_structs,
+    refuse,
+)
 from wallets.hashes import keccak256
 
 MAX_VALUES = 5_000
@@ -29,14 +40,14 @@ class TypedData:
     digest: bytes
 
 
-def read_typed_data(value: Mapping[str, object]) -> TypedData:
-    """Read an object of `types`, `primaryType`, `domain` and `message`.
+def read_typed_data(value: Mapping[str, object], atomic: Mapping[str, Reader] = ATOMIC) -> TypedData:
+    """Read an object of `types`, `primaryType`, `domain` and `message`. Other networks know `atomic` types of their own.
 
     Raises:
         MalformedMessageError: It is not exactly that.
     """
     check_names("typed_data", value, ["types", "primaryType", "domain", "message"])
-    structs = read_structs(value["types"])
+    structs = read_structs(value["types"], atomic)
     primary = value["primaryType"]
     if not isinstance(primary, str) or primary not in structs or primary == DOMAIN_TYPE:
         refuse("primaryType", f"it must be one of the declared types, and not {DOMAIN_TYPE}")
@@ -44,7 +55,7 @@ def read_typed_data(value: Mapping[str, object]) -> TypedData:
     unused = structs.keys() - _reached(structs, primary) - {DOMAIN_TYPE}
     if unused:
         refuse("types", f"{min(unused)} is declared, but {primary} does not need it")
-    hasher = _Hasher(structs)
+    hasher = _Hasher(structs, atomic)
     domain_hash, domain = hasher.struct(DOMAIN_TYPE, value["domain"], "domain", MAX_DEPTH)
     message_hash, message = hasher.struct(primary, value["message"], "message", MAX_DEPTH)
     return TypedData(primary, structs, domain, message, keccak256(b"\x19\x01" + domain_hash + message_hash))
@@ -88,6 +99,7 @@ class _Hasher:
     """Hash values of the declared types, and keep them as they are shown. `left` bounds their number."""
 
     structs: Structs
+    atomic: Mapping[str, Reader]
     left: int = MAX_VALUES
     type_hashes: dict[str, bytes] = field(default_factory=dict)
 
@@ -111,8 +123,8 @@ class _Hasher:
             refuse(path, f"it is nested more than {MAX_DEPTH} deep")
         if kind.lengths:
             return self._array(kind, value, path, depth)
-        if kind.base in ATOMIC:
-            return ATOMIC[kind.base](path, value)
+        if kind.base in self.atomic:
+            return self.atomic[kind.base](path, value)
         return self.struct(kind.base, value, path, depth)
 
     def _array(self, kind: TypeName, value: object, path: str, depth: int) -> tuple[bytes, Value]:

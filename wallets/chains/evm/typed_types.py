@@ -59,7 +59,7 @@ Value = bool | int | str | bytes | list["Value"] | dict[str, "Value"]
 """A value as we keep it: addresses with their checksum as text, bytes as bytes."""
 
 
-def read_structs(value: object) -> Structs:
+def read_structs(value: object, atomic: "Mapping[str, Reader]") -> Structs:
     """Read the `types` of typed data: every type that is named is declared, and none is declared twice or has an atomic type's name.
 
     Raises:
@@ -73,13 +73,13 @@ def read_structs(value: object) -> Structs:
     structs: dict[str, tuple[Member, ...]] = {}
     left = MAX_MEMBERS
     for name, members in types.items():
-        if _NAME.fullmatch(name) is None or name in ATOMIC or name in _ALIASES:
+        if _NAME.fullmatch(name) is None or name in atomic or name in _ALIASES:
             refuse("types", "the name of a type is an identifier of at most 64 characters that no built-in type has")
         structs[name] = _members(f"types.{name}", members, left)
         left -= len(structs[name])
     for name, found in structs.items():
         for member in found:
-            if member.type.base not in ATOMIC and member.type.base not in structs:
+            if member.type.base not in atomic and member.type.base not in structs:
                 refuse(f"types.{name}.{member.name}", f"there is no type {member.type.base}")
     return structs
 

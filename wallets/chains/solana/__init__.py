@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NoReturn
 
-from wallets.chains.base import Own, no_messages, no_typed_data
+from wallets.chains.base import Own, no_typed_data
 from wallets.chains.solana.intent import read_intent
 from wallets.chains.solana.message import KEY_BYTES, MAX_TRANSACTION_BYTES, SIGNATURE_BYTES, Message, Reader, read_message
+from wallets.chains.solana.offchain import SolanaMessage, read_offchain
 from wallets.curves import Curve, sign_ed25519, verify_ed25519
 from wallets.derivation import DerivationScheme
 from wallets.encoding import base58, unbase58, unhex
@@ -129,9 +130,16 @@ class Solana:
         message, slots = found[0]
         return SolanaTransaction(message, slots, read_intent(message))
 
-    def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
-        """See `Chain.read_message`."""
-        no_messages(self.title)
+    def read_message(self, message: bytes, variant: str = "") -> SolanaMessage:  # noqa: ARG002  # there is one
+        """See `Chain.read_message`: an off-chain message."""
+        return read_offchain(self.network, message, self._is_transaction)
+
+    def _is_transaction(self, data: bytes) -> bool:
+        try:
+            self.decode(data)
+        except MalformedTransactionError:
+            return False
+        return True
 
     def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
         """See `Chain.read_typed_data`."""

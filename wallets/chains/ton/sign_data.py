@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from wallets.chains.message_text import shown_bytes, shown_message, shown_text
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode
 from wallets.chains.ton.strict_json import parse_object
@@ -40,8 +41,6 @@ _COMMON = frozenset({"type", "domain", "timestamp", "from", "network"})
 _FIELDS = {"text": {"text"}, "binary": {"bytes"}, "cell": {"cell", "schema"}}
 _MAX_DOMAIN_BYTES = 126
 _MAX_TIMESTAMP = (1 << 63) - 1
-_SHOWN_CHARACTERS = 1_000
-_SHOWN_BYTES = 64
 _GUIDE = 'TON Connect\'s signData is signed: JSON with "type" (text, binary or cell), its content, "domain" and "timestamp"'
 
 
@@ -225,18 +224,9 @@ def _refuse_transaction(content: Content) -> None:
 
 def _shown(content: Content, fields: Mapping[str, object]) -> dict[str, str | int]:
     if content.cell is not None:
-        schema = str(fields["schema"])
-        return {"schema": _cut(schema), "cell_hash": content.cell.hash.hex(), "cell_bits": content.cell.bit_length}
-    if content.kind == "text":
-        return {"message": _cut(content.data.decode()), "bytes": len(content.data)}
-    shown = content.data.hex() if len(content.data) <= _SHOWN_BYTES else f"{content.data[:_SHOWN_BYTES].hex()}..."
-    return {"message_hex": shown, "bytes": len(content.data)}
-
-
-def _cut(text: str) -> str:
-    if len(text) <= _SHOWN_CHARACTERS:
-        return legible(text)
-    return f"{legible(text[:_SHOWN_CHARACTERS])}... ({len(text)} characters)"
+        return {"schema": shown_text(str(fields["schema"])), "cell_hash": content.cell.hash.hex(), "cell_bits": content.cell.bit_length}
+    shown = {"message_hex": shown_bytes(content.data)} if content.kind == "binary" else shown_message(content.data)
+    return {"bytes": len(content.data), **shown}
 
 
 def _warnings(content: Content) -> tuple[str, ...]:
