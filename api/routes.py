@@ -192,12 +192,12 @@ class WalletRoutes:
 
     async def sign(self, request: Request, wallet_id: WalletId, body: SignTransaction) -> Response:
         """Decode a transaction, check it, sign it, and write it down; then return what a node accepts."""
-        return render.json_response(await self.signed(account_of(wallet_id, body), body.unsigned_tx, _caller(request)))
+        return render.json_response(await self.signed(account_of(wallet_id, body), body.text, _caller(request)))
 
     async def inspect(self, body: InspectTransaction) -> Response:
         """Decode a transaction and say what it does. Nothing is signed, and no wallet asked."""
         chosen = variant(body.network, body.type, body.version)
-        return render.json_response({"intent": render.intent(signing.inspect(body.network, body.unsigned_tx, chosen))})
+        return render.json_response({"intent": render.intent(signing.inspect(body.network, body.text, chosen))})
 
     async def sign_message(self, request: Request, wallet_id: WalletId, body: SignMessage) -> Response:
         """Sign a message in the network's own way, which no transaction is signed in."""
@@ -222,7 +222,7 @@ class WalletRoutes:
         return await self._signed_batch([(item.wallet_id, item) for item in body.items], _caller(request))
 
     async def _signed_batch(self, items: Sequence[tuple[UUID, SignTransaction]], caller: Caller) -> Response:
-        requests = [SigningRequest(account_of(wallet_id, item), item.unsigned_tx, caller) for wallet_id, item in items]
+        requests = [SigningRequest(account_of(wallet_id, item), item.text, caller) for wallet_id, item in items]
         outcomes = await self._custody.sign_batch(requests)
         results = []
         for request, outcome in zip(requests, outcomes, strict=True):

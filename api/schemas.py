@@ -1,5 +1,6 @@
 """Say what the bodies of the HTTP contract are. Requests refuse unknown fields and other types than the stated ones."""
 
+import json
 import re
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -113,26 +114,42 @@ class ImportWallet(_Request):
     scheme: Literal["standard", "v1_0_8"] = Field(default="standard", description="How keys are derived; `v1_0_8` as that version did")
 
 
-UnsignedTx = Annotated[str, Field(description="The unsigned transaction as hex, `0x` optional", examples=[_EXAMPLE_TX])]
+class _Transaction(_Request):
+    """What shall be decoded, and perhaps signed: a transaction, or on TON a request for one."""
+
+    network: Network
+    type: AccountType | None = None
+    version: AccountVersion | None = None
+    unsigned_tx: str | None = Field(
+        default=None, description="The unsigned transaction as hex, `0x` optional; on TON base64 too", examples=[_EXAMPLE_TX]
+    )
+    request: dict[str, Any] | None = Field(
+        default=None,
+        description="In its place, on TON: `seqno`, `valid_until` and `messages` of `to`, `amount`, `comment` or `payload`, `bounce`, "
+        "`mode`, `state_init`",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.unsigned_tx is None) is (self.request is None):
+            msg = "one of unsigned_tx and request is needed, and not both"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def text(self) -> str:
+        """What shall be decoded, as the domain takes it: the transaction, or the JSON of the request for one."""
+        return json.dumps(self.request) if self.unsigned_tx is None else self.unsigned_tx
 
 
-class InspectTransaction(_Request):
+class InspectTransaction(_Transaction):
     """Say what a transaction does."""
 
-    network: Network
-    type: AccountType | None = None
-    version: AccountVersion | None = None
-    unsigned_tx: UnsignedTx
 
-
-class SignTransaction(_Request):
+class SignTransaction(_Transaction):
     """Sign one transaction."""
 
-    network: Network
     index: Index
-    type: AccountType | None = None
-    version: AccountVersion | None = None
-    unsigned_tx: UnsignedTx
 
 
 class SignMessage(_Request):

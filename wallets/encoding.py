@@ -17,7 +17,8 @@ def unhex(text: str) -> bytes:
     """
     data = _unhex(text)
     if not data:
-        msg = "unsigned_tx is not hex: an even number of digits 0-9 a-f, 0x optional"
+        is_request = text.startswith("{")
+        msg = "the network takes no request" if is_request else "unsigned_tx is not hex: an even number of digits 0-9 a-f, 0x optional"
         raise MalformedTransactionError(msg)
     return data
 

@@ -85,7 +85,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class SigningRequest:
-    """What the caller wants signed. `unsigned_tx` is the text as received (hex): refusing it is part of the audited use case."""
+    """What the caller wants signed. `unsigned_tx` is the text as received (`Chain.unwrap`): refusing it is part of the audited use case."""
 
     account: Account
     unsigned_tx: str

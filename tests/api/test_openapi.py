@@ -162,7 +162,7 @@ async def test_examples_are_valid(document: dict[str, Any]) -> None:
             for example in field.get("examples", []):
                 kept = {key: value for key, value in field.items() if "$ref" not in str(value)}
                 assert Draft202012Validator(kept).is_valid(example), name
-    assert schemas.SignTransaction(network="eth", index=0, unsigned_tx=UNSIGNED).unsigned_tx in str(document)
+    assert schemas.SignTransaction(network="eth", index=0, unsigned_tx=UNSIGNED).text in str(document)
 
 
 @pytest.mark.parametrize("path", ["/swagger-ui", "/swagger-ui/"])

@@ -28,6 +28,8 @@ MAX_BYTES = 65_535
 MAX_SHORT_BYTES = 1_232
 """What version 0's first two formats may hold: what small devices can show."""
 
+_MAX_TRANSACTION_CHARACTERS = 1_683
+"""Of the largest transaction in base58."""
 _PRINTABLE_ASCII = range(0x20, 0x7F)
 _ASCII, _SHORT_UTF8, _UTF8 = range(3)
 
@@ -148,9 +150,8 @@ def _decodings(text: bytes) -> list[bytes]:
     for decode in (binascii.unhexlify, binascii.a2b_base64):
         with contextlib.suppress(ValueError):
             found.append(decode(stripped.removeprefix(b"0x")))
-    if len(stripped) <= 2 * MAX_SHORT_BYTES:
-        with contextlib.suppress(InvalidRequestError):
-            found.append(unbase58(stripped.decode("ascii", "replace")))
+    with contextlib.suppress(InvalidRequestError):
+        found.append(unbase58(stripped.decode("ascii", "replace"), max_length=_MAX_TRANSACTION_CHARACTERS))
     return found
 
 
