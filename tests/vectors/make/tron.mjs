@@ -1,5 +1,5 @@
 // Adds to tron.json the transactions and messages that TronWeb makes and that are listed here; what is there under the same name is replaced.
-// Run once: `npm ci && node tron.mjs` in this folder.
+// Run once: `npm install && node tron.mjs` in this folder.
 import { readFileSync, writeFileSync } from "node:fs";
 import { TronWeb } from "tronweb";
 

@@ -111,11 +111,7 @@ class Builder:
         return self
 
     def coins(self, value: int) -> Self:
-        """Store an amount: four bits for its number of bytes, then it (`VarUInteger 16`).
-
-        Raises:
-            CellOverflowError: It has more than 15 bytes.
-        """
+        """Store an amount of at most 15 bytes: four bits for their number, then it (`VarUInteger 16`)."""
         length = _bytes_for(value)
         return self.uint(length, 4).uint(value, 8 * length)
 
