@@ -44,9 +44,21 @@ async def test_a_request_is_signed_for_each_version(client: httpx.AsyncClient, w
     assert batch.json()["results"] == [document]
     assert (document["from"], document["version"]) == (ADDRESSES[version or "v4r2"], version or "v4r2")
     assert document["intent"]["details"]["comment"] == "order 7"
-    assert document["intent"]["transfers"] == [{"recipient": ADDRESSES["v3r2"], "amount": "5", "asset": "native"}]
+    (transfer,) = document["intent"]["transfers"]
+    assert (transfer["recipient"], transfer["amount"], transfer["asset"]) == (ADDRESSES["v3r2"], "5", "native")
     event = world.audit.events[-1]
     assert (event.action, event.status) == (AuditAction.TRANSACTION_SIGN, AuditStatus.OK)
+
+
+async def test_a_request_is_inspected(client: httpx.AsyncClient) -> None:
+    """Without a wallet, it is shown as what it would be signed for."""
+    body = item("v5r1")
+    del body["index"]
+
+    answer = await client.post("/api/v1/transactions/inspect", json=body)
+
+    assert answer.status_code == 200
+    assert answer.json()["intent"]["details"]["wallet"] == "v5r1"
 
 
 async def test_a_message_is_signed_for_a_version(client: httpx.AsyncClient, wallet: str) -> None:
