@@ -27,8 +27,9 @@ check: .venv/.test-installed ## Lint, types and import contracts
 chaos: .venv/.test-installed ## Kill rewraps and migrations of keys at 200 random points; `make test` does it at 20
 	CHAOS_POINTS=200 .venv/bin/pytest tests/serve_app/test_keys_killed.py
 
-differential: .venv/.test-installed ## Sign 1,000 random transactions of every EVM type beside eth-account; `make test` does it with 25
-	DIFFERENTIAL_EXAMPLES=1000 .venv/bin/pytest tests/wallets/test_evm_differential.py
+differential: .venv/.test-installed ## Sign 1,000 random transactions of each network beside a second library; `make test` does it with fewer
+	DIFFERENTIAL_EXAMPLES=1000 .venv/bin/pytest tests/wallets/test_evm_differential.py tests/wallets/test_tron.py \
+		tests/wallets/test_solana_refusals.py tests/wallets/test_ton_refusals.py
 
 format: .venv/.test-installed ## Format the code and mend what can be mended
 	.venv/bin/ruff check --fix .

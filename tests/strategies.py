@@ -1,13 +1,20 @@
 """Values for property tests, made by hypothesis."""
 
+import os
 from typing import Any
 
 from hypothesis import strategies as st
 
 from wallets.curves import SECP256K1_ORDER
 
+U32 = 2**32 - 1
 U64 = 2**64 - 1
 U256 = 2**256 - 1
+
+
+def differential_examples(usual: int) -> int:
+    """How many random transactions are compared with a second library: `make differential` wants 1,000."""
+    return int(os.environ.get("DIFFERENTIAL_EXAMPLES", usual))
 
 
 def secp256k1_secrets() -> st.SearchStrategy[bytes]:

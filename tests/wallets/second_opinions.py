@@ -237,14 +237,7 @@ def _ton(raw: bytes, transaction: TonTransaction) -> None:
 
     message = ton_messages.MessageAny.deserialize(ton_messages.ReferenceCell.one_from_boc(signed.raw).begin_parse())
     body = message.body.begin_parse()
-    if transaction.contract.name == "v5r1":
-        payload = ton_messages.ReferenceBuilder().store_bits(body.load_bits(len(body.bits) - 512))
-        signature = body.load_bytes(64)
-        while body.remaining_refs:
-            payload.store_ref(body.load_ref())
-        rest = payload.end_cell()
-    else:
-        signature, rest = body.load_bytes(64), body.to_cell()
+    signature, rest = ton_messages.split_body(body, transaction.contract.name)
     VerifyKey(key.public_key).verify(reference.hash, signature)
     assert rest == reference
     assert ton_messages.normalized(message).hash.hex() == signed.tx_id

@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
+from tests.strategies import differential_examples
 from tests.wallets.solana_messages import (
     SOL,
     SYSTEM,
@@ -219,7 +220,7 @@ def unsigned_of(built: Message | MessageV0) -> bytes:
 
 
 @given(messages())
-@settings(max_examples=150)
+@settings(max_examples=differential_examples(150))
 def test_any_transaction_of_solders_is_signed_as_by_solders(built: Message | MessageV0) -> None:
     """Whatever order our signers come in, the complete transaction is the one that solders signs, and the message is unchanged."""
     signers = [pair for pair in KEYPAIRS if pair.pubkey() in built.account_keys[: built.header.num_required_signatures]]

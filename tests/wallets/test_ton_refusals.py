@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytoniq_core.tlb.block import CurrencyCollection
 
+from tests.strategies import U32, differential_examples
 from tests.wallets.ton_messages import (
     TON,
     VECTORS,
@@ -22,12 +23,13 @@ from tests.wallets.ton_messages import (
     normalized,
     our_key,
     payload,
+    split_body,
     vector,
 )
 from wallets.chains.ton import MAX_UNSIGNED_DEPTH
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode, encode
-from wallets.chains.ton.wallet import WALLET_ID
+from wallets.chains.ton.wallet import V5R1_WALLET_ID, WALLET_ID
 from wallets.errors import MalformedTransactionError
 from wallets.model import Intent
 
@@ -163,25 +165,43 @@ def messages(draw: st.DrawFn) -> Any:
     return amount, text, info, WalletMessage(mode, MessageAny(info=info, init=None, body=body))
 
 
-@given(st.lists(messages(), min_size=1, max_size=4), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.booleans())
-@settings(max_examples=60)
-def test_any_payload_of_pytoniq_is_signed_so_that_pytoniq_and_openssl_agree(
-    built: list[Any], valid_until: int, seqno: int, has_crc: bool
-) -> None:
-    """pytoniq-core reads our message back to the payload it built, and PyNaCl verifies the signature over its hash."""
-    builder = ReferenceBuilder().store_uint(WALLET_ID, 32).store_uint(valid_until, 32).store_uint(seqno, 32).store_uint(0, 8)
+def pytoniq_payload(variant: str, built: list[Any], valid_until: int, seqno: int) -> Any:
+    """Write the payload of a wallet of this version with pytoniq-core."""
+    if variant != "v5r1":
+        builder = ReferenceBuilder().store_uint(WALLET_ID, 32).store_uint(valid_until, 32).store_uint(seqno, 32)
+        if not variant:
+            builder.store_uint(0, 8)
+        for *_, message in built:
+            builder.store_cell(message.serialize())
+        return builder.end_cell()
+    actions = ReferenceCell.empty()
     for *_, message in built:
-        builder.store_cell(message.serialize())
-    unsigned = builder.end_cell()
+        action = ReferenceBuilder().store_uint(0x0EC3C86D, 32).store_uint(message.send_mode | 2, 8)
+        actions = action.store_ref(actions).store_ref(message.message.serialize()).end_cell()
+    builder = ReferenceBuilder().store_uint(0x7369676E, 32).store_uint(V5R1_WALLET_ID, 32).store_uint(valid_until, 32).store_uint(seqno, 32)
+    return builder.store_bit(1).store_ref(actions).store_bit(0).end_cell()
+
+
+@pytest.mark.parametrize("variant", ["", "v3r2", "v5r1"])
+@given(
+    built=st.lists(messages(), min_size=1, max_size=4), valid_until=st.integers(0, U32), seqno=st.integers(0, U32), has_crc=st.booleans()
+)
+@settings(max_examples=differential_examples(40))
+def test_any_payload_of_pytoniq_is_signed_so_that_pytoniq_and_openssl_agree(
+    variant: str, built: list[Any], valid_until: int, seqno: int, has_crc: bool
+) -> None:
+    """pytoniq-core reads our message back to the payload it built, and OpenSSL verifies the signature over its hash."""
+    unsigned = pytoniq_payload(variant, built, valid_until, seqno)
     key = our_key()
 
-    transaction = TON.decode(unsigned.to_boc(hash_crc32=has_crc))
+    transaction = TON.decode(unsigned.to_boc(hash_crc32=has_crc), variant)
     signed = transaction.sign(key)
 
     theirs = MessageAny.deserialize(ReferenceCell.one_from_boc(signed.raw).begin_parse())
     body = theirs.body.begin_parse()
-    Ed25519PublicKey.from_public_bytes(key.public_key).verify(body.load_bytes(64), unsigned.hash)
-    assert unsigned == body.to_cell()
+    signature, rest = split_body(body, variant)
+    Ed25519PublicKey.from_public_bytes(key.public_key).verify(signature, unsigned.hash)
+    assert unsigned == rest
     assert normalized(theirs).hash.hex() == signed.tx_id
     assert [amount for amount, *_ in built] == [transfer.amount for transfer in transaction.intent.transfers]
     assert [info.dest.to_str(is_bounceable=info.bounce) for _, _, info, _ in built] == [

@@ -14,7 +14,7 @@ from tronpy.keys import Signature
 from tronpy.proto import tron_pb2
 from tronpy.proto.transaction import _raw_data_to_protobuf, calculate_txid_from_raw_data
 
-from tests.strategies import secp256k1_secrets, tron_calls, tron_raw_data, tron_transfers
+from tests.strategies import differential_examples, secp256k1_secrets, tron_calls, tron_raw_data, tron_transfers
 from wallets.chains import CHAINS
 from wallets.chains.protobuf import encode_bytes
 from wallets.chains.tron import MAX_BYTES
@@ -72,7 +72,7 @@ def test_transactions_are_signed_as_tronweb_does(vector: dict[str, Any]) -> None
 
 
 @given(tron_raw_data(st.one_of(tron_transfers(), tron_calls())), secp256k1_secrets(), st.booleans())
-@settings(max_examples=80)
+@settings(max_examples=differential_examples(80))
 def test_transactions_are_signed_as_tronpy_does(fields: dict[str, Any], secret: bytes, wrapped: bool) -> None:
     """Any transfer and any call, with any key, gives tronpy's id and signature; tronpy reads it back and finds the signer."""
     raw_data = bytes(_raw_data_to_protobuf(fields).SerializeToString())

@@ -64,3 +64,14 @@ def library() -> Cell:
 def normalized(message: Any) -> Any:
     """Make TEP-467's form of an external message with pytoniq-core: no state, and the body as a reference."""
     return ReferenceBuilder().store_cell(message.info.serialize()).store_bit(0).store_bit(1).store_ref(message.body).end_cell()
+
+
+def split_body(body: Any, variant: str) -> tuple[bytes, Any]:
+    """Take the signature off a wallet's body, which is begun to be read: it stands before the payload, but in v5r1 behind it."""
+    if variant != "v5r1":
+        return body.load_bytes(64), body.to_cell()
+    payload = ReferenceBuilder().store_bits(body.load_bits(len(body.bits) - 512))
+    signature: bytes = body.load_bytes(64)
+    while body.remaining_refs:
+        payload.store_ref(body.load_ref())
+    return signature, payload.end_cell()

@@ -15,7 +15,7 @@ _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 
 
 def parse_object(data: bytes, what: str, refuse: Refuse) -> dict[str, object]:
-    """Read one object. `what` names it to `refuse`, which is called with anything else."""
+    """Read one object, with which `data` begins. `what` names it to `refuse`, which is called with anything else."""
     structure = _STRING.sub(b"", data)
     if structure.count(b"{") + structure.count(b"[") > MAX_CONTAINERS:
         refuse(what, f"it has more than {MAX_CONTAINERS} objects and lists", None)
@@ -23,8 +23,7 @@ def parse_object(data: bytes, what: str, refuse: Refuse) -> dict[str, object]:
         value = json.loads(data, object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float)
     except ValueError as error:
         refuse(what, f"it is no JSON as expected here ({error})", error)
-    if not isinstance(value, dict):
-        refuse(what, "an object is expected", None)
+    assert isinstance(value, dict)
     return value
 
 
