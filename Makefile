@@ -13,7 +13,7 @@ run: .venv/.run-installed ## Run the whole service in the foreground
 	@exec .venv/bin/crypto-wallets up
 
 test: check ## Lint, types, import contracts, then every test, and whether the tests reach every branch that they must
-	.venv/bin/pytest --cov --cov-report=
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --cov --cov-report=
 	.venv/bin/coverage report --include='wallets/*' --fail-under=100
 	.venv/bin/coverage report --include='adapters/*' --fail-under=95
 	.venv/bin/coverage report --include='api/*' --fail-under=95

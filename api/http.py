@@ -16,7 +16,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import docs, openapi, problems, schemas
+from api import answers, docs, openapi, problems
 from api.direct import DirectRoutes
 from api.edge import Edge
 from api.health import HealthMonitor
@@ -93,29 +93,29 @@ def _add_wallet_routes(app: FastAPI, edge: Edge, routes: WalletRoutes) -> None:
             route_class_override=route,
         )
 
-    add("POST", "/wallets/{wallet_id}/sign", routes.sign, schemas.SignAnswer, "accounts", *_WITH_BODY, 403, 404)
+    add("POST", "/wallets/{wallet_id}/sign", routes.sign, answers.SignAnswer, "accounts", *_WITH_BODY, 403, 404)
     for path, endpoint in (("sign-message", routes.sign_message), ("sign-typed-data", routes.sign_typed_data)):
-        add("POST", f"/wallets/{{wallet_id}}/{path}", endpoint, schemas.SignMessageAnswer, "accounts", *_WITH_BODY, 403, 404)
-    add("POST", "/transactions/inspect", routes.inspect, schemas.InspectAnswer, "transactions", *_WITH_BODY)
+        add("POST", f"/wallets/{{wallet_id}}/{path}", endpoint, answers.SignMessageAnswer, "accounts", *_WITH_BODY, 403, 404)
+    add("POST", "/transactions/inspect", routes.inspect, answers.InspectAnswer, "transactions", *_WITH_BODY)
     batch, addresses = guarded(edge, batch_cost), guarded(edge, range_cost)
-    add("POST", "/wallets/{wallet_id}/sign-batch", routes.sign_batch, schemas.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
-    add("POST", "/sign-batch", routes.sign_wallets_batch, schemas.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
+    add("POST", "/wallets/{wallet_id}/sign-batch", routes.sign_batch, answers.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
+    add("POST", "/sign-batch", routes.sign_wallets_batch, answers.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
     add(
         "GET",
         "/wallets/{wallet_id}/addresses/{network}",
         routes.get_addresses,
-        schemas.AddressRange,
+        answers.AddressRange,
         "accounts",
         *_OF_WALLET,
         route=addresses,
     )
-    add("GET", "/wallets/{wallet_id}/address/{network}", routes.get_address, schemas.AddressAnswer, "accounts", *_OF_WALLET)
-    add("POST", "/wallets", routes.create_wallet, schemas.WalletAnswer, "wallets", *_WITH_BODY)
-    add("GET", "/wallets", routes.list_wallets, schemas.WalletList, "wallets", 422)
-    add("POST", "/wallets/import", routes.import_wallet, schemas.WalletAnswer, "wallets", *_WITH_BODY)
-    add("GET", "/wallets/{wallet_id}", routes.get_wallet, schemas.WalletAnswer, "wallets", *_OF_WALLET)
-    add("GET", "/addresses/{address}", routes.find_address, schemas.AccountsAnswer, "accounts", *_OF_WALLET)
-    add("POST", "/admin/lock", routes.lock, schemas.LockAnswer, "admin", 422)
+    add("GET", "/wallets/{wallet_id}/address/{network}", routes.get_address, answers.AddressAnswer, "accounts", *_OF_WALLET)
+    add("POST", "/wallets", routes.create_wallet, answers.WalletAnswer, "wallets", *_WITH_BODY)
+    add("GET", "/wallets", routes.list_wallets, answers.WalletList, "wallets", 422)
+    add("POST", "/wallets/import", routes.import_wallet, answers.WalletAnswer, "wallets", *_WITH_BODY)
+    add("GET", "/wallets/{wallet_id}", routes.get_wallet, answers.WalletAnswer, "wallets", *_OF_WALLET)
+    add("GET", "/addresses/{address}", routes.find_address, answers.AccountsAnswer, "accounts", *_OF_WALLET)
+    add("POST", "/admin/lock", routes.lock, answers.LockAnswer, "admin", 422)
 
 
 def _add_operations(app: FastAPI, edge: Edge) -> None:
@@ -128,9 +128,9 @@ def _add_operations(app: FastAPI, edge: Edge) -> None:
     def add(path: str, endpoint: Endpoint, responses: dict[int | str, dict[str, Any]]) -> None:
         app.router.add_api_route(path, endpoint, methods=["GET"], tags=["operations"], responses=responses, route_class_override=APIRoute)
 
-    add("/api/v1/health", routes.full, {200: {"model": schemas.Health}, 503: {"model": schemas.Health}})
-    add("/api/v1/health/live", routes.live, {200: {"model": schemas.Liveness}})
-    add("/api/v1/health/ready", routes.ready, {200: {"model": schemas.Readiness}, 503: {"model": schemas.Readiness}})
+    add("/api/v1/health", routes.full, {200: {"model": answers.Health}, 503: {"model": answers.Health}})
+    add("/api/v1/health/live", routes.live, {200: {"model": answers.Liveness}})
+    add("/api/v1/health/ready", routes.ready, {200: {"model": answers.Readiness}, 503: {"model": answers.Readiness}})
     add("/metrics", metrics, {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text format"}})
 
 

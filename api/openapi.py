@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.answers import Problem
 from api.problems import MEDIA_TYPE
-from api.schemas import Problem
 
 SECURITY_SCHEME = "ApiKey"
 

@@ -1,10 +1,7 @@
 """Decoders: whatever is sent, the work is bounded. Work is counted in calls of and from our code, so that no clock decides."""
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
-from types import FrameType
 
 import pytest
 from eth_abi import encode as abi_encode  # type: ignore[attr-defined]  # exported without saying so
@@ -12,6 +9,7 @@ from eth_abi import encode as abi_encode  # type: ignore[attr-defined]  # export
 from tests.wallets.psbts import STRANGER, US, Party, Spent, claim, psbt, spent
 from tests.wallets.solana_messages import compact, lookup, message, our_key
 from tests.wallets.ton_messages import message_with, payload
+from tests.wallets.work import MIB, MOST_CALLS, MOST_SHOWN_BYTES, MOST_SHOWN_BYTES_OF_V5R1, calls_of
 from wallets.chains import CHAINS
 from wallets.chains.base import UnsignedTransaction
 from wallets.chains.bitcoin.reader import write_size
@@ -25,16 +23,7 @@ from wallets.chains.ton import boc
 from wallets.chains.ton.boc import MAX_CELLS, Builder, Cell
 from wallets.chains.ton.wallet import V5_MAX_MESSAGES, WALLETS, Draft
 from wallets.encoding import unhex
-from wallets.errors import MalformedMessageError, MalformedTransactionError
 from wallets.hashes import keccak256, sha256
-
-MIB = 1 << 20
-MOST_CALLS = 300_000
-"""What the addresses of 1,660 permission keys take, and more than the largest bag of cells does: some 20 to 35 milliseconds of one core."""
-
-MOST_SHOWN_BYTES = 64 * 1024
-MOST_SHOWN_BYTES_OF_V5R1 = 160 * 1024
-"""Twice 255 transfers are listed whoever sends them: no recipient may be left out."""
 
 TRON_BYTES = 511_000
 EVM_BYTES = 130_000
@@ -42,36 +31,10 @@ TON_BYTES = 59_000
 """As much as can be sent before the size alone refuses it."""
 
 
-def calls_of(action: Callable[[], object]) -> tuple[int, str]:
-    """Count the calls of functions in `wallets`, and of builtins by them, while `action` runs or until it refuses; return its outcome."""
-    count = 0
-
-    def profile(frame: FrameType, event: str, _: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"} and frame.f_globals["__name__"].startswith("wallets.")
-
-    previous = sys.getprofile()
-    sys.setprofile(profile)
-    try:
-        outcome = outcome_of(action)
-    finally:
-        sys.setprofile(previous)
-    return count, outcome
-
-
 def decoded(family: str, raw: bytes) -> UnsignedTransaction:
     """Decode for a network, or for a variant of its accounts."""
     network, _, variant = family.partition(" ")
     return CHAINS[network].decode(raw, variant)
-
-
-def outcome_of(action: Callable[[], object]) -> str:
-    """Return the reason of the refusal, or `accepted`."""
-    try:
-        action()
-    except (MalformedTransactionError, MalformedMessageError) as error:
-        return str(error)
-    return "accepted"
 
 
 def filled(unit: bytes, size: int) -> bytes:
@@ -402,46 +365,3 @@ def test_hex_is_read_by_one_call(text: str, reason: str) -> None:
 
     assert reason in outcome
     assert calls <= 5
-
-
-def typed(members: list[dict[str, str]], message: object, **types: object) -> dict[str, object]:
-    """Return typed data with these members."""
-    domain = [{"name": "chainId", "type": "uint256"}]
-    return {"types": {"EIP712Domain": domain, "T": members, **types}, "primaryType": "T", "domain": {"chainId": 1}, "message": message}
-
-
-ONE = [{"name": "a", "type": "T[]"}]
-WEB = {f"S{number}": [{"name": f"m{to}", "type": f"S{to}[]"} for to in range(7)] for number in range(70)}
-TYPED = {
-    "many values": (typed([{"name": "a", "type": "uint8[]"}], {"a": [1] * 5_000}), "more than 5000 values"),
-    "as many values as are taken": (typed([{"name": "a", "type": "uint8[]"}], {"a": [1] * 4_998}), "accepted"),
-    "many empty structs": (typed(ONE, {"a": [{"a": []}] * 2_499}), "accepted"),
-    "types that hold each other": (
-        typed([{"name": "a", "type": "S0"}], {"a": {f"m{to}": [] for to in range(7)}}, **WEB),
-        "S10 is declared",
-    ),
-    "a long text": (typed([{"name": "a", "type": "string"}], {"a": "x" * MIB}), "accepted"),
-    "long bytes": (typed([{"name": "a", "type": "bytes"}], {"a": "0x" + "ab" * (MIB // 2)}), "accepted"),
-    "a long number": (typed([{"name": "a", "type": "uint256"}], {"a": "9" * MIB}), "a whole number is expected"),
-    "many names": (typed([{"name": "a", "type": "bool"}], {f"n{number}": 1 for number in range(50_000)}), "a is missing"),
-}
-
-
-@pytest.mark.parametrize(("value", "reason"), TYPED.values(), ids=TYPED)
-def test_the_work_of_typed_data_is_bounded(value: dict[str, object], reason: str) -> None:
-    """Many values, types and names, and long ones, cost a bounded number of calls, and what is shown of them is bounded."""
-    calls, outcome = calls_of(lambda: CHAINS["eth"].read_typed_data(value))
-
-    assert reason in outcome
-    assert calls <= MOST_CALLS, calls
-    if reason == "accepted":
-        assert len(json.dumps(CHAINS["eth"].read_typed_data(value).intent.as_details())) <= MOST_SHOWN_BYTES
-
-
-@pytest.mark.parametrize("message", [b"a" * MIB, b"0" * MIB, b"\xff" * MIB, b"\x02\xfa" + bytes(MIB)], ids=["text", "hex", "bytes", "RLP"])
-def test_the_work_of_messages_is_bounded(message: bytes) -> None:
-    """A megabyte of whatever is hashed by few calls, and little of it is shown."""
-    calls, _ = calls_of(lambda: CHAINS["eth"].read_message(message))
-
-    assert calls <= 5_000
-    assert len(json.dumps(CHAINS["eth"].read_message(message).intent.as_details())) <= MOST_SHOWN_BYTES
