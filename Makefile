@@ -38,7 +38,7 @@ format: .venv/.test-installed ## Format the code and mend what can be mended
 bench: .venv/.bench-installed ## Measure the signing path, in under 8 minutes
 	@exec .venv/bin/python -m benchmarks
 
-bench-full: .venv/.bench-installed ## The same with more and longer runs, on every network, in about an hour
+bench-full: .venv/.bench-installed ## The same with more and longer runs, on every network and on large databases, in about 75 minutes
 	@exec .venv/bin/python -m benchmarks --full
 
 lock: $(UV) ## Choose the newest versions that are a week old

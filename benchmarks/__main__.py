@@ -61,7 +61,7 @@ def write(results: Results, folder: Path) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the signing path")
-    parser.add_argument("--full", action="store_true", help="more runs, longer ones, and every network: about an hour")
+    parser.add_argument("--full", action="store_true", help="more runs, longer ones, every network, and large databases: about 75 minutes")
     parser.add_argument("--output", type=Path, default=_OUTPUT, help="folder for results.json, results.md and the plots")
     parser.add_argument("--only", nargs="+", choices=[each.QUESTION for each in QUESTIONS], help="some questions only")
     return parser.parse_args()
