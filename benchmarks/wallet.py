@@ -21,9 +21,6 @@ SCHEME = DerivationScheme.STANDARD
 RECIPIENTS = 8_192
 """More than any cache of addresses in the service keeps (4,096): paid in turn, each is new to it again."""
 
-_SIGNED_AT = 1_767_225_600.0
-"""2026-01-01, for the networks whose transactions have a time."""
-
 
 @cache
 def seed() -> Seed:
@@ -54,7 +51,7 @@ def transactions(network: str) -> tuple[bytes, ...]:
     chain = CHAINS[network]
     sender = chain.address(key(chain).public_key, SCHEME)
     recipients = (chain.address(public_key, SCHEME) for public_key in strangers(network))
-    return tuple(sample(chain, sender, recipient, now=lambda: _SIGNED_AT) for recipient in recipients)
+    return tuple(sample(chain, sender, recipient) for recipient in recipients)
 
 
 def sign_bodies(network: str) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ from wallets.chains.tron import Tron
 from wallets.encoding import unbase58, unbase58check
 from wallets.hashes import double_sha256
 
-LIFETIME_SECONDS = 60
-"""How long a node would take it, where the network has such a bound."""
+LIFETIME_SECONDS = 6 * 60 * 60
+"""How long a node would take it, where the network has such a bound: longer than benchmarks last, less than the day that Tron allows."""
 
 _EVM_1559 = 2
 _GWEI = 10**9

@@ -21,17 +21,17 @@ def tron_field(number: int, value: bytes | int) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(value)) + value
 
 
-def tron_transfer(owner: bytes, to: bytes, amount: int) -> bytes:
-    """Write the raw_data of a TransferContract; addresses have 21 bytes, `amount` is in sun."""
+def tron_transfer(owner: bytes, to: bytes, amount: int, made_at: int = 1_799_999_000) -> bytes:
+    """Write the raw_data of a TransferContract; addresses have 21 bytes, `amount` is in sun, `made_at` in seconds since 1970."""
     transfer_contract = tron_field(1, owner) + tron_field(2, to) + tron_field(3, amount)
     parameter = tron_field(1, b"type.googleapis.com/protocol.TransferContract") + tron_field(2, transfer_contract)
     contract = tron_field(11, tron_field(1, 1) + tron_field(2, parameter))
     return (
         tron_field(1, b"\x12\x34")
         + tron_field(4, b"12345678")
-        + tron_field(8, 1_800_000_000_000)
+        + tron_field(8, (made_at + 1_000) * 1_000)
         + contract
-        + tron_field(14, 1_799_999_000_000)
+        + tron_field(14, made_at * 1_000)
     )
 
 

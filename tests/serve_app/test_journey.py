@@ -107,7 +107,7 @@ def test_signatures_of_other_families_verify_with_their_own_libraries(service: S
     with service.client() as client:
         wallet_id = _import(client)
 
-        raw_data = tron_transfer(to_raw_address(FIRST_ADDRESSES["tron"]), b"\x41" + b"\x22" * 20, 5)
+        raw_data = tron_transfer(to_raw_address(FIRST_ADDRESSES["tron"]), b"\x41" + b"\x22" * 20, 5, int(time.time()))
         tron = bytes.fromhex(_sign(client, wallet_id, "tron", raw_data.hex())["signature"])
         payer = Pubkey.from_string(FIRST_ADDRESSES["sol"])
         instruction = transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.from_bytes(b"\x22" * 32), lamports=5))
@@ -144,7 +144,7 @@ def test_another_accounts_transaction_is_refused(service: Service) -> None:
     payer = Pubkey.from_string(FIRST_ADDRESSES["sol"])
     instruction = transfer(TransferParams(from_pubkey=payer, to_pubkey=Pubkey.from_bytes(b"\x22" * 32), lamports=5))
     message = bytes(Message.new_with_blockhash([instruction], payer, Hash.default()))
-    raw_data = tron_transfer(to_raw_address(FIRST_ADDRESSES["tron"]), b"\x41" + b"\x22" * 20, 5)
+    raw_data = tron_transfer(to_raw_address(FIRST_ADDRESSES["tron"]), b"\x41" + b"\x22" * 20, 5, int(time.time()))
     with service.client() as client:
         wallet_id = client.post("/api/v1/wallets", json={"label": "another"}).raise_for_status().json()["id"]
         for network, unsigned in (("sol", message), ("tron", raw_data)):
