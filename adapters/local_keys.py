@@ -303,7 +303,8 @@ def _refuse_unsafe(status: os.stat_result) -> None:
         raise _unusable("it belongs to another user")
     if status.st_mode & 0o077:
         raise _unusable("others than its owner may read or write it; its mode must be 0600")
-    if status.st_nlink != 1:
+    # One that was replaced since it was opened has no name left. It is whole, and the next use finds its successor.
+    if status.st_nlink > 1:
         raise _unusable("it has several names")
 
 

@@ -143,6 +143,30 @@ async def test_a_damaged_file_is_refused(path: Path, content: str) -> None:
     assert path.read_text() == content
 
 
+async def test_a_file_that_is_replaced_while_it_is_opened_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has opened it has the one before, which is whole; the next use finds its successor."""
+    keys = LocalKeyFile(path)
+    await keys.create()
+    user, before = LocalKeyFile(path), path.read_bytes()
+    opened = os.open
+
+    def replaced(name: Path, flags: int, *rest: int) -> int:
+        descriptor = opened(name, flags, *rest)
+        if name == path:
+            monkeypatch.setattr(os, "open", opened)
+            successor = path.with_name("successor")
+            successor.touch(0o600)
+            successor.write_bytes(before)
+            successor.replace(path)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", replaced)
+    ciphertext = await user.encrypt(Mnemonic(PHRASE), associated_data=b"a")
+
+    assert os.open is opened
+    assert (await keys.decrypt(ciphertext, associated_data=b"a")).reveal() == PHRASE
+
+
 async def test_users_learn_of_a_rotation_at_once(path: Path) -> None:
     """Without being told: the next encryption is under the new version, and what the new version encrypted decrypts."""
     user, operator = await local_keys(path.parent), await local_keys(path.parent)
