@@ -88,7 +88,7 @@ class Gathered(Generic[K, V]):
     async def _values(self, items: Sequence[K]) -> Sequence[V | Exception]:
         try:
             return await self._call(items)
-        except Exception as error:  # noqa: BLE001  # not swallowed: `_set` has it raised, bug or not, by all who wait, who else were cancelled
+        except Exception as error:  # noqa: BLE001  # not swallowed: everybody who waits for this call has it raised, a bug as well
             return [error] * len(items)
 
     @staticmethod

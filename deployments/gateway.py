@@ -24,20 +24,15 @@ from deployments.signer import Signer
 class Gateway(Ingress):
     """Authenticate and limit; have a `Signer` do the rest. One hop carries all requests that come together."""
 
-    async def __init__(self, signers: DeploymentHandle[Signer]) -> None:  # type: ignore[misc]  # Serve awaits the constructor
-        """Read what the edge needs from this replica's environment, and nothing of what custody needs.
-
-        Raises:
-            ConfigurationError: The settings cannot be right.
-        """
-        self.protect()
+    async def open(self, signers: DeploymentHandle[Signer]) -> None:
+        """See `Replica.open`. Of the settings only what the edge needs is read, and nothing of what custody needs."""
 
         @asynccontextmanager
         async def open_custody(_settings: Settings, metrics: Metrics, redis: RedisConnections | None) -> AsyncIterator[RemoteCustody]:
             components = [] if redis is None else [RedisHealth(redis)]
             yield RemoteCustody(HandleSigners(signers), MeasuredAddressCache(LruAddressCache(), metrics), components)
 
-        await self.open(require_edge(self.read_settings(without_custody(os.environ))), open_custody)
+        await self.open_app(require_edge(self.read_settings(without_custody(os.environ))), open_custody)
 
 
 class HandleSigners:

@@ -12,12 +12,8 @@ from deployments.wiring import OpenCustody, open_edge
 class Ingress(Replica):
     """Authenticate and limit requests, and answer them by a custody."""
 
-    async def open(self, settings: Settings, open_custody: OpenCustody) -> None:
-        """Open everything that requests are answered with. Serve opens the replica's port after it.
-
-        Raises:
-            SchemaMismatchError: The custody is of this process, and the database's schema is too old or too new for this version.
-        """
+    async def open_app(self, settings: Settings, open_custody: OpenCustody) -> None:
+        """Open the application that Serve is given."""
         answer_directly()
         edge = await self._resources.enter_async_context(open_edge(settings, open_custody))
         self.tell_protection(edge.metrics)

@@ -123,17 +123,15 @@ class CallAnswerer:
             if pending:
                 more, pending = await asyncio.wait(pending, timeout=TOGETHER_SECONDS)
                 done |= more
-            yield [(tasks[task], task.result()) for task in done]
+            yield [(tasks[task], self._portable(task.exception() or task.result())) for task in done]
 
     async def _outcome(self, call: Call) -> object:
-        try:
-            if call.method not in _METHODS:
-                return InvalidRequestError("the signer does not know what is asked of it")
-            if call.method == "import_wallet":
-                return await self._import_wallet(*call.arguments)
-            return self._portable(await getattr(self._custody, call.method)(*call.arguments))
-        except Exception as error:  # noqa: BLE001  # whatever a call fails at is its answer: there is no caller here to raise it to
-            return self._portable(error)
+        if call.method not in _METHODS:
+            msg = "the signer does not know what is asked of it"
+            raise InvalidRequestError(msg)
+        if call.method == "import_wallet":
+            return await self._import_wallet(*call.arguments)
+        return await getattr(self._custody, call.method)(*call.arguments)
 
     async def _import_wallet(self, label: Any, sealed: Any, scheme: Any, caller: Any) -> object:
         phrase = self._key.open(sealed, caller.request_id)

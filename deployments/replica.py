@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from typing import Any
 
 import structlog
 
@@ -17,11 +18,23 @@ from deployments.settings import Settings, forget_secrets, load
 class Replica:
     """What every deployment of ours is to Serve. Seeds or phrases are in each, so the process is hardened."""
 
-    def protect(self) -> None:
-        """Harden this process, and open no port for calls of other deployments: before it has anything to lose."""
+    async def __init__(self, *bound: Any) -> None:  # type: ignore[misc]  # mypy knows no constructor that is awaited; Serve awaits it
+        """Harden this process, and open no port for calls of other deployments, before it has anything to lose; then open the rest.
+
+        Serve gives what the deployment was bound with, and opens the replica's port afterwards.
+
+        Raises:
+            ConfigurationError: The settings cannot be right.
+            SchemaMismatchError: The database's schema is too old or too new for this version.
+        """
         self._hardening = asdict(harden())
         close_handle_port()
         self._resources = AsyncExitStack()
+        await self.open(*bound)
+
+    async def open(self, *bound: Any) -> None:
+        """Read the settings, and open what requests are answered with."""
+        raise NotImplementedError
 
     def read_settings(self, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings, and forget the secrets among this process's own environment.

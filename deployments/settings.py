@@ -139,7 +139,22 @@ class KeyringSettings(_Section):
     ttl_secs: float = Field(default=300, ge=0, le=86_400, description="Seconds a seed stays unlocked; 0 keeps none")
 
 
-class ReplicaSettings(_Section):
+class _Scaled(_Section):
+    """A deployment on Ray Serve; each of its replicas uses one core."""
+
+    min: int
+    max: int
+    resource: str = Field(default="", pattern=RESOURCE, description="Custom resource of Ray's that a node must have to run one")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min > self.max:
+            msg = "MIN must not exceed MAX"
+            raise ValueError(msg)
+        return self
+
+
+class ReplicaSettings(_Scaled):
     """Replicas of the ingress on Ray Serve (of the whole service where it is inline); each uses one core."""
 
     min: int = Field(default=2, ge=1, le=1000, description="Replicas at least")
@@ -147,30 +162,14 @@ class ReplicaSettings(_Section):
     target_ongoing_requests: float = Field(default=16, gt=0, description="Requests in flight a replica at which more replicas are started")
     max_ongoing_requests: int = Field(default=64, ge=1, description="Requests that a replica works on at once; more wait")
     max_queued_requests: int = Field(default=128, ge=1, description="Requests that wait in a replica at most; beyond it 503")
-    resource: str = Field(default="", pattern=RESOURCE, description="Custom resource of Ray's that a node must have to run one")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.min > self.max:
-            msg = "MIN must not exceed MAX"
-            raise ValueError(msg)
-        return self
 
 
-class SignerSettings(_Section):
+class SignerSettings(_Scaled):
     """Signers of the isolated topology on Ray Serve; each uses one core."""
 
     min: int = Field(default=1, ge=1, le=1000, description="Signers at least, where the topology is isolated")
     max: int = Field(default=10, ge=1, le=1000, description="Signers at most; on one machine never more than its cores, or `MIN`")
     target_ongoing_calls: float = Field(default=2, gt=0, description="Gateways' calls in flight a signer at which more are started")
-    resource: str = Field(default="", pattern=RESOURCE, description="Custom resource of Ray's that a node must have to run one")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.min > self.max:
-            msg = "MIN must not exceed MAX"
-            raise ValueError(msg)
-        return self
 
 
 class SigningSettings(_Section):

@@ -11,14 +11,8 @@ from deployments.wiring import open_signer
 class Signer(Replica):
     """Decode, sign and audit what gateways are asked. It is called through Ray, which knows who calls, and has no port of its own."""
 
-    async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits the constructor of a deployment
-        """Read the settings from this replica's environment and open what they name.
-
-        Raises:
-            ConfigurationError: The settings cannot be right.
-            SchemaMismatchError: The database's schema is too old or too new for this version.
-        """
-        self.protect()
+    async def open(self) -> None:
+        """See `Replica.open`."""
         custody, metrics = await self._resources.enter_async_context(open_signer(require_custody(self.read_settings())))
         self.tell_protection(metrics)
         self._answerer = CallAnswerer(custody)

@@ -2,19 +2,17 @@
 
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 _TIMEOUT_SECONDS = 15.0
 _TRIES = 20
-_TOO_MANY_REQUESTS = 429
 _LONGEST_PAUSE_SECONDS = 5.0
-
-# The service is on this machine: no proxy of the environment leads to it.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class ServiceError(Exception):
@@ -23,7 +21,7 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServiceClient:
-    """The HTTP API at `url`, with the key that clients show; None sends none."""
+    """The HTTP API at `url` (`http://host:port`, on this machine), with the key that clients show; None sends none."""
 
     url: str
     api_key: str | None = None
@@ -43,11 +41,10 @@ class ServiceClient:
         Raises:
             ServiceError: It does not succeed.
         """
-        try:
-            with _OPENER.open(self._request(path, None), timeout=_TIMEOUT_SECONDS) as answer:
-                content: bytes = answer.read()
-        except OSError as error:
-            raise self._unreachable(error) from error
+        status, _, content = self._exchange(path, None)
+        if status != HTTPStatus.OK:
+            msg = f"the service answers {status}"
+            raise ServiceError(msg)
         return content.decode()
 
     def fetch(self, path: str) -> Any:
@@ -69,7 +66,7 @@ class ServiceClient:
     def _succeed(self, path: str, body: bytes | None) -> Any:
         for _ in range(_TRIES):
             status, answer = self._send(path, body)
-            if status != _TOO_MANY_REQUESTS:
+            if status != HTTPStatus.TOO_MANY_REQUESTS:
                 break
             self.sleep(min(_LONGEST_PAUSE_SECONDS, answer["retry_after"]))
         if 200 <= status < 300:
@@ -78,29 +75,37 @@ class ServiceClient:
         raise ServiceError(msg)
 
     def _send(self, path: str, body: bytes | None) -> tuple[int, Any]:
+        status, retry_after, content = self._exchange(path, body)
+        if status >= HTTPStatus.BAD_REQUEST:
+            return status, {**_parse_refusal(content), "retry_after": _seconds(retry_after)}
         try:
-            with _OPENER.open(self._request(path, body), timeout=_TIMEOUT_SECONDS) as answer:
-                return answer.status, _parse(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, {**_parse_refusal(error.read()), "retry_after": _seconds(error.headers.get("Retry-After"))}
-        except (OSError, ValueError) as error:
+            return status, _parse(content)
+        except ValueError as error:
             raise self._unreachable(error) from error
 
-    def _request(self, path: str, body: bytes | None) -> urllib.request.Request:
+    def _exchange(self, path: str, body: bytes | None) -> tuple[int, str | None, bytes]:
+        """Return status, `Retry-After` and content of what is answered; `body` is posted if there is one."""
+        place = urlsplit(self.url)
+        if not place.hostname:
+            raise self._unreachable(ValueError("it is not said where it is"))
         headers = {"Content-Type": "application/json"} | ({} if self.api_key is None else {"X-Api-Key": self.api_key})
-        return urllib.request.Request(self.url + path, body, headers)  # noqa: S310  # the URL is http: `up` has written it down, and no client
+        try:
+            with closing(HTTPConnection(place.netloc, timeout=_TIMEOUT_SECONDS)) as connection:
+                connection.request("GET" if body is None else "POST", path, body, headers)
+                answer = connection.getresponse()
+                return answer.status, answer.headers.get("Retry-After"), answer.read()
+        except (OSError, HTTPException) as error:
+            raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> ServiceError:
-        reason = getattr(error, "reason", error)
-        return ServiceError(f"the service at {self.url} does not answer: {getattr(reason, 'strerror', None) or reason}")
+        return ServiceError(f"the service at {self.url} does not answer: {getattr(error, 'strerror', None) or error}")
 
 
 def _parse(data: bytes) -> Any:
     content = json.loads(data or b"{}")
     if not isinstance(content, dict):
         msg = "the answer is no JSON object"
-        raise ValueError(msg)  # noqa: TRY004  # the text is wrong, not the type that was passed, as for json.loads
+        raise json.JSONDecodeError(msg, data.decode(), 0)
     return content
 
 

@@ -53,7 +53,7 @@ def prctl(option: int, argument: int) -> None:
 def parents() -> dict[int, int]:
     """Return the parent of every process that can be seen."""
     table = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208  # pathlib takes as long to import as the rest
+    for name in os.listdir("/proc"):
         if name.isdigit():
             fields = stat_fields(int(name))
             if fields:
@@ -64,7 +64,7 @@ def parents() -> dict[int, int]:
 def stat_fields(pid: int) -> list[str]:
     """Return the fields of proc_pid_stat(5) from `state`, the third, on; nothing if the process is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  # pathlib takes as long to import as the rest
+        with open(f"/proc/{pid}/stat", "rb") as file:
             # The name in parentheses is the process's own choice and may hold spaces and parentheses.
             return file.read().rpartition(b")")[2].decode().split()
     except OSError:
@@ -135,9 +135,9 @@ class Log:
         try:
             for number in range(KEPT_LOGS - 1, 0, -1):
                 older = f"{self._path}.{number}"
-                if os.path.exists(older):  # noqa: PTH110  # pathlib takes as long to import as the rest
-                    os.replace(older, f"{self._path}.{number + 1}")  # noqa: PTH105  # pathlib takes as long to import as the rest
-            os.replace(self._path, f"{self._path}.1")  # noqa: PTH105  # pathlib takes as long to import as the rest
+                if os.path.exists(older):
+                    os.replace(older, f"{self._path}.{number + 1}")
+            os.replace(self._path, f"{self._path}.1")
             self._open()
             os.close(full)
         except OSError:  # No log is worth the command: it goes on in the full file.
@@ -297,7 +297,7 @@ def _become(options: Options, output: int, warden: int) -> NoReturn:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
         os.setsid()
-        with open(os.devnull, "rb") as null:  # noqa: PTH123  # pathlib takes as long to import as the rest
+        with open(os.devnull, "rb") as null:
             os.dup2(null.fileno(), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
@@ -309,7 +309,7 @@ def _become(options: Options, output: int, warden: int) -> NoReturn:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != warden:
             os._exit(_SIGNAL_EXIT + signal.SIGKILL)
-        os.execvpe(options.command[0], options.command, os.environ)  # noqa: S606  # no shell is wanted: the command line is executed word by word
+        os.execvpe(options.command[0], options.command, os.environ)  # noqa: S606  # the warden is there to become a command, which the supervisor has written
     except OSError as error:
         os.write(2, f"cannot start {options.command[0]}: {error.strerror}\n".encode())
     os._exit(CANNOT_EXECUTE)
