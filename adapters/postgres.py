@@ -32,14 +32,13 @@ _WALLETS = "SELECT id, label, scheme, created_at FROM master_wallets WHERE id = 
 _CIPHERTEXTS = "SELECT id, encrypted_phrase FROM master_wallets WHERE id = ANY($1)"
 _COUNT = "SELECT coalesce(sum(wallets), 0)::bigint FROM wallet_counts"
 _PAGE = "SELECT id, label, scheme, created_at FROM master_wallets ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2"
-# The inner limit, one more than is ever listed, is written out: with a parameter there, PostgreSQL would make a new plan for each list.
 _OLDER = """\
 SELECT id, label, scheme, created_at FROM (
     SELECT id, label, scheme, created_at FROM master_wallets WHERE (created_at, id) < ($1, $2)
     ORDER BY created_at DESC, id DESC LIMIT 101
 ) AS older ORDER BY created_at DESC, id DESC LIMIT $3"""
-"""The limit inside is never reached. By it PostgreSQL knows how little this reads, and plans it once: else it takes $3 for a tenth of the
-table, and plans each time anew, which costs more than the list."""
+"""The limit inside, `MAX_LISTED` + 1, is never exceeded. By it PostgreSQL knows how little this reads, and plans it once: else it takes $3
+for a tenth of the table, and plans each time anew, which costs more than the list."""
 
 _ADDRESS = "SELECT address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND variant = $3 AND address_index = $4"
 _ADDRESS_RANGE = """\

@@ -8,8 +8,6 @@ from api.schemas import EXAMPLE_ID
 from wallets.derivation import DerivationScheme
 
 _EXAMPLE_TIME = "2026-11-23T12:00:00.000000Z"
-_TYPE = "Kind of address, where the network has several and calls it so; absent elsewhere"
-_VERSION = "Version of the wallet contract, where the network has several; absent elsewhere"
 
 
 class WalletAnswer(BaseModel):
@@ -44,26 +42,26 @@ class WalletList(RootModel[WalletPage | WalletStretch]):
     """Wallets, newest first: a page, or with `cursor` what is behind it."""
 
 
-class AddressAnswer(BaseModel):
-    """An account's address."""
+class _OfNetwork(BaseModel):
+    """What is of one network, and of one of its kinds of address."""
 
-    wallet_id: str = Field(examples=[EXAMPLE_ID], json_schema_extra={"format": "uuid"})
     network: str = Field(examples=["eth"])
-    index: int = Field(examples=[0])
-    type: str | None = Field(default=None, description=_TYPE)
-    version: str | None = Field(default=None, description=_VERSION)
-    address: str = Field(examples=["0x9858EfFD232B4033E47d90003D41EC34EcaEda94"])
-    forms: dict[str, str] | None = Field(default=None, description="Other ways to write it, by name; absent where there is one only")
+    type: str | None = Field(default=None, description="Kind of address, where the network has several and calls it so; absent elsewhere")
+    version: str | None = Field(default=None, description="Version of the wallet contract, where the network has several; absent elsewhere")
 
 
-class AccountAnswer(BaseModel):
+class AccountAnswer(_OfNetwork):
     """One account."""
 
     wallet_id: str = Field(examples=[EXAMPLE_ID], json_schema_extra={"format": "uuid"})
-    network: str = Field(examples=["eth"])
     index: int = Field(examples=[0])
-    type: str | None = Field(default=None, description=_TYPE)
-    version: str | None = Field(default=None, description=_VERSION)
+
+
+class AddressAnswer(AccountAnswer):
+    """An account's address."""
+
+    address: str = Field(examples=["0x9858EfFD232B4033E47d90003D41EC34EcaEda94"])
+    forms: dict[str, str] | None = Field(default=None, description="Other ways to write it, by name; absent where there is one only")
 
 
 class AccountsAnswer(BaseModel):
@@ -105,33 +103,29 @@ class InspectAnswer(BaseModel):
     intent: IntentAnswer
 
 
-class SignAnswer(BaseModel):
+class _Signed(_OfNetwork):
+    """What every signature comes with."""
+
+    sender: str = Field(alias="from", description="The address that signed")
+    index: int
+    intent: IntentAnswer
+
+
+class SignAnswer(_Signed):
     """A signed transaction that a node accepts."""
 
     signed_tx: str | None = Field(default=None, description="Hex; with `0x` on EVM networks. Absent where others have yet to sign (a PSBT)")
     tx_id: str | None = Field(default=None, description="Absent where the id is another signer's to give (a Solana fee payer elsewhere)")
     psbt: str | None = Field(default=None, description="Hex of the PSBT with our signatures in it, on networks that use them")
     vsize: int | None = Field(default=None, description="Virtual bytes of the signed transaction, on networks that reckon fees by them")
-    sender: str = Field(alias="from", description="The address that signed")
     signature: str = Field(description="Hex, as `signed_tx`")
-    network: str
-    index: int
-    type: str | None = Field(default=None, description=_TYPE)
-    version: str | None = Field(default=None, description=_VERSION)
-    intent: IntentAnswer
 
 
-class SignMessageAnswer(BaseModel):
+class SignMessageAnswer(_Signed):
     """A signed message."""
 
     signature: str = Field(description="Hex; with `0x` on EVM networks, where its last byte is 27 or 28")
     digest: str | None = Field(default=None, description="What was signed, as hex; absent where that is the message itself")
-    sender: str = Field(alias="from", description="The address that signed")
-    network: str
-    index: int
-    type: str | None = Field(default=None, description=_TYPE)
-    version: str | None = Field(default=None, description=_VERSION)
-    intent: IntentAnswer
 
 
 class ItemProblem(BaseModel):
@@ -163,13 +157,10 @@ class RangeAddress(BaseModel):
     forms: dict[str, str] | None = Field(default=None, description="Other ways to write it, by name; absent where there is one only")
 
 
-class AddressRange(BaseModel):
+class AddressRange(_OfNetwork):
     """The addresses of a range of accounts."""
 
     wallet_id: str = Field(examples=[EXAMPLE_ID], json_schema_extra={"format": "uuid"})
-    network: str = Field(examples=["eth"])
-    type: str | None = Field(default=None, description=_TYPE)
-    version: str | None = Field(default=None, description=_VERSION)
     addresses: list[RangeAddress]
 
 

@@ -111,14 +111,19 @@ class ImportWallet(_Request):
     scheme: Literal["standard", "v1_0_8"] = Field(default="standard", description="How keys are derived; `v1_0_8` as that version did")
 
 
-class _Transaction(_Request):
-    """What shall be decoded, and perhaps signed: a transaction, or on TON a request for one."""
-
+class _OfNetwork(_Request):
     network: Network
     type: AccountType | None = None
     version: AccountVersion | None = None
+
+
+class _Transaction(_OfNetwork):
+    """What shall be decoded, and perhaps signed: a transaction, or on TON a request for one."""
+
     unsigned_tx: str | None = Field(
-        default=None, description="The unsigned transaction as hex, `0x` optional; on TON base64 too", examples=[_EXAMPLE_TX]
+        default=None,
+        description="The unsigned transaction as hex, `0x` optional; a PSBT, and on TON, also as base64",
+        examples=[_EXAMPLE_TX],
     )
     request: dict[str, Any] | None = Field(
         default=None,
@@ -149,13 +154,10 @@ class SignTransaction(_Transaction):
     index: Index
 
 
-class SignMessage(_Request):
+class SignMessage(_OfNetwork):
     """Sign a message as its network does: a text, or bytes."""
 
-    network: Network
     index: Index
-    type: AccountType | None = None
-    version: AccountVersion | None = None
     message: str | None = Field(default=None, description="A text, of which the UTF-8 is signed", examples=["Sign in to example.org"])
     message_hex: str | None = Field(
         default=None, description="In its place: the message's bytes as hex, `0x` optional", examples=["0xdeadbeef"]
@@ -169,13 +171,10 @@ class SignMessage(_Request):
         return self
 
 
-class SignTypedData(_Request):
+class SignTypedData(_OfNetwork):
     """Sign a message of fields with types."""
 
-    network: Network
     index: Index
-    type: AccountType | None = None
-    version: AccountVersion | None = None
     typed_data: dict[str, Any] = Field(
         description="EVM: an object of EIP-712 with `types`, `primaryType`, `domain` and `message`; numbers may be decimal or hex texts",
         examples=[EXAMPLE_TYPED_DATA],
