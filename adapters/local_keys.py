@@ -28,6 +28,7 @@ import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from adapters.files import sync_folder
 from wallets.errors import CorruptCiphertextError, InvalidRequestError, KeyEncryptionUnavailableError
 from wallets.model import ComponentHealth, EncryptedMnemonic, HealthStatus, KeyVersions
 from wallets.secret import Mnemonic
@@ -202,7 +203,7 @@ class LocalKeyFile:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(self._path)
-        _sync(folder)
+        sync_folder(folder)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -342,11 +343,3 @@ def _wait_for_lock(descriptor: int, deadline: float) -> None:
             time.sleep(_LOCK_POLL_SECONDS)
         else:
             return
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -25,7 +25,7 @@ class Gateway(Ingress):
     """Authenticate and limit; have a `Signer` do the rest. One hop carries all requests that come together."""
 
     async def open(self, signers: DeploymentHandle[Signer]) -> None:
-        """See `Replica.open`. Of the settings only what the edge needs is read, and nothing of what custody needs."""
+        """See `HardenedReplica.open`. Of the settings only what the edge needs is read, and nothing of what custody needs."""
 
         @asynccontextmanager
         async def open_custody(_settings: Settings, metrics: Metrics, redis: RedisConnections | None) -> AsyncIterator[RemoteCustody]:

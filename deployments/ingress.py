@@ -3,13 +3,13 @@
 from fastapi import FastAPI
 
 from api.http import create_http_app
-from deployments.replica import Replica
+from deployments.replica import HardenedReplica
 from deployments.serve_corrections import answer_directly
 from deployments.settings import Settings
 from deployments.wiring import OpenCustody, open_edge
 
 
-class Ingress(Replica):
+class Ingress(HardenedReplica):
     """Authenticate and limit requests, and answer them by a custody."""
 
     async def open_app(self, settings: Settings, open_custody: OpenCustody) -> None:

@@ -15,7 +15,7 @@ from deployments.serve_corrections import close_handle_port
 from deployments.settings import Settings, forget_secrets, load
 
 
-class Replica:
+class HardenedReplica:
     """What every deployment of ours is to Serve. Seeds or phrases are in each, so the process is hardened."""
 
     async def __init__(self, *bound: Any) -> None:  # type: ignore[misc]  # mypy knows no constructor that is awaited; Serve awaits it

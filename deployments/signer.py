@@ -3,16 +3,16 @@
 from collections.abc import AsyncIterator, Sequence
 
 from deployments.remote import Answers, Call, CallAnswerer
-from deployments.replica import Replica
+from deployments.replica import HardenedReplica
 from deployments.requirements import require_custody
 from deployments.wiring import open_signer
 
 
-class Signer(Replica):
+class Signer(HardenedReplica):
     """Decode, sign and audit what gateways are asked. It is called through Ray, which knows who calls, and has no port of its own."""
 
     async def open(self) -> None:
-        """See `Replica.open`."""
+        """See `HardenedReplica.open`."""
         custody, metrics = await self._resources.enter_async_context(open_signer(require_custody(self.read_settings())))
         self.tell_protection(metrics)
         self._answerer = CallAnswerer(custody)

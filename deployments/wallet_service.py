@@ -9,5 +9,5 @@ class WalletService(Ingress):
     """Authenticate, limit, decode, sign and audit, all in this process: no Ray call stands in a request's way."""
 
     async def open(self) -> None:
-        """See `Replica.open`."""
+        """See `HardenedReplica.open`."""
         await self.open_app(require_dependencies(self.read_settings()), open_custody)

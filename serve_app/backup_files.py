@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adapters.backup_file import BackupFileError
-from serve_app.private_files import sync_folder
+from adapters.files import sync_folder
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Write files that only their owner may read, and have them on the disk."""
+"""Write files that only their owner may read."""
 
 import os
 from pathlib import Path
@@ -9,12 +9,3 @@ def write_private(path: Path, text: str, mode: int = 0o600) -> None:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", newline="") as file:
         file.write(text)
-
-
-def sync_folder(folder: Path) -> None:
-    """Return when the names of a folder's files are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

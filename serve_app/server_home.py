@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from serve_app.private_files import sync_folder
+from adapters.files import sync_folder
 
 UNNAMED_UIDS = range(58_000, 60_000)
 """Where ids without a name are taken from: inside of what a user namespace usually maps, at the end of what Debian gives to people."""
