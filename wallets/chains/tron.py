@@ -9,10 +9,11 @@ from typing import NoReturn
 from wallets.chains.base import Own
 from wallets.chains.contract_calls import read_call
 from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, recipient_warnings
+from wallets.chains.evm.digest import DigestMessage
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.chains.refusal import refuse
 from wallets.chains.tron_contracts import ADDRESS_PREFIX, CONTRACTS, TYPE_URL, address_text, plain_text
-from wallets.chains.tron_messages import TronMessage, personal_message, typed_message
+from wallets.chains.tron_messages import personal_message, typed_message
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
 from wallets.encoding import legible, unbase58check, unhex
@@ -137,11 +138,11 @@ class Tron:
         name, contract, fields = _contract(raw_data, unsigned_tx)
         return TronTransaction(unsigned_tx[start:end], _intent(unsigned_tx[start:end], raw_data, name, contract, fields))
 
-    def read_message(self, message: bytes, variant: str = "") -> TronMessage:  # noqa: ARG002  # there is one
+    def read_message(self, message: bytes, variant: str = "") -> DigestMessage:  # noqa: ARG002  # there is one
         """See `Chain.read_message`: TIP-191."""
         return personal_message(self.network, message, self._is_transaction)
 
-    def read_typed_data(self, value: Mapping[str, object]) -> TronMessage:
+    def read_typed_data(self, value: Mapping[str, object]) -> DigestMessage:
         """See `Chain.read_typed_data`: TIP-712."""
         return typed_message(self.network, value)
 

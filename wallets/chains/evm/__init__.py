@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from wallets.chains.base import Own
 from wallets.chains.evm.address import address_of, checksummed, parse_address
+from wallets.chains.evm.digest import DigestMessage
 from wallets.chains.evm.intent import read_intent
-from wallets.chains.evm.message import EvmMessage, personal_message, typed_message
+from wallets.chains.evm.message import personal_message, typed_message
 from wallets.chains.evm.payload import LEGACY, EvmPayload, decode_payload
 from wallets.chains.rlp import encode_bytes, encode_list, encode_uint
 from wallets.curves import Curve, sign_secp256k1
@@ -68,7 +69,7 @@ class Evm:
             raise MalformedTransactionError(msg)
         return EvmTransaction(payload, read_intent(self, payload))
 
-    def read_message(self, message: bytes, variant: str = "") -> EvmMessage:  # noqa: ARG002  # there is one
+    def read_message(self, message: bytes, variant: str = "") -> DigestMessage:  # noqa: ARG002  # there is one
         """Read a message for `personal_sign` (EIP-191).
 
         Raises:
@@ -76,7 +77,7 @@ class Evm:
         """
         return personal_message(self.network, message)
 
-    def read_typed_data(self, value: Mapping[str, object]) -> EvmMessage:
+    def read_typed_data(self, value: Mapping[str, object]) -> DigestMessage:
         """Read typed data (EIP-712).
 
         Raises:
