@@ -162,11 +162,14 @@ async def test_signing_goes_on_while_wallets_are_rewrapped_moved_and_retired(off
 
         wallets = list(office.addresses)
         signing = [asyncio.create_task(sign(wallets[start::2])) for start in range(2)]
+        while not signed:  # with connections made, signing is quick enough to be seen between two batches
+            await asyncio.sleep(0.01)
+            assert not any(task.done() for task in signing)
         assert (await office.run("keys", "rotate", environ=office.operators)).exit_code == 0
         meanwhile = []
         for arguments in (["rewrap"], ["migrate", "--to", "local"], ["migrate", "--to", "vault"]):
             before = signed
-            assert (await office.run("keys", *arguments, "--batch-size", "5")).exit_code == 0
+            assert (await office.run("keys", *arguments, "--batch-size", "2")).exit_code == 0
             meanwhile.append(signed - before)
         latest = await _latest(office, dict(office.environ))
         assert (await office.run("keys", "retire", "--below", str(latest), environ=office.operators)).exit_code == 0
