@@ -133,13 +133,14 @@ def test_the_network_is_one_of_the_account(variant: str, network: str, is_right:
         (request(timestamp=1.5), "a number has a fraction"),
         (request(**{"from": "me"}), "from: the text is no TON address"),
         (request(**{"from": 5}), "from: the text is no TON address"),
+        (request(network=[]), "network: it is one of"),
         (request(type="binary", text=None), "bytes: base64 is expected"),
         (request(type="binary", text=None, bytes="a"), "bytes: base64 is expected"),
         (request(type="binary", text=None, bytes="_-__"), "bytes: base64 is expected"),
         (cell(b"no bag"), "cell: bag of cells, byte 4"),
         (cell(encode(CELL), schema=None), "unknown|schema: a text is expected"),
     ],
-    ids=range(25),
+    ids=range(26),
 )
 def test_what_is_no_sign_data_is_refused(message: bytes, reason: str) -> None:
     """The refusal names the field."""

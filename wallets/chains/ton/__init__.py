@@ -134,8 +134,7 @@ class Ton:
         """See `Chain.decode`: the bag of a payload, or a request, whose payload is then read as if it had come so."""
         contract = WALLETS[variant]
         if unsigned_tx.startswith(b"{"):
-            is_testnet = variant == "v5r1_testnet"
-            unsigned_tx = encode(write_payload(unsigned_tx, contract, is_testnet=is_testnet))
+            unsigned_tx = encode(write_payload(unsigned_tx, contract))
         if len(unsigned_tx) > MAX_UNSIGNED_BYTES:
             msg = f"unsigned_tx has {len(unsigned_tx)} bytes; signed it would be more than a node takes above {MAX_UNSIGNED_BYTES}"
             raise MalformedTransactionError(msg)

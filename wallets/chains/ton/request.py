@@ -28,7 +28,7 @@ from wallets.chains.ton.address import NON_BOUNCEABLE, TEST_ONLY, Address
 from wallets.chains.ton.boc import Builder, Cell, Slice, decode
 from wallets.chains.ton.message import COMMENT, IGNORE_ERRORS, PAY_FEES_SEPARATELY
 from wallets.chains.ton.strict_json import parse_object
-from wallets.chains.ton.wallet import Draft, WalletContract
+from wallets.chains.ton.wallet import MAINNET, Draft, WalletContract
 from wallets.encoding import unbase64, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 
@@ -44,7 +44,7 @@ _FIRST_COMMENT_BYTES = 123
 _COMMENT_BYTES = 127
 
 
-def write_payload(request: bytes, contract: WalletContract, *, is_testnet: bool) -> Cell:
+def write_payload(request: bytes, contract: WalletContract) -> Cell:
     """Write the payload of a request.
 
     Raises:
@@ -55,26 +55,26 @@ def write_payload(request: bytes, contract: WalletContract, *, is_testnet: bool)
     if not isinstance(messages, list) or not 1 <= len(messages) <= contract.max_messages:
         _refuse("request.messages", f"a {contract.name} wallet sends 1 to {contract.max_messages} messages")
     seqno, valid_until = (_number(fields, "request", name, (1 << 32) - 1) for name in ("seqno", "valid_until"))
-    written = [_message(message, f"request.messages[{position}]", is_testnet) for position, message in enumerate(messages)]
+    written = [_message(message, f"request.messages[{position}]", contract) for position, message in enumerate(messages)]
     return contract.write(Draft(valid_until, seqno, written))
 
 
-def _message(value: object, what: str, is_testnet: bool) -> tuple[int, Cell]:
+def _message(value: object, what: str, contract: WalletContract) -> tuple[int, Cell]:
     fields = _object(value, what, _MESSAGE_FIELDS)
-    address, bounce = _recipient(fields, what, is_testnet)
+    address, bounce = _recipient(fields, what, contract)
     amount = _amount(fields.get("amount"), f"{what}.amount")
     mode = _number(fields, what, "mode", 255) if "mode" in fields else _USUAL_MODE
     state = _cell(fields, what, "state_init")
     return mode, _internal(address, bounce, amount, state, _body(fields, what))
 
 
-def _recipient(fields: Mapping[str, object], what: str, is_testnet: bool) -> tuple[Address, bool]:
+def _recipient(fields: Mapping[str, object], what: str, contract: WalletContract) -> tuple[Address, bool]:
     text, bounce = fields.get("to"), fields.get("bounce")
     try:
         address, tag = Address.parse_form(text if isinstance(text, str) else "")
     except InvalidRequestError as error:
         _refuse(f"{what}.to", str(error), error)
-    if tag is not None and tag & TEST_ONLY and not is_testnet:
+    if tag is not None and tag & TEST_ONLY and MAINNET in contract.networks:
         _refuse(f"{what}.to", "the address is written for the test network")
     if bounce is None:
         return address, tag is None or tag & ~TEST_ONLY != NON_BOUNCEABLE

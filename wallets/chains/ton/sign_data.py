@@ -33,9 +33,6 @@ from wallets.hashes import sha256
 from wallets.model import Intent, SignedMessage
 from wallets.secret import PrivateKey
 
-MAINNET = "-239"
-TESTNET = "-3"
-
 _TAG = b"\xff\xffton-connect/sign-data/"
 _CELL_TAG = 0x75569022
 _COMMON = frozenset({"type", "domain", "timestamp", "from", "network"})
@@ -109,10 +106,11 @@ def read_sign_data(message: bytes, variant: str, *, network: str, workchain: int
     if type(timestamp) is not int or not 0 <= timestamp <= _MAX_TIMESTAMP:
         refuse("timestamp", "seconds since 1970 are expected")
     sender = _sender(fields)
-    _check_network(fields, variant)
+    contract = WALLETS[variant]
+    _check_network(fields, contract)
     details = {"standard": "ton-connect", "domain": legible(domain), "timestamp": timestamp, **_shown(content, fields)}
     intent = Intent(network, "message", method=f"signData.{kind}", details=details, warnings=_warnings(content))
-    return TonMessage(WALLETS[variant], workchain, content, domain, timestamp, sender, intent)
+    return TonMessage(contract, workchain, content, domain, timestamp, sender, intent)
 
 
 def digest_of(content: Content, wallet: Address, domain: str, timestamp: int) -> bytes:
@@ -200,12 +198,10 @@ def _sender(fields: Mapping[str, object]) -> Address | None:
         refuse("from", str(error), error)
 
 
-def _check_network(fields: Mapping[str, object], variant: str) -> None:
-    """v5r1's address says which network it is on; the others' does not."""
-    network = fields.get("network")
-    known = {"v5r1": {MAINNET}, "v5r1_testnet": {TESTNET}}.get(variant, {MAINNET, TESTNET})
+def _check_network(fields: Mapping[str, object], contract: WalletContract) -> None:
+    network, known = fields.get("network"), [str(each) for each in sorted(contract.networks)]
     if network is not None and network not in known:
-        refuse("network", f"it is one of {', '.join(sorted(known))} for this account")
+        refuse("network", f"it is one of {', '.join(known)} for this account")
 
 
 def _refuse_transaction(content: Content) -> None:

@@ -13,12 +13,17 @@ from wallets.chains.ton.boc import Builder, Cell, Slice, decode
 from wallets.chains.ton.code import V3R2_CODE, V4R2_CODE, V5R1_CODE
 from wallets.chains.ton.message import IGNORE_ERRORS, OutMessage, read_message
 
+MAINNET = -239
+"""The main network's id, as its configuration has it."""
+TESTNET = -3
+"""The test network's."""
+
 WALLET_ID = 698983191
 """v3r2's and v4r2's usual subwallet in workchain 0, on the main and the test network: the first bytes of the zero state's hash."""
 V5R1_WALLET_ID = 2147483409
-"""v5r1's usual subwallet in workchain 0 of the main network: -239, the network's id, xor 0x80000000."""
+"""v5r1's usual subwallet in workchain 0 of the main network: the network's id, xor 0x80000000."""
 V5R1_TESTNET_WALLET_ID = 2147483645
-"""The same of the test network, whose id is -3."""
+"""The same of the test network."""
 
 V4_MAX_MESSAGES = 4
 V5_MAX_MESSAGES = 255
@@ -59,6 +64,11 @@ class WalletContract(Protocol):
         """How many messages it sends at once."""
         ...
 
+    @property
+    def networks(self) -> frozenset[int]:
+        """The ids of the networks that its address is for."""
+        ...
+
     def state_init(self, public_key: bytes) -> Cell:
         """Return the initial state, whose hash is the address."""
         ...
@@ -86,6 +96,7 @@ class EarlyWallet:
     def __init__(self, name: str, code: bytes, *, has_plugins: bool) -> None:
         self.name = name
         self.max_messages = V4_MAX_MESSAGES
+        self.networks = frozenset({MAINNET, TESTNET})
         self._code = decode(code).root
         self._has_plugins = has_plugins
 
@@ -126,9 +137,10 @@ class EarlyWallet:
 class WalletV5R1:
     """Wallet v5, revision 1. Its extensions are not supported."""
 
-    def __init__(self, name: str, wallet_id: int) -> None:
+    def __init__(self, name: str, wallet_id: int, network: int) -> None:
         self.name = name
         self.max_messages = V5_MAX_MESSAGES
+        self.networks = frozenset({network})
         self._wallet_id = wallet_id
         self._code = decode(V5R1_CODE).root
 
@@ -200,9 +212,9 @@ def _read_actions(cell: Cell) -> list[tuple[int, Cell]]:
 WALLETS: Mapping[str, WalletContract] = MappingProxyType(
     {
         "": EarlyWallet("v4r2", V4R2_CODE, has_plugins=True),
-        "v5r1": WalletV5R1("v5r1", V5R1_WALLET_ID),
+        "v5r1": WalletV5R1("v5r1", V5R1_WALLET_ID, MAINNET),
         "v3r2": EarlyWallet("v3r2", V3R2_CODE, has_plugins=False),
-        "v5r1_testnet": WalletV5R1("v5r1_testnet", V5R1_TESTNET_WALLET_ID),
+        "v5r1_testnet": WalletV5R1("v5r1_testnet", V5R1_TESTNET_WALLET_ID, TESTNET),
     }
 )
 """The contract of each variant of an account. Only v5r1's address depends on the network."""
