@@ -93,11 +93,11 @@ def _amount(value: object, what: str) -> int:
     return number
 
 
-def _body(fields: Mapping[str, object], what: str) -> Cell | None:
+def _body(fields: Mapping[str, object], what: str) -> Cell:
     comment = fields.get("comment")
     payload = _cell(fields, what, "payload")
     if comment is None:
-        return payload
+        return payload or Builder().cell()
     if payload is not None:
         _refuse(what, "a message has a comment or a payload, and not both")
     try:
@@ -134,23 +134,23 @@ def _cell(fields: Mapping[str, object], what: str, name: str) -> Cell | None:
         _refuse(f"{what}.{name}", f"a bag of cells is expected, in hex or base64 ({error})", error)
 
 
-def _internal(address: Address, bounce: bool, amount: int, state: Cell | None, body: Cell | None) -> Cell:
-    """Write an internal message; state and body stand in its own cell where they fit, as @ton/core writes them."""
+def _internal(address: Address, bounce: bool, amount: int, state: Cell | None, body: Cell) -> Cell:
+    """Write an internal message, with a body that may be empty."""
     builder = Builder().uint(0b01, 2).uint(bounce, 1).uint(0b0, 1).uint(0b00, 2)
     builder.uint(0b100, 3).uint(address.workchain & 0xFF, 8).octets(address.account).coins(amount).uint(0, 1 + 4 + 4 + 64 + 32)
-    if state is None:
-        builder.uint(0b0, 1)
-    elif builder.fits(state, spare_bits=2) and not state.exotic:
-        builder.uint(0b10, 2).rest(Slice(state, "state init"))
-    else:
-        builder.uint(0b11, 2).ref(state)
-    if body is None:
-        builder.uint(0b0, 1)
-    elif builder.fits(body, spare_bits=1) and not body.exotic:
-        builder.uint(0b0, 1).rest(Slice(body, "body"))
-    else:
-        builder.uint(0b1, 1).ref(body)
+    builder.uint(state is not None, 1)
+    if state is not None:
+        _store_either(builder, state, "state init")
+    _store_either(builder, body, "body")
     return builder.cell()
+
+
+def _store_either(builder: Builder, cell: Cell, what: str) -> None:
+    """Store `Either X ^X`: what a cell holds where there is room for it, as @ton/core does, and else a reference to the cell."""
+    if builder.fits(cell, spare_bits=1) and not cell.exotic:
+        builder.uint(0b0, 1).rest(Slice(cell, what))
+    else:
+        builder.uint(0b1, 1).ref(cell)
 
 
 def _parse(request: bytes) -> dict[str, object]:
