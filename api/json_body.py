@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope
 
 from api.errors import MalformedBodyError, UnsupportedMediaTypeError
 from api.limits import read_body
+from wallets.strict_json import RepeatedFieldError, unique_fields
 
 
 class JsonRequest(Request):
@@ -67,17 +68,11 @@ def parse(raw: bytes) -> Any:
         # orjson bounds the depth, and Python's own parser only the interpreter's recursion limit, which libraries raise until a body of
         # brackets ends the process. Python's then tells of duplicate names, which orjson does not.
         orjson.loads(raw)
-        return json.loads(raw, object_pairs_hook=_object)
+        return json.loads(raw, object_pairs_hook=unique_fields)
     except json.JSONDecodeError as error:
         msg = f"the body is not JSON in UTF-8: {error.msg} at character {error.pos}"
         raise MalformedBodyError(msg) from None
+    except RepeatedFieldError:
+        raise MalformedBodyError("the body names a field twice") from None
     except RecursionError:
         raise MalformedBodyError("the body is nested too deep") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        msg = "the body names a field twice"
-        raise MalformedBodyError(msg)
-    return result

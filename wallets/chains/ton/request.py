@@ -27,10 +27,10 @@ from typing import NoReturn
 from wallets.chains.ton.address import NON_BOUNCEABLE, TEST_ONLY, Address
 from wallets.chains.ton.boc import Builder, Cell, Slice, decode
 from wallets.chains.ton.message import COMMENT, IGNORE_ERRORS, PAY_FEES_SEPARATELY
-from wallets.chains.ton.strict_json import parse_object
 from wallets.chains.ton.wallet import MAINNET, Draft, WalletContract
 from wallets.encoding import unbase64, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
+from wallets.strict_json import parse_object
 
 MAX_REQUEST_BYTES = 128 * 1024
 """More than a payload of the largest size needs, with its cells in hex: each byte is work."""

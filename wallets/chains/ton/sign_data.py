@@ -24,7 +24,6 @@ from wallets.chains.base import Own
 from wallets.chains.message_text import shown_bytes, shown_message, shown_text
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode
-from wallets.chains.ton.strict_json import parse_object
 from wallets.chains.ton.wallet import WALLETS, WalletContract
 from wallets.curves import sign_ed25519
 from wallets.encoding import legible
@@ -32,6 +31,7 @@ from wallets.errors import InvalidRequestError, MalformedMessageError, Malformed
 from wallets.hashes import sha256
 from wallets.model import Intent, SignedMessage
 from wallets.secret import PrivateKey
+from wallets.strict_json import parse_object
 
 _TAG = b"\xff\xffton-connect/sign-data/"
 _CELL_TAG = 0x75569022
