@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from wallets.encoding import base58
-from wallets.errors import MalformedTransactionError
+from wallets.errors import InvalidRequestError, MalformedTransactionError
 
 MAX_TRANSACTION_BYTES = 1232
 """A transaction travels in one packet: IPv6's minimal MTU of 1280 less 48 bytes of headers."""
@@ -71,12 +71,18 @@ class Message:
 
 
 class Reader:
-    """Take bytes from the front, within bounds. `what` names the input in errors."""
+    """Take bytes from the front, within bounds. `what` names the input in errors, which are of the type `error`."""
 
-    def __init__(self, data: bytes, what: str) -> None:
+    def __init__(self, data: bytes, what: str, error: type[InvalidRequestError] = MalformedTransactionError) -> None:
         self._data = data
         self._what = what
+        self._error = error
         self._at = 0
+
+    @property
+    def at(self) -> int:
+        """Return how many bytes have been taken."""
+        return self._at
 
     @property
     def remaining(self) -> int:
@@ -86,7 +92,7 @@ class Reader:
     def fail(self, reason: str) -> NoReturn:
         """Refuse the input at the present offset."""
         msg = f"{self._what}, byte {self._at}: {reason}"
-        raise MalformedTransactionError(msg)
+        raise self._error(msg)
 
     def take(self, count: int) -> bytes:
         """Return the next `count` bytes."""

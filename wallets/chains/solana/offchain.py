@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from wallets.chains.base import Own
 from wallets.chains.message_text import shown_text
-from wallets.chains.solana.message import KEY_BYTES
+from wallets.chains.solana.message import KEY_BYTES, Reader
 from wallets.curves import sign_ed25519
 from wallets.encoding import base58, unbase58
 from wallets.errors import InvalidRequestError, MalformedMessageError
@@ -64,15 +64,15 @@ def read_offchain(network: str, message: bytes, is_transaction: Callable[[bytes]
     if not message.startswith(DOMAIN):
         _check_text(message, is_transaction, start=0)
         return SolanaMessage(None, message, frozenset(), _intent(network, "1", message, {}))
-    reader = _Reader(message)
+    reader = Reader(message, "message", MalformedMessageError)
     reader.take(len(DOMAIN))
-    version = reader.take(1)[0]
+    version = reader.u8()
     if version > 1:
         reader.fail(f"version {version} of off-chain messages is not known here")
-    details = {"application_domain": base58(reader.take(KEY_BYTES)), "format": str(reader.format())} if version == 0 else {}
-    signers = reader.signers(in_order=version == 1)
+    details = {"application_domain": base58(reader.take(KEY_BYTES)), "format": str(_read_format(reader))} if version == 0 else {}
+    signers = _read_signers(reader, in_order=version == 1)
     if version == 0:
-        reader.length()
+        _read_length(reader)
     preamble, text = message[: reader.at], message[reader.at :]
     _check_text(text, is_transaction, start=reader.at)
     if version == 0:
@@ -82,42 +82,27 @@ def read_offchain(network: str, message: bytes, is_transaction: Callable[[bytes]
     return SolanaMessage(preamble, text, frozenset(texts), intent)
 
 
-class _Reader:
-    """Take fields from the front. `at` is where the next one starts."""
+def _read_format(reader: Reader) -> int:
+    number = reader.u8()
+    if number > _UTF8:
+        reader.fail(f"there is no format {number}")
+    return number
 
-    def __init__(self, message: bytes) -> None:
-        self._message = message
-        self.at = 0
 
-    def fail(self, reason: str) -> NoReturn:
-        _refuse(self.at, reason)
+def _read_signers(reader: Reader, *, in_order: bool) -> list[bytes]:
+    count = reader.u8()
+    if count == 0:
+        reader.fail("there is no signer")
+    keys = [reader.take(KEY_BYTES) for _ in range(count)]
+    if len(set(keys)) != count or (in_order and keys != sorted(keys)):
+        reader.fail("a signer is there twice, or they are not in order")
+    return keys
 
-    def take(self, count: int) -> bytes:
-        taken = self._message[self.at : self.at + count]
-        if len(taken) < count:
-            self.fail(f"{count} more bytes expected, {len(taken)} are there")
-        self.at += count
-        return taken
 
-    def format(self) -> int:
-        number = self.take(1)[0]
-        if number > _UTF8:
-            self.fail(f"there is no format {number}")
-        return number
-
-    def signers(self, *, in_order: bool) -> list[bytes]:
-        count = self.take(1)[0]
-        if count == 0:
-            self.fail("there is no signer")
-        keys = [self.take(KEY_BYTES) for _ in range(count)]
-        if len(set(keys)) != count or (in_order and keys != sorted(keys)):
-            self.fail("a signer is there twice, or they are not in order")
-        return keys
-
-    def length(self) -> None:
-        length = int.from_bytes(self.take(2), "little")
-        if length != len(self._message) - self.at:
-            self.fail(f"the text has {len(self._message) - self.at} bytes, and not {length}")
+def _read_length(reader: Reader) -> None:
+    length = reader.uint(2)
+    if length != reader.remaining:
+        reader.fail(f"the text has {reader.remaining} bytes, and not {length}")
 
 
 def _preamble(key: bytes) -> bytes:
@@ -137,7 +122,7 @@ def _check_text(text: bytes, is_transaction: Callable[[bytes], bool], *, start: 
         _refuse(start + error.start, "the text is not UTF-8", error)
 
 
-def _check_format(number: int, text: bytes, reader: _Reader) -> None:
+def _check_format(number: int, text: bytes, reader: Reader) -> None:
     if number != _UTF8 and len(text) > MAX_SHORT_BYTES:
         reader.fail(f"format {number} holds at most {MAX_SHORT_BYTES} bytes")
     if number == _ASCII and not all(byte in _PRINTABLE_ASCII for byte in text):
