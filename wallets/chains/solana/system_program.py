@@ -100,9 +100,8 @@ def _create_account_allow_prefund(call: Call) -> Effect:
     amount = call.u64()
     call.u64()
     owner = call.key()
-    created, payer = call.accounts(2) if amount else [*call.accounts(1), None]
-    assert created is not None
-    return _created("system.create_account_allow_prefund", created, owner, amount, payer)
+    created, *payers = call.accounts(2 if amount else 1)
+    return _created("system.create_account_allow_prefund", created, owner, amount, payers[0] if payers else None)
 
 
 _SYSTEM: Mapping[int, Read] = {

@@ -6,6 +6,7 @@ read: what they move is encrypted, so they stay calls with a warning.
 
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from wallets.chains.solana.instruction import Call, Effect, Kind, Read, plain, tagged
@@ -27,10 +28,11 @@ def read_token_2022(call: Call) -> Effect | None:
     return read_token(call)
 
 
-def _power(name: str, what: str, subject: str, authority: str, call_details: Mapping[str, str]) -> Effect:
-    """Somebody gets power over a token or its accounts."""
-    details = {"mint": subject, "authority": authority, **call_details}
-    return Effect(f"token_2022.{name}", Kind.AUTHORITY_CHANGE, warnings=(f"{authority} {what} {subject}",), details=details)
+def _power(name: str, what: str, call: Call, authority: str, values: Mapping[str, str]) -> Effect:
+    """Somebody gets power over a token."""
+    (mint,) = call.accounts(1)
+    details = {"mint": mint, "authority": authority, **values}
+    return Effect(f"token_2022.{name}", Kind.AUTHORITY_CHANGE, warnings=(f"{authority} {what} {mint}",), details=details)
 
 
 def _setting(name: str, call: Call, values: Mapping[str, str]) -> Effect:
@@ -42,15 +44,11 @@ def _setting(name: str, call: Call, values: Mapping[str, str]) -> Effect:
 
 
 def _close_authority(call: Call) -> Effect:
-    authority = call.optional_key()
-    (mint,) = call.accounts(1)
-    return _power("initialize_mint_close_authority", "may close the token", mint, authority, {})
+    return _power("initialize_mint_close_authority", "may close the token", call, call.optional_key(), {})
 
 
 def _permanent_delegate(call: Call) -> Effect:
-    authority = call.key()
-    (mint,) = call.accounts(1)
-    return _power("initialize_permanent_delegate", "may move and burn everybody's holdings of", mint, authority, {})
+    return _power("initialize_permanent_delegate", "may move and burn everybody's holdings of", call, call.key(), {})
 
 
 def _pass_extension_types(call: Call) -> None:
@@ -73,9 +71,8 @@ def _reallocate(call: Call) -> Effect:
 def _initialize_fee(call: Call) -> Effect:
     authority, withdrawer = call.optional_key(), call.optional_key()
     points, maximum = call.data.uint(2), call.u64()
-    (mint,) = call.accounts(1)
     values = {"withdraw_authority": withdrawer, "fee_basis_points": str(points), "maximum_fee": str(maximum)}
-    return _power("initialize_transfer_fee", f"sets the transfer fee (now {points} basis points) of", mint, authority, values)
+    return _power("initialize_transfer_fee", f"sets the transfer fee (now {points} basis points) of", call, authority, values)
 
 
 def _set_fee(call: Call) -> Effect:
@@ -85,8 +82,7 @@ def _set_fee(call: Call) -> Effect:
 
 def _transfer_with_fee(call: Call) -> Effect:
     effect = transfer_checked(call)
-    fee = call.u64()
-    return Effect("token.transfer_checked_with_fee", effect.kind, effect.transfers, effect.payer, details={"fee": str(fee)})
+    return replace(effect, name="token.transfer_checked_with_fee", details={"fee": str(call.u64())})
 
 
 def _withdraw_withheld(name: str, data_bytes: int, call: Call) -> Effect:
@@ -106,8 +102,7 @@ def _account_state(name: str, call: Call) -> Effect:
 
 def _initialize_interest(call: Call) -> Effect:
     authority, rate = call.key_unless_zero(), _signed(call, 2)
-    (mint,) = call.accounts(1)
-    return _power("initialize_interest_bearing_mint", "sets the shown interest of", mint, authority, {"rate_basis_points": str(rate)})
+    return _power("initialize_interest_bearing_mint", "sets the shown interest of", call, authority, {"rate_basis_points": str(rate)})
 
 
 def _set_interest(call: Call) -> Effect:
@@ -116,8 +111,7 @@ def _set_interest(call: Call) -> Effect:
 
 def _initialize_pointer(name: str, target_name: str, what: str, call: Call) -> Effect:
     authority, target = call.key_unless_zero(), call.key_unless_zero()
-    (mint,) = call.accounts(1)
-    return _power(f"initialize_{name}", what, mint, authority, {target_name: target})
+    return _power(f"initialize_{name}", what, call, authority, {target_name: target})
 
 
 def _update_pointer(name: str, target_name: str, call: Call) -> Effect:
@@ -131,8 +125,7 @@ def _pointer(name: str, target_name: str, what: str) -> Mapping[int, Read]:
 
 def _initialize_multiplier(call: Call) -> Effect:
     authority, multiplier = call.key_unless_zero(), _double(call)
-    (mint,) = call.accounts(1)
-    return _power("initialize_scaled_ui_amount", "sets the shown multiple of", mint, authority, {"multiplier": multiplier})
+    return _power("initialize_scaled_ui_amount", "sets the shown multiple of", call, authority, {"multiplier": multiplier})
 
 
 def _set_multiplier(call: Call) -> Effect:
@@ -140,9 +133,7 @@ def _set_multiplier(call: Call) -> Effect:
 
 
 def _initialize_authority(name: str, what: str, call: Call) -> Effect:
-    authority = call.key_unless_zero()
-    (mint,) = call.accounts(1)
-    return _power(name, what, mint, authority, {})
+    return _power(name, what, call, call.key_unless_zero(), {})
 
 
 def _switch(name: str, what: str, call: Call) -> Effect:
