@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import StrEnum, auto
 
 from wallets.chains.solana.message import KEY_BYTES, Instruction, Message, Reader
 from wallets.encoding import base58
@@ -14,20 +14,20 @@ NOBODY = "nobody"
 
 
 class Kind(StrEnum):
-    """What an instruction is about; the weightiest of a transaction names it, so they stand in that order."""
+    """What an instruction is about (in the API in lower case); the weightiest of a transaction names it, so they stand in that order."""
 
-    CONTRACT_CALL = "contract_call"
-    AUTHORITY_CHANGE = "authority_change"
-    TOKEN_APPROVAL = "token_approval"  # noqa: S105  # no password
-    TOKEN_BURN = "token_burn"  # noqa: S105  # no password
-    ACCOUNT_CLOSURE = "account_closure"
-    TOKEN_MINT = "token_mint"  # noqa: S105  # no password
-    TOKEN_TRANSFER = "token_transfer"  # noqa: S105  # no password
-    TRANSFER = "transfer"
-    ACCOUNT_CREATION = "account_creation"
-    MAINTENANCE = "maintenance"
-    MEMO = "memo"
-    FEE = "fee"
+    CONTRACT_CALL = auto()
+    AUTHORITY_CHANGE = auto()
+    TOKEN_APPROVAL = auto()
+    TOKEN_BURN = auto()
+    ACCOUNT_CLOSURE = auto()
+    TOKEN_MINT = auto()
+    TOKEN_TRANSFER = auto()
+    TRANSFER = auto()
+    ACCOUNT_CREATION = auto()
+    MAINTENANCE = auto()
+    MEMO = auto()
+    FEE = auto()
 
 
 @dataclass(frozen=True, slots=True)

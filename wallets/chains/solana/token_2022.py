@@ -12,7 +12,7 @@ from functools import partial
 from wallets.chains.solana.instruction import Call, Effect, Kind, Read, plain, tagged
 from wallets.chains.solana.token_programs import burn, read_token, transfer_checked
 
-TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"  # noqa: S105  # an address, no password
+TOKEN_2022 = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"  # noqa: S105  # the address of a program
 
 _ACCOUNT_STATES = ("uninitialized", "initialized", "frozen")
 

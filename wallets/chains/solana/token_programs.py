@@ -9,8 +9,8 @@ from functools import partial
 from wallets.chains.solana.instruction import Call, Effect, Kind, Read, plain, tagged
 from wallets.model import Transfer
 
-TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"  # noqa: S105  # an address, no password
-ASSOCIATED_TOKEN = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"  # noqa: S105  # an address, no password
+TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"  # noqa: S105  # the address of a program
+ASSOCIATED_TOKEN = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"  # noqa: S105  # the address of a program
 
 _AUTHORITIES = (
     "mint_tokens",

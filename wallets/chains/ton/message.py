@@ -6,7 +6,7 @@ comments.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import StrEnum, auto
 
 from wallets.chains.ton.address import WORKCHAINS, Address
 from wallets.chains.ton.boc import Builder, Cell, Slice
@@ -27,13 +27,13 @@ _KNOWN_MODES = PAY_FEES_SEPARATELY | IGNORE_ERRORS | BOUNCE_ON_ACTION_FAILURE | 
 
 
 class Kind(StrEnum):
-    """What a message is about; the weightiest of a transaction names it, so they stand in that order."""
+    """What a message is about (in the API in lower case); the weightiest of a transaction names it, so they stand in that order."""
 
-    CONTRACT_CALL = "contract_call"
-    CONTRACT_CREATION = "contract_creation"
-    TOKEN_BURN = "token_burn"  # noqa: S105  # no password
-    TOKEN_TRANSFER = "token_transfer"  # noqa: S105  # no password
-    TRANSFER = "transfer"
+    CONTRACT_CALL = auto()
+    CONTRACT_CREATION = auto()
+    TOKEN_BURN = auto()
+    TOKEN_TRANSFER = auto()
+    TRANSFER = auto()
 
 
 @dataclass(frozen=True, slots=True)
