@@ -101,6 +101,10 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
         MAGIC + write_map([(b"\x02", bytes(4)), (b"\x04", b"\1"), (b"\x05", write_size(401)), (b"\xfb", b"\2\0\0\0")]),
         "global output_count at byte 19: it is 401; 1 to 400 are taken",
     ),
+    "a count and more, version 2": (
+        MAGIC + write_map([(b"\x02", bytes(4)), (b"\x04", b"\1\0"), (b"\x05", b"\1"), (b"\xfb", b"\2\0\0\0")]),
+        "global input_count at byte 16: 1 bytes are left",
+    ),
     # Coins
     "neither whole nor claimed": (only(), "input 0 at byte 94: it has neither non_witness_utxo nor witness_utxo"),
     "a claim that is cut off": (only((b"\1", b"\0" * 8)), "input 0 witness_utxo at byte 105: 1 more bytes are expected"),

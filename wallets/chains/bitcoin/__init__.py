@@ -169,13 +169,13 @@ class Bitcoin:
         psbt, kind = read_psbt(unsigned_tx), self._kind(variant)
         if self.rules.has_mweb:
             _refuse_mweb(psbt)
-        coins = read_coins(unsigned_tx, psbt, kind, has_segwit=self.rules.has_segwit)
+        coins = read_coins(psbt, kind, has_segwit=self.rules.has_segwit)
         _check_amounts(self.rules, psbt, coins)
         unsigned = psbt.transaction.raw()
         if len(unsigned) * 4 > MAX_WEIGHT:
             refuse("psbt", 0, f"the transaction has {len(unsigned)} bytes without signatures; nodes take {MAX_WEIGHT // 4}")
         digests = Digests(psbt.transaction, [coin.output for coin in coins])
-        unlockings = read_unlockings(unsigned_tx, psbt, coins, digests)
+        unlockings = read_unlockings(psbt, coins, digests)
         size = signed_size(unsigned, coins, unlockings)
         signed = sum([each is not None for each in unlockings])
         picture = Picture(self.rules, psbt, coins, self._claims(psbt), signed, size)

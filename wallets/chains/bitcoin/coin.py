@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from wallets.chains.bitcoin.digest import ALL, DEFAULT
 from wallets.chains.bitcoin.psbt import Map, Psbt, Value
-from wallets.chains.bitcoin.reader import Reader
 from wallets.chains.bitcoin.script import Kind, key_hash_of, script_hash_of, witness_program
 from wallets.chains.bitcoin.transaction import Input, Output, read_previous
 from wallets.chains.refusal import refuse
@@ -36,25 +35,25 @@ class Coin:
     key: bytes
 
 
-def read_coins(raw: bytes, psbt: Psbt, signs: Kind, *, has_segwit: bool) -> tuple[Coin, ...]:
+def read_coins(psbt: Psbt, signs: Kind, *, has_segwit: bool) -> tuple[Coin, ...]:
     """Return what each input spends, for an account that `signs` in this way.
 
     Raises:
         MalformedTransactionError: It is not there, is not what the input names, contradicts itself, or could be a lie.
     """
     inputs = zip(psbt.transaction.inputs, psbt.inputs, strict=True)
-    coins = tuple([_read_coin(raw, spent, found, has_segwit=has_segwit) for spent, found in inputs])
+    coins = tuple([_read_coin(spent, found, has_segwit=has_segwit) for spent, found in inputs])
     _check_proofs(psbt, coins, signs)
     return coins
 
 
-def _read_coin(raw: bytes, spent: Input, found: Map, *, has_segwit: bool) -> Coin:
+def _read_coin(spent: Input, found: Map, *, has_segwit: bool) -> Coin:
     full, claimed = found.get(NON_WITNESS_UTXO), found.get(WITNESS_UTXO)
-    output = None if full is None else _previous_output(raw, spent, found, full)
+    output = None if full is None else _previous_output(spent, found, full)
     if claimed is not None:
         if not has_segwit:
             refuse(f"{found.name} witness_utxo", claimed.offset, "the network has no segwit; give the whole transaction, non_witness_utxo")
-        told = _read_output(raw, found, claimed)
+        told = _read_output(found, claimed)
         if output is not None and output != told:
             refuse(f"{found.name} witness_utxo", claimed.offset, "it is not the output that non_witness_utxo has")
         output = told
@@ -63,16 +62,16 @@ def _read_coin(raw: bytes, spent: Input, found: Map, *, has_segwit: bool) -> Coi
     return _coin(output, found, is_proven=full is not None)
 
 
-def _previous_output(raw: bytes, spent: Input, found: Map, full: Value) -> Output:
+def _previous_output(spent: Input, found: Map, full: Value) -> Output:
     name = f"{found.name} non_witness_utxo"
-    identity, output = read_previous(raw, name, full.offset, full.offset + len(full.raw), spent.number)
+    identity, output = read_previous(full.reader(name), spent.number)
     if identity != spent.outpoint[:32]:
         refuse(name, full.offset, f"its id is {identity[::-1].hex()}, and {spent.tx_id} is spent")
     return output
 
 
-def _read_output(raw: bytes, found: Map, value: Value) -> Output:
-    reader = Reader(raw, f"{found.name} witness_utxo", value.offset, value.offset + len(value.raw))
+def _read_output(found: Map, value: Value) -> Output:
+    reader = value.reader(f"{found.name} witness_utxo")
     output = Output(reader.uint(8), reader.counted())
     reader.end_here()
     return output

@@ -35,6 +35,10 @@ class Value:
         """It as a number."""
         return int.from_bytes(self.raw, "little")
 
+    def reader(self, name: str) -> Reader:
+        """Return a reader of it, which calls it `name`."""
+        return Reader(self.raw, name, self.offset)
+
 
 @dataclass(frozen=True, slots=True)
 class Map:
@@ -108,7 +112,7 @@ def read_psbt(raw: bytes) -> Psbt:
     head = reader.read("global")
     version = _version(head)
     _check(head, GLOBAL, version)
-    transaction = _unsigned(raw, head.need(b"\x00", "unsigned_tx")) if version == 0 else None
+    transaction = read_unsigned(head.need(b"\x00", "unsigned_tx").reader("global unsigned_tx")) if version == 0 else None
     counts = _counts(head) if transaction is None else (len(transaction.inputs), len(transaction.outputs))
     inputs = tuple([_check(reader.read(f"input {number}"), INPUT, version) for number in range(counts[0])])
     outputs = tuple([_check(reader.read(f"output {number}"), OUTPUT, version) for number in range(counts[1])])
@@ -122,7 +126,8 @@ class _MapReader(Reader):
     __slots__ = ("_left",)
 
     def __init__(self, raw: bytes) -> None:
-        super().__init__(raw, "psbt", len(MAGIC))
+        super().__init__(raw, "psbt")
+        self.position = len(MAGIC)
         self._left = MAX_FIELDS
 
     def read(self, name: str) -> Map:
@@ -172,10 +177,6 @@ def _version(head: Map) -> int:
     return found.number
 
 
-def _unsigned(raw: bytes, value: Value) -> Transaction:
-    return read_unsigned(Reader(raw, "global unsigned_tx", value.offset, value.offset + len(value.raw)))
-
-
 def _counts(head: Map) -> tuple[int, int]:
     """Return how many inputs and outputs a PSBT of version 2 says it has."""
     head.need(b"\x02", "tx_version")
@@ -185,7 +186,7 @@ def _counts(head: Map) -> tuple[int, int]:
 
 
 def _count(value: Value, name: str, most: int) -> int:
-    reader = Reader(value.raw, f"global {name}")
+    reader = value.reader(f"global {name}")
     count = reader.size()
     reader.end_here()
     if not 1 <= count <= most:

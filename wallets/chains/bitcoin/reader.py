@@ -8,15 +8,16 @@ _WIDTHS = {0xFD: 2, 0xFE: 4, 0xFF: 8}
 
 
 class Reader:
-    """Read a part of the input from its start on. Offsets in refusals are those of the whole input."""
+    """Read a part of the input, which begins there at byte `offset`, from its start on. Refusals tell where in the whole input they are."""
 
-    __slots__ = ("end", "name", "position", "raw")
+    __slots__ = ("_name", "_offset", "end", "position", "raw")
 
-    def __init__(self, raw: bytes, name: str, position: int = 0, end: int | None = None) -> None:
+    def __init__(self, raw: bytes, name: str, offset: int = 0) -> None:
         self.raw = raw
-        self.name = name
-        self.position = position
-        self.end = len(raw) if end is None else end
+        self.position = 0
+        self.end = len(raw)
+        self._name = name
+        self._offset = offset
 
     def take(self, count: int) -> bytes:
         """Return the next bytes.
@@ -51,7 +52,7 @@ class Reader:
         width = _WIDTHS[self.take(1)[0]]
         number = self.uint(width)
         if number < 0xFD or (width > 2 and number >> 4 * width == 0):
-            refuse(self.name, start, "a length is written in more bytes than it needs")
+            self.fail_at(start, "a length is written in more bytes than it needs")
         return number
 
     def counted(self) -> bytes:
@@ -73,7 +74,11 @@ class Reader:
 
     def fail(self, reason: str) -> NoReturn:
         """Raise `MalformedTransactionError` for where the reader is."""
-        refuse(self.name, self.position, reason)
+        self.fail_at(self.position, reason)
+
+    def fail_at(self, position: int, reason: str) -> NoReturn:
+        """Raise `MalformedTransactionError` for a place in what is read."""
+        refuse(self._name, self._offset + position, reason)
 
 
 def write_size(number: int) -> bytes:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wallets.chains.bitcoin.reader import Reader, write_counted, write_size
-from wallets.chains.refusal import refuse
 from wallets.hashes import double_sha256
 
 MAX_WEIGHT = 400_000
@@ -123,7 +122,7 @@ def _count(reader: Reader, what: str, most: int) -> int:
     start = reader.position
     count = reader.size()
     if not 1 <= count <= most:
-        refuse(reader.name, start, f"there are {count} {what}; 1 to {most} are taken")
+        reader.fail_at(start, f"there are {count} {what}; 1 to {most} are taken")
     return count
 
 
@@ -134,16 +133,16 @@ def _read_input(reader: Reader) -> Input:
     return Input(outpoint, reader.uint(4))
 
 
-def read_previous(raw: bytes, name: str, start: int, end: int, number: int) -> tuple[bytes, Output]:
-    """Read a transaction that is on the chain, and return the 32 bytes of its id and its output `number`.
+def read_previous(reader: Reader, number: int) -> tuple[bytes, Output]:
+    """Read a transaction that is on the chain, up to the reader's end, and return the 32 bytes of its id and its output `number`.
 
     Witnesses are not looked at: the id, by which the transaction is known to be the right one, does not depend on them.
 
     Raises:
         MalformedTransactionError: It is none, or has no such output.
     """
-    reader = Reader(raw, name, start, end)
-    reader.take(4)
+    raw = reader.raw
+    version = reader.take(4)
     has_witness = raw[reader.position : reader.position + 2] == _MARKER
     body = reader.position + 2 * has_witness
     reader.position = body
@@ -158,10 +157,9 @@ def read_previous(raw: bytes, name: str, start: int, end: int, number: int) -> t
     if not has_witness:
         reader.take(4)
         reader.end_here()
-    elif end - body_end < 5:
+    elif reader.end - body_end < 5:
         reader.fail("the witnesses are missing")
-    parts = (raw[start : start + 4], raw[body:body_end], raw[end - 4 : end])
-    return double_sha256(b"".join(parts)), output
+    return double_sha256(version + raw[body:body_end] + raw[-4:]), output
 
 
 def _skip(reader: Reader, count: int, *, before: int, after: int) -> None:

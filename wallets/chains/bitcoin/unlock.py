@@ -7,7 +7,7 @@ from wallets.chains.bitcoin.coin import FINAL_SCRIPTSIG, SIGHASH_TYPE, Coin
 from wallets.chains.bitcoin.digest import ALL, DEFAULT, Digests
 from wallets.chains.bitcoin.fields import INPUT, STAYS_WHEN_FINAL
 from wallets.chains.bitcoin.psbt import Map, Psbt, Value
-from wallets.chains.bitcoin.reader import Reader, write_counted
+from wallets.chains.bitcoin.reader import write_counted
 from wallets.chains.bitcoin.script import Kind, taproot_tweak, witness
 from wallets.chains.bitcoin.transaction import Unlocking
 from wallets.chains.refusal import refuse
@@ -23,7 +23,7 @@ _MAX_WITNESS_ITEMS = 10_000
 """Of all inputs together: more than those of 100 items each that nodes relay, and so few that reading them takes no time."""
 
 
-def read_unlockings(raw: bytes, psbt: Psbt, coins: Sequence[Coin], digests: Digests) -> tuple[Unlocking | None, ...]:
+def read_unlockings(psbt: Psbt, coins: Sequence[Coin], digests: Digests) -> tuple[Unlocking | None, ...]:
     """Return what makes each input valid, if that is there: final, or as the one signature that is needed.
 
     The signatures of single keys are verified; what others need to spend by scripts is kept as it is.
@@ -33,16 +33,16 @@ def read_unlockings(raw: bytes, psbt: Psbt, coins: Sequence[Coin], digests: Dige
     """
     unlockings, left = [], _MAX_WITNESS_ITEMS
     for index, coin in enumerate(coins):
-        unlocking = _read_unlocking(raw, index, coin, psbt.inputs[index], digests, left)
+        unlocking = _read_unlocking(index, coin, psbt.inputs[index], digests, left)
         unlockings.append(unlocking)
         left -= 0 if unlocking is None else len(unlocking.witness)
     return tuple(unlockings)
 
 
-def _read_unlocking(raw: bytes, index: int, coin: Coin, found: Map, digests: Digests, most_items: int) -> Unlocking | None:
+def _read_unlocking(index: int, coin: Coin, found: Map, digests: Digests, most_items: int) -> Unlocking | None:
     script, stack = found.get(FINAL_SCRIPTSIG), found.get(FINAL_SCRIPTWITNESS)
     if script is not None or stack is not None:
-        unlocking = Unlocking(script.raw if script else b"", _read_stack(raw, found, stack, most_items) if stack else ())
+        unlocking = Unlocking(script.raw if script else b"", _read_stack(found, stack, most_items) if stack else ())
         offset = (stack or script or Value(b"", 0)).offset
         if coin.kind is not None and not _is_unlocked(index, coin, unlocking, digests):
             refuse(f"{found.name} final signature", offset, "it is not that of the key on this transaction")
@@ -52,8 +52,8 @@ def _read_unlocking(raw: bytes, index: int, coin: Coin, found: Map, digests: Dig
     return _ecdsa_signature(index, coin, found, digests) if coin.kind else None
 
 
-def _read_stack(raw: bytes, found: Map, value: Value, most: int) -> tuple[bytes, ...]:
-    reader = Reader(raw, f"{found.name} final_scriptwitness", value.offset, value.offset + len(value.raw))
+def _read_stack(found: Map, value: Value, most: int) -> tuple[bytes, ...]:
+    reader = value.reader(f"{found.name} final_scriptwitness")
     count = reader.size()
     if count > most:
         reader.fail(f"it has {count} items; the witnesses of all inputs may have {_MAX_WITNESS_ITEMS}")
