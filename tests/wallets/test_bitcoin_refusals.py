@@ -197,8 +197,7 @@ def final(signature: bytes, public_key: bytes = KEY) -> tuple[bytes, bytes]:
 def our_signature(party: Party, spends: Spent) -> tuple[bytes, bytes]:
     """Return the signature of an account on the transaction with this input, and its digest."""
     transaction = party.decode(psbt([spends], OUT))
-    digests, key_hash = transaction.digests, hash160(party.key.public_key)
-    digest = digests.legacy(0) if party.kind is Kind.LEGACY else digests.segwit(0, key_hash)
+    digest = transaction.digests.ecdsa(0, party.kind, hash160(party.key.public_key))
     return write_der(sign_secp256k1(party.key, digest)[:64]), digest
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from wallets.chains.bitcoin.reader import write_size
-from wallets.chains.bitcoin.script import p2pkh
+from wallets.chains.bitcoin.script import Kind, p2pkh
 from wallets.chains.bitcoin.transaction import Output, Transaction
 from wallets.hashes import double_sha256, sha256, tagged_hash
 
@@ -18,6 +18,10 @@ class Digests:
     def __init__(self, transaction: Transaction, spent: Sequence[Output]) -> None:
         self._transaction = transaction
         self._spent = spent
+
+    def ecdsa(self, index: int, kind: Kind | None, key_hash: bytes) -> bytes:
+        """Return the digest of an input that the key with this hash spends in any way but taproot's."""
+        return self.legacy(index) if kind is Kind.LEGACY else self.segwit(index, key_hash)
 
     def legacy(self, index: int) -> bytes:
         """Return the digest of an input that spends a p2pkh output (as before BIP-143)."""

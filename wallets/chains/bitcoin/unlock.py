@@ -75,16 +75,16 @@ def _taproot_signature(index: int, coin: Coin, found: Map, digests: Digests) -> 
 def _ecdsa_signature(index: int, coin: Coin, found: Map, digests: Digests) -> Unlocking | None:
     unlocking = None
     for public_key, value in found.starting(_PARTIAL_SIG):
-        unlocking = _ecdsa_unlocking(coin, value.raw, public_key)
+        unlocking = _ecdsa_unlocking(coin.kind, coin.key, value.raw, public_key)
         if not _is_unlocked(index, coin, unlocking, digests):
             refuse(f"{found.name} partial_sig", value.offset, "it is not that of the key on this transaction")
     return unlocking
 
 
-def _ecdsa_unlocking(coin: Coin, signature: bytes, public_key: bytes) -> Unlocking:
-    if coin.kind is Kind.LEGACY:
+def _ecdsa_unlocking(kind: Kind | None, key_hash: bytes, signature: bytes, public_key: bytes) -> Unlocking:
+    if kind is Kind.LEGACY:
         return Unlocking(script=write_counted(signature) + write_counted(public_key))
-    script = write_counted(witness(0, coin.key)) if coin.kind is Kind.NESTED else b""
+    script = write_counted(witness(0, key_hash)) if kind is Kind.NESTED else b""
     return Unlocking(script, (signature, public_key))
 
 
@@ -93,16 +93,15 @@ def _is_unlocked(index: int, coin: Coin, unlocking: Unlocking, digests: Digests)
     if coin.kind is Kind.TAPROOT:
         return not unlocking.script and _is_taproot_unlocked(index, coin, unlocking.witness, digests)
     items = _pushed(unlocking.script) if coin.kind is Kind.LEGACY else unlocking.witness
-    if len(items) != 2 or unlocking != _ecdsa_unlocking(coin, *items):
+    if len(items) != 2 or unlocking != _ecdsa_unlocking(coin.kind, coin.key, *items):
         return False
     signature, public_key = items
     is_compressed = coin.kind is Kind.LEGACY or len(public_key) == 33
-    digest = digests.legacy(index) if coin.kind is Kind.LEGACY else digests.segwit(index, coin.key)
     return (
         is_compressed
         and hash160(public_key) == coin.key
         and signature[-1:] == bytes([ALL])
-        and verify_secp256k1(public_key, read_der(signature[:-1]), digest)
+        and verify_secp256k1(public_key, read_der(signature[:-1]), digests.ecdsa(index, coin.kind, coin.key))
     )
 
 
@@ -140,12 +139,8 @@ def sign_input(index: int, kind: Kind, found: Map, digests: Digests, key: Privat
         signature += bytes([hash_type]) if hash_type else b""
         return Unlocking(witness=(signature,)), signature
     key_hash = hash160(key.public_key)
-    digest = digests.legacy(index) if kind is Kind.LEGACY else digests.segwit(index, key_hash)
-    signature = write_der(sign_secp256k1(key, digest)[:64]) + bytes([ALL])
-    if kind is Kind.LEGACY:
-        return Unlocking(script=write_counted(signature) + write_counted(key.public_key)), signature
-    script = write_counted(witness(0, key_hash)) if kind is Kind.NESTED else b""
-    return Unlocking(script, (signature, key.public_key)), signature
+    signature = write_der(sign_secp256k1(key, digests.ecdsa(index, kind, key_hash))[:64]) + bytes([ALL])
+    return _ecdsa_unlocking(kind, key_hash, signature, key.public_key), signature
 
 
 def finalized(found: Map, unlocking: Unlocking) -> Map:
