@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.wallets import bitcoin_node
 from tests.wallets.psbts import FINGERPRINT, STRANGER, US, Fields, Party, chain, claim, psbt, spent, transfer
 from wallets.chains.bitcoin.network import Network
+from wallets.chains.bitcoin.psbt import read_psbt
 from wallets.chains.bitcoin.script import Kind, p2sh, witness
 from wallets.chains.bitcoin.transaction import Output
 from wallets.derivation import DerivationPath, DerivationScheme
@@ -47,7 +49,7 @@ def test_a_transfer_is_told() -> None:
         max_fee=1_000,
         details={
             "psbt_version": 0,
-            "unsigned_tx_id": US.decode(transfer()).picture.transaction.tx_id(),
+            "unsigned_tx_id": bitcoin_node.tx_id(read_psbt(transfer()).transaction.raw()),
             "version": 2,
             "inputs": 1,
             "signed_inputs": 0,

@@ -20,7 +20,7 @@ from wallets.chains.bitcoin.intent import Claim, Picture, describe, describe_for
 from wallets.chains.bitcoin.network import Network
 from wallets.chains.bitcoin.psbt import Map, Psbt, read_psbt
 from wallets.chains.bitcoin.script import Forms, Kind, address_of, script_for, script_of, witness_program
-from wallets.chains.bitcoin.transaction import MAX_WEIGHT, Unlocking, virtual_size
+from wallets.chains.bitcoin.transaction import MAX_WEIGHT, Unlocking, tx_id_of, virtual_size
 from wallets.chains.bitcoin.unlock import finalized, read_unlockings, sign_input
 from wallets.chains.refusal import refuse
 from wallets.curves import Curve
@@ -89,10 +89,8 @@ def _signed(psbt: Psbt, unlockings: Sequence[Unlocking | None], signature: bytes
     final = [each for each in unlockings if each is not None]
     if len(final) < len(unlockings):
         return SignedTransaction(b"", None, signature, {"psbt": psbt.raw.hex()})
-    transaction = psbt.transaction
-    raw = transaction.raw(final)
-    size = virtual_size(raw, len(transaction.raw([Unlocking(each.script) for each in final])))
-    return SignedTransaction(raw, transaction.tx_id(final), signature, {"psbt": psbt.raw.hex(), "vsize": size})
+    raw, stripped = psbt.transaction.raw(final), psbt.transaction.raw([Unlocking(each.script) for each in final])
+    return SignedTransaction(raw, tx_id_of(stripped), signature, {"psbt": psbt.raw.hex(), "vsize": virtual_size(raw, stripped)})
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ class Bitcoin:
         unlockings = read_unlockings(psbt, coins, digests)
         size = signed_size(unsigned, coins, unlockings)
         signed = sum([each is not None for each in unlockings])
-        picture = Picture(self.rules, psbt, coins, self._claims(psbt), signed, size)
+        picture = Picture(self.rules, psbt, tx_id_of(unsigned), coins, self._claims(psbt), signed, size)
         return BitcoinTransaction(picture, kind, digests, unlockings, describe(picture))
 
     def _kind(self, variant: str) -> Kind:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from wallets.chains.base import Own
 from wallets.chains.bitcoin.coin import Coin
@@ -40,12 +41,13 @@ class Claim:
     account: tuple[int, str] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Picture:
     """What is known of a transaction without knowing who signs it."""
 
     network: Network
     psbt: Psbt
+    unsigned_tx_id: str
     coins: tuple[Coin, ...]
     claims: Mapping[int, Claim]
     signed_inputs: int
@@ -58,15 +60,25 @@ class Picture:
         """The transaction."""
         return self.psbt.transaction
 
-    @property
+    @cached_property
     def total_in(self) -> int:
         """What all inputs have."""
         return sum([coin.output.amount for coin in self.coins])
 
-    @property
+    @cached_property
     def fee(self) -> int:
         """What the miner gets."""
         return self.total_in - sum([output.amount for output in self.transaction.outputs])
+
+    @cached_property
+    def details(self) -> dict[str, str | int]:
+        """What is told of it beside whom it pays."""
+        return _details(self)
+
+    @cached_property
+    def oddities(self) -> tuple[str, ...]:
+        """What is odd about it, but for its fee."""
+        return (*_output_warnings(self), *_version_warnings(self.transaction))
 
 
 def signed_size(unsigned: bytes, coins: Sequence[Coin], unlockings: Sequence[Unlocking | None]) -> int | None:
@@ -142,8 +154,8 @@ def _intent(picture: Picture, own: frozenset[int], sender: str | None, warnings:
         sender=sender,
         transfers=transfers,
         max_fee=picture.fee,
-        details=_details(picture),
-        warnings=(*_fee_warnings(picture, transfers), *_output_warnings(picture), *_version_warnings(picture.transaction), *warnings),
+        details=picture.details,
+        warnings=(*_fee_warnings(picture, transfers), *picture.oddities, *warnings),
     )
 
 
@@ -165,7 +177,7 @@ def _details(picture: Picture) -> dict[str, str | int]:
     transaction = picture.transaction
     details: dict[str, str | int] = {
         "psbt_version": picture.psbt.version,
-        "unsigned_tx_id": transaction.tx_id(),
+        "unsigned_tx_id": picture.unsigned_tx_id,
         "version": transaction.version,
         "inputs": len(transaction.inputs),
         "signed_inputs": picture.signed_inputs,

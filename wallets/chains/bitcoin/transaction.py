@@ -84,11 +84,6 @@ class Transaction:
             )
         )
 
-    def tx_id(self, unlockings: Sequence[Unlocking] = ()) -> str:
-        """Return its id, which depends on the signature scripts and not on the witnesses."""
-        scripts = [Unlocking(each.script) for each in unlockings]
-        return double_sha256(self.raw(scripts))[::-1].hex()
-
     def _body(self, scripts: Sequence[bytes]) -> bytes:
         inputs = [
             each.outpoint + write_counted(script) + each.sequence.to_bytes(4, "little")
@@ -98,9 +93,14 @@ class Transaction:
         return write_size(len(inputs)) + b"".join(inputs) + write_size(len(outputs)) + b"".join(outputs)
 
 
-def virtual_size(raw: bytes, stripped: int) -> int:
-    """Return the size that fees are reckoned by (BIP-141): `stripped` is the size without witnesses."""
-    return (3 * stripped + len(raw) + 3) // 4
+def tx_id_of(stripped: bytes) -> str:
+    """Return the id of a transaction, which depends on its signature scripts and not on its witnesses: `stripped` is it without them."""
+    return double_sha256(stripped)[::-1].hex()
+
+
+def virtual_size(raw: bytes, stripped: bytes) -> int:
+    """Return the size that fees are reckoned by (BIP-141): `stripped` is the transaction without witnesses."""
+    return (3 * len(stripped) + len(raw) + 3) // 4
 
 
 def read_unsigned(reader: Reader) -> Transaction:
