@@ -10,6 +10,7 @@ import pytest
 
 from tests.wallets import bitcoin_node
 from tests.wallets.psbts import STRANGER, US, VECTORS, Party, Spent, chain, psbt, spent, transfer, variant_of
+from wallets.chains.bitcoin.fields import TX_MODIFIABLE
 from wallets.chains.bitcoin.script import Kind
 from wallets.chains.bitcoin.transaction import Output
 from wallets.derivation import DerivationPath, DerivationScheme, derive
@@ -176,7 +177,7 @@ def test_a_signature_ends_modifications(before: int, after: int) -> None:
     """It holds for the inputs and outputs that are there, and the flags say so (BIP-370)."""
     signed = US.decode(transfer(version=2, head=((b"\x06", bytes([before])),))).sign(US.key)
 
-    flags = US.decode(bytes.fromhex(str(signed.extra["psbt"]))).picture.psbt.head.get(b"\x06")
+    flags = US.decode(bytes.fromhex(str(signed.extra["psbt"]))).picture.psbt.head.get(TX_MODIFIABLE)
 
     assert flags is not None
     assert flags.number == after

@@ -16,6 +16,7 @@ from typing import NoReturn
 from wallets.chains.base import Own, no_messages, no_typed_data
 from wallets.chains.bitcoin.coin import Coin, read_coins
 from wallets.chains.bitcoin.digest import Digests
+from wallets.chains.bitcoin.fields import OUTPUT_BIP32_DERIVATION, OUTPUT_TAP_BIP32_DERIVATION
 from wallets.chains.bitcoin.intent import Claim, Picture, describe, describe_for, signed_size
 from wallets.chains.bitcoin.network import Network
 from wallets.chains.bitcoin.psbt import Map, Psbt, read_psbt
@@ -37,8 +38,6 @@ _VARIANTS: Mapping[str, Kind] = MappingProxyType(
 )
 _MWEB_VERSIONS = frozenset({8, 9})
 _MWEB_FIELDS = range(0x90, 0xA6)
-_BIP32_DERIVATION = 0x02
-_TAP_BIP32_DERIVATION = 0x07
 _MAX_PATH_STEPS = 10
 
 
@@ -196,7 +195,7 @@ class Bitcoin:
 
 def _claimed_path(found: Map) -> DerivationPath | None:
     """Return the path that an output of one key is said to be derived at."""
-    legacy, taproot = found.starting(_BIP32_DERIVATION), found.starting(_TAP_BIP32_DERIVATION)
+    legacy, taproot = found.all(OUTPUT_BIP32_DERIVATION), found.all(OUTPUT_TAP_BIP32_DERIVATION)
     if len(legacy) + len(taproot) != 1:
         return None
     # Of taproot the hashes of leaves come first, of which a key that spends alone has none; then, as ever, the master key's fingerprint.

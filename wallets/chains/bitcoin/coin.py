@@ -10,18 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wallets.chains.bitcoin.digest import ALL, DEFAULT
+from wallets.chains.bitcoin.fields import (
+    FINAL_SCRIPTSIG,
+    NON_WITNESS_UTXO,
+    REDEEM_SCRIPT,
+    SIGHASH_TYPE,
+    WITNESS_SCRIPT,
+    WITNESS_UTXO,
+)
 from wallets.chains.bitcoin.psbt import Map, Psbt, Value
 from wallets.chains.bitcoin.script import Kind, key_hash_of, script_hash_of, witness_program
 from wallets.chains.bitcoin.transaction import Input, Output, read_previous
 from wallets.chains.refusal import refuse
 from wallets.hashes import hash160, sha256
-
-NON_WITNESS_UTXO = b"\x00"
-WITNESS_UTXO = b"\x01"
-SIGHASH_TYPE = b"\x03"
-REDEEM_SCRIPT = b"\x04"
-WITNESS_SCRIPT = b"\x05"
-FINAL_SCRIPTSIG = b"\x07"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ def _read_coin(spent: Input, found: Map, *, has_segwit: bool) -> Coin:
     output = None if full is None else _previous_output(spent, found, full)
     if claimed is not None:
         if not has_segwit:
-            refuse(f"{found.name} witness_utxo", claimed.offset, "the network has no segwit; give the whole transaction, non_witness_utxo")
+            found.refuse(WITNESS_UTXO, claimed, "the network has no segwit; give the whole transaction, non_witness_utxo")
         told = _read_output(found, claimed)
         if output is not None and output != told:
-            refuse(f"{found.name} witness_utxo", claimed.offset, "it is not the output that non_witness_utxo has")
+            found.refuse(WITNESS_UTXO, claimed, "it is not the output that non_witness_utxo has")
         output = told
     if output is None:
         refuse(found.name, found.offset, "it has neither non_witness_utxo nor witness_utxo")
@@ -63,15 +64,14 @@ def _read_coin(spent: Input, found: Map, *, has_segwit: bool) -> Coin:
 
 
 def _previous_output(spent: Input, found: Map, full: Value) -> Output:
-    name = f"{found.name} non_witness_utxo"
-    identity, output = read_previous(full.reader(name), spent.number)
+    identity, output = read_previous(found.reader(NON_WITNESS_UTXO, full), spent.number)
     if identity != spent.outpoint[:32]:
-        refuse(name, full.offset, f"its id is {identity[::-1].hex()}, and {spent.tx_id} is spent")
+        found.refuse(NON_WITNESS_UTXO, full, f"its id is {identity[::-1].hex()}, and {spent.tx_id} is spent")
     return output
 
 
 def _read_output(found: Map, value: Value) -> Output:
-    reader = value.reader(f"{found.name} witness_utxo")
+    reader = found.reader(WITNESS_UTXO, value)
     output = Output(reader.uint(8), reader.counted())
     reader.end_here()
     return output
@@ -104,7 +104,7 @@ def _redeem_script(output: Output, found: Map) -> bytes:
     wanted, told = script_hash_of(output.script), found.get(REDEEM_SCRIPT)
     if told is not None:
         if wanted != hash160(told.raw):
-            refuse(f"{found.name} redeem_script", told.offset, "the output does not pay to it")
+            found.refuse(REDEEM_SCRIPT, told, "the output does not pay to it")
         return told.raw
     final = found.get(FINAL_SCRIPTSIG)
     if wanted is None or final is None or final.raw[:1] != bytes([len(final.raw) - 1 & 0xFF]) or wanted != hash160(final.raw[1:]):
@@ -115,7 +115,7 @@ def _redeem_script(output: Output, found: Map) -> bytes:
 def _check_witness_script(program: tuple[int, bytes] | None, found: Map) -> None:
     told = found.get(WITNESS_SCRIPT)
     if told is not None and program != (0, sha256(told.raw)):
-        refuse(f"{found.name} witness_script", told.offset, "the output does not pay to it")
+        found.refuse(WITNESS_SCRIPT, told, "the output does not pay to it")
 
 
 def _check_hash_type(coin: Coin, found: Map) -> None:
@@ -123,7 +123,7 @@ def _check_hash_type(coin: Coin, found: Map) -> None:
     told = found.get(SIGHASH_TYPE)
     taken = {ALL, DEFAULT} if coin.kind is Kind.TAPROOT else {ALL}
     if told is not None and told.number not in taken:
-        refuse(f"{found.name} sighash_type", told.offset, f"it is {told.number}; only signatures for all inputs and outputs are made")
+        found.refuse(SIGHASH_TYPE, told, f"it is {told.number}; only signatures for all inputs and outputs are made")
 
 
 def _check_proofs(psbt: Psbt, coins: Sequence[Coin], signs: Kind) -> None:

@@ -11,12 +11,14 @@ _SCHNORR = (64, 65)
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """What a field looks like. `key` are the lengths that what stands behind the type may have, and `value` those of the value; None: any.
+class Field:
+    """A kind of field: its type, which is all of the key of most, and what it looks like.
 
-    `version` is the one version of PSBT that has it; None: both. With `words`, the value is one or more numbers of four bytes.
+    `key` are the lengths that what stands behind the type may have, and `value` those of the value; None: any. `version` is the one version
+    of PSBT that has it; None: both. With `words`, the value is one or more numbers of four bytes.
     """
 
+    type: bytes
     name: str
     key: Collection[int] | None = _NONE
     value: Collection[int] | None = None
@@ -24,61 +26,95 @@ class Shape:
     words: bool = False
 
 
-GLOBAL: Mapping[int, Shape] = MappingProxyType(
-    {
-        0x00: Shape("unsigned_tx", version=0),
-        0x01: Shape("xpub", key=(78,), words=True),
-        0x02: Shape("tx_version", value=(4,), version=2),
-        0x03: Shape("fallback_locktime", value=(4,), version=2),
-        0x04: Shape("input_count", version=2),
-        0x05: Shape("output_count", version=2),
-        0x06: Shape("tx_modifiable", value=(1,), version=2),
-        0xFB: Shape("version", value=(4,)),
-    }
+def _by_type(*fields: Field) -> Mapping[int, Field]:
+    return MappingProxyType({field.type[0]: field for field in fields})
+
+
+UNSIGNED_TX = Field(b"\x00", "unsigned_tx", version=0)
+TX_VERSION = Field(b"\x02", "tx_version", value=(4,), version=2)
+FALLBACK_LOCKTIME = Field(b"\x03", "fallback_locktime", value=(4,), version=2)
+INPUT_COUNT = Field(b"\x04", "input_count", version=2)
+OUTPUT_COUNT = Field(b"\x05", "output_count", version=2)
+TX_MODIFIABLE = Field(b"\x06", "tx_modifiable", value=(1,), version=2)
+VERSION = Field(b"\xfb", "version", value=(4,))
+
+GLOBAL = _by_type(
+    UNSIGNED_TX,
+    Field(b"\x01", "xpub", key=(78,), words=True),
+    TX_VERSION,
+    FALLBACK_LOCKTIME,
+    INPUT_COUNT,
+    OUTPUT_COUNT,
+    TX_MODIFIABLE,
+    VERSION,
 )
 
-INPUT: Mapping[int, Shape] = MappingProxyType(
-    {
-        0x00: Shape("non_witness_utxo"),
-        0x01: Shape("witness_utxo"),
-        0x02: Shape("partial_sig", key=_KEYS),
-        0x03: Shape("sighash_type", value=(4,)),
-        0x04: Shape("redeem_script"),
-        0x05: Shape("witness_script"),
-        0x06: Shape("bip32_derivation", key=_KEYS, words=True),
-        0x07: Shape("final_scriptsig"),
-        0x08: Shape("final_scriptwitness"),
-        0x09: Shape("por_commitment"),
-        0x0A: Shape("ripemd160", key=(20,)),
-        0x0B: Shape("sha256", key=(32,)),
-        0x0C: Shape("hash160", key=(20,)),
-        0x0D: Shape("hash256", key=(32,)),
-        0x0E: Shape("previous_txid", value=(32,), version=2),
-        0x0F: Shape("output_index", value=(4,), version=2),
-        0x10: Shape("sequence", value=(4,), version=2),
-        0x11: Shape("required_time_locktime", value=(4,), version=2),
-        0x12: Shape("required_height_locktime", value=(4,), version=2),
-        0x13: Shape("tap_key_sig", value=_SCHNORR),
-        0x14: Shape("tap_script_sig", key=(64,), value=_SCHNORR),
-        0x15: Shape("tap_leaf_script", key=range(33, 33 + 32 * 128 + 1, 32)),
-        0x16: Shape("tap_bip32_derivation", key=_X_ONLY),
-        0x17: Shape("tap_internal_key", value=_X_ONLY),
-        0x18: Shape("tap_merkle_root", value=(32,)),
-    }
+NON_WITNESS_UTXO = Field(b"\x00", "non_witness_utxo")
+WITNESS_UTXO = Field(b"\x01", "witness_utxo")
+PARTIAL_SIG = Field(b"\x02", "partial_sig", key=_KEYS)
+SIGHASH_TYPE = Field(b"\x03", "sighash_type", value=(4,))
+REDEEM_SCRIPT = Field(b"\x04", "redeem_script")
+WITNESS_SCRIPT = Field(b"\x05", "witness_script")
+FINAL_SCRIPTSIG = Field(b"\x07", "final_scriptsig")
+FINAL_SCRIPTWITNESS = Field(b"\x08", "final_scriptwitness")
+PREVIOUS_TXID = Field(b"\x0e", "previous_txid", value=(32,), version=2)
+OUTPUT_INDEX = Field(b"\x0f", "output_index", value=(4,), version=2)
+SEQUENCE = Field(b"\x10", "sequence", value=(4,), version=2)
+REQUIRED_TIME_LOCKTIME = Field(b"\x11", "required_time_locktime", value=(4,), version=2)
+REQUIRED_HEIGHT_LOCKTIME = Field(b"\x12", "required_height_locktime", value=(4,), version=2)
+TAP_KEY_SIG = Field(b"\x13", "tap_key_sig", value=_SCHNORR)
+
+INPUT = _by_type(
+    NON_WITNESS_UTXO,
+    WITNESS_UTXO,
+    PARTIAL_SIG,
+    SIGHASH_TYPE,
+    REDEEM_SCRIPT,
+    WITNESS_SCRIPT,
+    Field(b"\x06", "bip32_derivation", key=_KEYS, words=True),
+    FINAL_SCRIPTSIG,
+    FINAL_SCRIPTWITNESS,
+    Field(b"\x09", "por_commitment"),
+    Field(b"\x0a", "ripemd160", key=(20,)),
+    Field(b"\x0b", "sha256", key=(32,)),
+    Field(b"\x0c", "hash160", key=(20,)),
+    Field(b"\x0d", "hash256", key=(32,)),
+    PREVIOUS_TXID,
+    OUTPUT_INDEX,
+    SEQUENCE,
+    REQUIRED_TIME_LOCKTIME,
+    REQUIRED_HEIGHT_LOCKTIME,
+    TAP_KEY_SIG,
+    Field(b"\x14", "tap_script_sig", key=(64,), value=_SCHNORR),
+    Field(b"\x15", "tap_leaf_script", key=range(33, 33 + 32 * 128 + 1, 32)),
+    Field(b"\x16", "tap_bip32_derivation", key=_X_ONLY),
+    Field(b"\x17", "tap_internal_key", value=_X_ONLY),
+    Field(b"\x18", "tap_merkle_root", value=(32,)),
 )
 
-OUTPUT: Mapping[int, Shape] = MappingProxyType(
-    {
-        0x00: Shape("redeem_script"),
-        0x01: Shape("witness_script"),
-        0x02: Shape("bip32_derivation", key=_KEYS, words=True),
-        0x03: Shape("amount", value=(8,), version=2),
-        0x04: Shape("script", version=2),
-        0x05: Shape("tap_internal_key", value=_X_ONLY),
-        0x06: Shape("tap_tree"),
-        0x07: Shape("tap_bip32_derivation", key=_X_ONLY),
-    }
+OUTPUT_BIP32_DERIVATION = Field(b"\x02", "bip32_derivation", key=_KEYS, words=True)
+OUTPUT_AMOUNT = Field(b"\x03", "amount", value=(8,), version=2)
+OUTPUT_SCRIPT = Field(b"\x04", "script", version=2)
+OUTPUT_TAP_BIP32_DERIVATION = Field(b"\x07", "tap_bip32_derivation", key=_X_ONLY)
+
+OUTPUT = _by_type(
+    Field(b"\x00", "redeem_script"),
+    Field(b"\x01", "witness_script"),
+    OUTPUT_BIP32_DERIVATION,
+    OUTPUT_AMOUNT,
+    OUTPUT_SCRIPT,
+    Field(b"\x05", "tap_internal_key", value=_X_ONLY),
+    Field(b"\x06", "tap_tree"),
+    OUTPUT_TAP_BIP32_DERIVATION,
 )
 
-STAYS_WHEN_FINAL = frozenset({0x00, 0x01, 0x0E, 0x0F, 0x10, 0x11, 0x12})
+STAYS_WHEN_FINAL = _by_type(
+    NON_WITNESS_UTXO,
+    WITNESS_UTXO,
+    PREVIOUS_TXID,
+    OUTPUT_INDEX,
+    SEQUENCE,
+    REQUIRED_TIME_LOCKTIME,
+    REQUIRED_HEIGHT_LOCKTIME,
+)
 """The known fields of an input that stay when it is final: everything else was for those who had to sign (BIP-174, Input Finalizer)."""

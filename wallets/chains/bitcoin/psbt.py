@@ -5,8 +5,28 @@ What is not known is kept and not looked at, as the standard asks. Nothing of th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
-from wallets.chains.bitcoin.fields import GLOBAL, INPUT, OUTPUT, Shape
+from wallets.chains.bitcoin.fields import (
+    FALLBACK_LOCKTIME,
+    GLOBAL,
+    INPUT,
+    INPUT_COUNT,
+    OUTPUT,
+    OUTPUT_AMOUNT,
+    OUTPUT_COUNT,
+    OUTPUT_INDEX,
+    OUTPUT_SCRIPT,
+    PREVIOUS_TXID,
+    REQUIRED_HEIGHT_LOCKTIME,
+    REQUIRED_TIME_LOCKTIME,
+    SEQUENCE,
+    TX_MODIFIABLE,
+    TX_VERSION,
+    UNSIGNED_TX,
+    VERSION,
+    Field,
+)
 from wallets.chains.bitcoin.reader import Reader, write_counted
 from wallets.chains.bitcoin.transaction import FINAL_SEQUENCE, MAX_INPUTS, MAX_OUTPUTS, Input, Output, Transaction, read_unsigned
 from wallets.chains.refusal import refuse
@@ -35,10 +55,6 @@ class Value:
         """It as a number."""
         return int.from_bytes(self.raw, "little")
 
-    def reader(self, name: str) -> Reader:
-        """Return a reader of it, which calls it `name`."""
-        return Reader(self.raw, name, self.offset)
-
 
 @dataclass(frozen=True, slots=True)
 class Map:
@@ -48,24 +64,32 @@ class Map:
     offset: int
     values: Mapping[bytes, Value]
 
-    def get(self, key: bytes) -> Value | None:
-        """Return a field."""
-        return self.values.get(key)
+    def get(self, field: Field) -> Value | None:
+        """Return the value of a field whose type is its whole key."""
+        return self.values.get(field.type)
 
-    def need(self, key: bytes, field: str) -> Value:
-        """Return a field.
+    def need(self, field: Field) -> Value:
+        """Return the value of a field whose type is its whole key.
 
         Raises:
             MalformedTransactionError: There is none.
         """
-        value = self.values.get(key)
+        value = self.values.get(field.type)
         if value is None:
-            refuse(self.name, self.offset, f"it has no {field}")
+            refuse(self.name, self.offset, f"it has no {field.name}")
         return value
 
-    def starting(self, kind: int) -> list[tuple[bytes, Value]]:
-        """Return what stands behind the type, and the value, of each field of a type."""
-        return [(key[1:], value) for key, value in self.values.items() if key[0] == kind]
+    def all(self, field: Field) -> list[tuple[bytes, Value]]:
+        """Return what stands behind the type, and the value, of each field of a kind."""
+        return [(key[1:], value) for key, value in self.values.items() if key[0] == field.type[0]]
+
+    def reader(self, field: Field, value: Value) -> Reader:
+        """Return a reader of a field's value."""
+        return Reader(value.raw, f"{self.name} {field.name}", value.offset)
+
+    def refuse(self, field: Field, value: Value, reason: str) -> NoReturn:
+        """Raise `MalformedTransactionError` for a field's value."""
+        refuse(f"{self.name} {field.name}", value.offset, reason)
 
     @property
     def raw(self) -> bytes:
@@ -90,11 +114,11 @@ class Psbt:
 
     def with_inputs(self, inputs: Sequence[Map]) -> "Psbt":
         """Return it with these inputs, to which signatures have been added that hold for what is there alone."""
-        modifiable = self.head.get(b"\x06")
+        modifiable = self.head.get(TX_MODIFIABLE)
         if modifiable is None:
             return replace(self, inputs=tuple(inputs))
         fixed = Value(bytes([modifiable.raw[0] & ~_MODIFIABLE]), modifiable.offset)
-        head = replace(self.head, values={**self.head.values, b"\x06": fixed})
+        head = replace(self.head, values={**self.head.values, TX_MODIFIABLE.type: fixed})
         return replace(self, head=head, inputs=tuple(inputs))
 
 
@@ -112,7 +136,7 @@ def read_psbt(raw: bytes) -> Psbt:
     head = reader.read("global")
     version = _version(head)
     _check(head, GLOBAL, version)
-    transaction = read_unsigned(head.need(b"\x00", "unsigned_tx").reader("global unsigned_tx")) if version == 0 else None
+    transaction = read_unsigned(head.reader(UNSIGNED_TX, head.need(UNSIGNED_TX))) if version == 0 else None
     counts = _counts(head) if transaction is None else (len(transaction.inputs), len(transaction.outputs))
     inputs = tuple([_check(reader.read(f"input {number}"), INPUT, version) for number in range(counts[0])])
     outputs = tuple([_check(reader.read(f"output {number}"), OUTPUT, version) for number in range(counts[1])])
@@ -147,66 +171,65 @@ class _MapReader(Reader):
         return found
 
 
-def _check(found: Map, shapes: Mapping[int, Shape], version: int) -> Map:
-    """Return a map whose known fields have their shapes."""
+def _check(found: Map, fields: Mapping[int, Field], version: int) -> Map:
+    """Return a map whose known fields look as they must."""
     for key, value in found.values.items():
-        shape = shapes.get(key[0])
-        if shape is None:
+        field = fields.get(key[0])
+        if field is None:
             continue
         length = len(value.raw)
-        if shape.version not in {None, version}:
+        if field.version not in {None, version}:
             problem = f"version {version} of PSBT has no such field"
-        elif shape.key is not None and len(key) - 1 not in shape.key:
+        elif field.key is not None and len(key) - 1 not in field.key:
             problem = f"its key has {len(key) - 1} bytes behind the type"
-        elif shape.value is not None and length not in shape.value:
+        elif field.value is not None and length not in field.value:
             problem = f"it has {length} bytes"
-        elif shape.words and (length % 4 or not length):
+        elif field.words and (length % 4 or not length):
             problem = f"it has {length} bytes, which are not one or more numbers of four"
         else:
             continue
-        refuse(f"{found.name} {shape.name}", value.offset, problem)
+        found.refuse(field, value, problem)
     return found
 
 
 def _version(head: Map) -> int:
-    found = head.get(b"\xfb")
+    found = head.get(VERSION)
     if found is None:
         return 0
     if found.number not in {0, 2}:
-        refuse("global version", found.offset, f"PSBT has versions 0 and 2, and this is {found.number}")
+        head.refuse(VERSION, found, f"PSBT has versions 0 and 2, and this is {found.number}")
     return found.number
 
 
 def _counts(head: Map) -> tuple[int, int]:
     """Return how many inputs and outputs a PSBT of version 2 says it has."""
-    head.need(b"\x02", "tx_version")
-    return _count(head.need(b"\x04", "input_count"), "input_count", MAX_INPUTS), _count(
-        head.need(b"\x05", "output_count"), "output_count", MAX_OUTPUTS
-    )
+    head.need(TX_VERSION)
+    return _count(head, INPUT_COUNT, MAX_INPUTS), _count(head, OUTPUT_COUNT, MAX_OUTPUTS)
 
 
-def _count(value: Value, name: str, most: int) -> int:
-    reader = value.reader(f"global {name}")
+def _count(head: Map, field: Field, most: int) -> int:
+    value = head.need(field)
+    reader = head.reader(field, value)
     count = reader.size()
     reader.end_here()
     if not 1 <= count <= most:
-        refuse(f"global {name}", value.offset, f"it is {count}; 1 to {most} are taken")
+        head.refuse(field, value, f"it is {count}; 1 to {most} are taken")
     return count
 
 
 def _described(head: Map, inputs: Sequence[Map], outputs: Sequence[Map]) -> Transaction:
     """Return the transaction that the maps of version 2 describe."""
     return Transaction(
-        head.need(b"\x02", "tx_version").number,
+        head.need(TX_VERSION).number,
         tuple([_input(each) for each in inputs]),
-        tuple([Output(each.need(b"\x03", "amount").number, each.need(b"\x04", "script").raw) for each in outputs]),
+        tuple([Output(each.need(OUTPUT_AMOUNT).number, each.need(OUTPUT_SCRIPT).raw) for each in outputs]),
         _lock_time(head, inputs),
     )
 
 
 def _input(found: Map) -> Input:
-    previous, number = found.need(b"\x0e", "previous_txid"), found.need(b"\x0f", "output_index")
-    sequence = found.get(b"\x10")
+    previous, number = found.need(PREVIOUS_TXID), found.need(OUTPUT_INDEX)
+    sequence = found.get(SEQUENCE)
     return Input(previous.raw + number.raw, FINAL_SEQUENCE if sequence is None else sequence.number)
 
 
@@ -214,9 +237,10 @@ def _lock_time(head: Map, inputs: Sequence[Map]) -> int:
     """Return the lock time that fits every input, a height before a time (BIP-370)."""
     for each in inputs:
         _check_lock_times(each)
-    needs = [(each.get(b"\x12"), each.get(b"\x11")) for each in inputs if each.get(b"\x12") or each.get(b"\x11")]
+    wanted = [(each.get(REQUIRED_HEIGHT_LOCKTIME), each.get(REQUIRED_TIME_LOCKTIME)) for each in inputs]
+    needs = [each for each in wanted if any(each)]
     if not needs:
-        fallback = head.get(b"\x03")
+        fallback = head.get(FALLBACK_LOCKTIME)
         return 0 if fallback is None else fallback.number
     heights, times = zip(*needs, strict=True)
     chosen: list[int] = [each.number for each in (times if None in heights else heights) if each is not None]
@@ -226,8 +250,8 @@ def _lock_time(head: Map, inputs: Sequence[Map]) -> int:
 
 
 def _check_lock_times(found: Map) -> None:
-    time, height = found.get(b"\x11"), found.get(b"\x12")
+    time, height = found.get(REQUIRED_TIME_LOCKTIME), found.get(REQUIRED_HEIGHT_LOCKTIME)
     if time is not None and time.number < LOCK_TIME_THRESHOLD:
-        refuse(f"{found.name} required_time_locktime", time.offset, f"a time is {LOCK_TIME_THRESHOLD} or more")
+        found.refuse(REQUIRED_TIME_LOCKTIME, time, f"a time is {LOCK_TIME_THRESHOLD} or more")
     if height is not None and not 0 < height.number < LOCK_TIME_THRESHOLD:
-        refuse(f"{found.name} required_height_locktime", height.offset, f"a height is 1 to {LOCK_TIME_THRESHOLD - 1}")
+        found.refuse(REQUIRED_HEIGHT_LOCKTIME, height, f"a height is 1 to {LOCK_TIME_THRESHOLD - 1}")

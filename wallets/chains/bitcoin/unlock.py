@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wallets.chains.bitcoin.coin import FINAL_SCRIPTSIG, SIGHASH_TYPE, Coin
+from wallets.chains.bitcoin.coin import Coin
 from wallets.chains.bitcoin.digest import ALL, DEFAULT, Digests
-from wallets.chains.bitcoin.fields import INPUT, STAYS_WHEN_FINAL
+from wallets.chains.bitcoin.fields import (
+    FINAL_SCRIPTSIG,
+    FINAL_SCRIPTWITNESS,
+    INPUT,
+    PARTIAL_SIG,
+    SIGHASH_TYPE,
+    STAYS_WHEN_FINAL,
+    TAP_KEY_SIG,
+)
 from wallets.chains.bitcoin.psbt import Map, Psbt, Value
 from wallets.chains.bitcoin.reader import write_counted
 from wallets.chains.bitcoin.script import Kind, taproot_tweak, witness
@@ -15,10 +23,6 @@ from wallets.curves import sign_schnorr, sign_secp256k1, verify_schnorr, verify_
 from wallets.hashes import hash160
 from wallets.secret import PrivateKey
 
-FINAL_SCRIPTWITNESS = b"\x08"
-TAP_KEY_SIG = b"\x13"
-
-_PARTIAL_SIG = 0x02
 _MAX_WITNESS_ITEMS = 10_000
 """Of all inputs together: more than those of 100 items each that nodes relay, and so few that reading them takes no time."""
 
@@ -53,7 +57,7 @@ def _read_unlocking(index: int, coin: Coin, found: Map, digests: Digests, most_i
 
 
 def _read_stack(found: Map, value: Value, most: int) -> tuple[bytes, ...]:
-    reader = value.reader(f"{found.name} final_scriptwitness")
+    reader = found.reader(FINAL_SCRIPTWITNESS, value)
     count = reader.size()
     if count > most:
         reader.fail(f"it has {count} items; the witnesses of all inputs may have {_MAX_WITNESS_ITEMS}")
@@ -68,16 +72,16 @@ def _taproot_signature(index: int, coin: Coin, found: Map, digests: Digests) -> 
         return None
     unlocking = Unlocking(witness=(value.raw,))
     if not _is_unlocked(index, coin, unlocking, digests):
-        refuse(f"{found.name} tap_key_sig", value.offset, "it is not that of the key on this transaction")
+        found.refuse(TAP_KEY_SIG, value, "it is not that of the key on this transaction")
     return unlocking
 
 
 def _ecdsa_signature(index: int, coin: Coin, found: Map, digests: Digests) -> Unlocking | None:
     unlocking = None
-    for public_key, value in found.starting(_PARTIAL_SIG):
+    for public_key, value in found.all(PARTIAL_SIG):
         unlocking = _ecdsa_unlocking(coin.kind, coin.key, value.raw, public_key)
         if not _is_unlocked(index, coin, unlocking, digests):
-            refuse(f"{found.name} partial_sig", value.offset, "it is not that of the key on this transaction")
+            found.refuse(PARTIAL_SIG, value, "it is not that of the key on this transaction")
     return unlocking
 
 
@@ -147,9 +151,9 @@ def finalized(found: Map, unlocking: Unlocking) -> Map:
     """Return an input's map with what makes it valid, and without what that took (BIP-174, Input Finalizer)."""
     kept = {key: value for key, value in found.values.items() if key[0] in STAYS_WHEN_FINAL or key[0] not in INPUT}
     if unlocking.script:
-        kept[FINAL_SCRIPTSIG] = Value(unlocking.script, 0)
+        kept[FINAL_SCRIPTSIG.type] = Value(unlocking.script, 0)
     if unlocking.witness:
-        kept[FINAL_SCRIPTWITNESS] = Value(unlocking.raw_witness, 0)
+        kept[FINAL_SCRIPTWITNESS.type] = Value(unlocking.raw_witness, 0)
     return replace(found, values=kept)
 
 
