@@ -6,7 +6,6 @@ BIP-340, 341 (taproot). Scripts of several keys are others' to sign: they are ke
 """
 
 from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -147,7 +146,7 @@ class Bitcoin:
             return unhex(text)
         try:
             raw = b64decode(text, validate=True)
-        except (Base64Error, ValueError):
+        except ValueError:
             raw = b""
         if b64encode(raw).decode() != text:
             raise MalformedTransactionError("unsigned_tx begins as a PSBT does in base64, and is not base64")
