@@ -16,7 +16,7 @@ from api.auth import LOOPBACK, ApiKeys, ClientAddresses
 from api.http import Edge, create_http_app
 from api.observability import Metrics
 from tests.fakes import FakeComponent, FakeKeyEncryption, Journal
-from tests.known_phrase import ANOTHER_PHRASE
+from tests.known_phrase import ANOTHER_PHRASE, PHRASE
 from tests.records_in_memory import Records
 from wallets.keyring import Keyring
 from wallets.secret import Mnemonic
@@ -126,6 +126,13 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a valid key."""
     async with client_of(app) as opened:
         yield opened
+
+
+@pytest.fixture
+async def wallet(client: httpx.AsyncClient) -> str:
+    """The known phrase's wallet, as a path."""
+    answer = await client.post("/api/v1/wallets/import", json={"label": "a", "mnemonic": PHRASE})
+    return f"/api/v1/wallets/{answer.json()['id']}"
 
 
 @pytest.fixture(autouse=True)

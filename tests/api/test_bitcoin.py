@@ -3,19 +3,10 @@
 from base64 import b64encode
 
 import httpx
-import pytest
 
-from tests.known_phrase import PHRASE
 from tests.wallets.psbts import STRANGER, US, Party, psbt, spent, transfer
 from wallets.chains.bitcoin.script import Kind
 from wallets.chains.bitcoin.transaction import Output
-
-
-@pytest.fixture
-async def wallet(client: httpx.AsyncClient) -> str:
-    """A wallet's path."""
-    answer = await client.post("/api/v1/wallets/import", json={"label": "a", "mnemonic": PHRASE})
-    return f"/api/v1/wallets/{answer.json()['id']}"
 
 
 async def test_a_whole_transaction_is_answered(client: httpx.AsyncClient, wallet: str) -> None:

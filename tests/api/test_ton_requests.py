@@ -3,27 +3,17 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.api.conftest import World
-from tests.known_phrase import PHRASE
+from tests.wallets.ton_messages import TRANSACTIONS, VECTORS
 from wallets.model import AuditAction, AuditStatus
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "ton.json").read_text())
-TRANSACTIONS = {each["name"]: each for each in VECTORS["transactions"]}
 ADDRESSES = VECTORS["accounts"][0]["variants"]
 UNTIL = int((datetime.now(UTC) + timedelta(hours=1)).timestamp())
-
-
-@pytest.fixture
-async def wallet(client: httpx.AsyncClient) -> str:
-    """The known phrase's wallet, as a path."""
-    answer = await client.post("/api/v1/wallets/import", json={"label": "a", "mnemonic": PHRASE})
-    return f"/api/v1/wallets/{answer.json()['id']}"
 
 
 def item(version: str | None, **request: Any) -> dict[str, Any]:

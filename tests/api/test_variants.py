@@ -7,7 +7,6 @@ import pytest
 from fastapi import FastAPI
 
 from tests.api.conftest import client_of
-from tests.known_phrase import PHRASE
 from wallets.chains import CHAINS
 from wallets.chains.evm import Evm, evm
 
@@ -19,13 +18,6 @@ KINDS: Evm = replace(evm("kinds", title="Kinds", symbol="KND", chain_id=1), vari
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network with two kinds of address, in the table."""
     monkeypatch.setitem(CHAINS, "kinds", KINDS)
-
-
-@pytest.fixture
-async def wallet(client: httpx.AsyncClient) -> str:
-    """A wallet's path."""
-    answer = await client.post("/api/v1/wallets/import", json={"label": "a", "mnemonic": PHRASE})
-    return f"/api/v1/wallets/{answer.json()['id']}"
 
 
 @pytest.mark.parametrize(("query", "kind"), [("", "plain"), ("type=plain", "plain"), ("type=fancy", "fancy")])

@@ -1,7 +1,8 @@
 // Runs external messages on wallets in TON's own virtual machine, and says what came of them.
 //
 // Standard input: {"now": seconds, "wallets": [{"address", "messages": [base64 of a bag, ...]}, ...]}.
-// Standard output: for each wallet, for each message, either {"error"} where no node would take it, or {"seqno", "sent": [{"to", "value", "bounce", "body", "deployed"}]}.
+// Standard output: for each wallet, for each message, either {"error"} where no node would take it, or
+// {"before": state of the wallet, "exit_code", "action_code", "seqno": the next one, "sent": [{"to", "value", "bounce", "body": hash, "state": of the target}]}.
 import { readFileSync } from "node:fs";
 import { Address, Cell, loadMessage, toNano } from "@ton/core";
 import { Blockchain } from "@ton/sandbox";

@@ -1,6 +1,5 @@
 """Have Bitcoin Core's own code, as a library, judge transactions: its script interpreter, and a chain with all rules of consensus."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pbk
 from pbk.script import PrecomputedTransactionData
 
 from wallets.chains.bitcoin.transaction import Input, Output, Transaction, Unlocking
+from wallets.hashes import double_sha256
 
 SUBSIDY = 50 * 10**8
 MATURITY = 100
@@ -65,7 +65,7 @@ class Chain:
         coinbase = self._last_coinbase
         for _ in range(MATURITY):
             self.mine(())
-        funding = Transaction(2, (Input(_double_sha256(coinbase) + bytes(4)),), (*outputs, Output(rest, _ANYONE)), 0).raw()
+        funding = Transaction(2, (Input(double_sha256(coinbase) + bytes(4)),), (*outputs, Output(rest, _ANYONE)), 0).raw()
         self.mine([funding])
         return funding
 
@@ -77,7 +77,7 @@ class Chain:
         """
         height = self.height + 1
         self._last_coinbase, whole = _coinbase(height, transactions)
-        root = _merkle_root([_double_sha256(self._last_coinbase), *(bytes.fromhex(tx_id(each))[::-1] for each in transactions)])
+        root = _merkle_root([double_sha256(self._last_coinbase), *(bytes.fromhex(tx_id(each))[::-1] for each in transactions)])
         entry = self._chain.get_active_chain().block_tree_entries[height - 1]
         block = _proven(bytes(entry.block_hash), root, _GENESIS_TIME + 600 * height) + bytes([1 + len(transactions)]) + whole
         self._chain.process_block(pbk.Block(block + b"".join(transactions)))
@@ -86,8 +86,8 @@ class Chain:
 
 def _coinbase(height: int, transactions: Sequence[bytes]) -> tuple[bytes, bytes]:
     """Write a block's own transaction, without and with its witness, which commits to those of the others (BIP-34, BIP-141)."""
-    root = _merkle_root([bytes(32), *map(_double_sha256, transactions)])
-    commitment = bytes.fromhex("6a24aa21a9ed") + _double_sha256(root + bytes(32))
+    root = _merkle_root([bytes(32), *map(double_sha256, transactions)])
+    commitment = bytes.fromhex("6a24aa21a9ed") + double_sha256(root + bytes(32))
     number = height.to_bytes(height.bit_length() // 8 + 1, "little")
     script = bytes([len(number)]) + number if height > 16 else bytes([0x50 + height])
     unlocking = Unlocking(script + b"\0", (bytes(32),))
@@ -99,7 +99,7 @@ def _merkle_root(hashes: Sequence[bytes]) -> bytes:
     row = list(hashes)
     while len(row) > 1:
         row += row[-1:] * (len(row) % 2)
-        row = [_double_sha256(row[at] + row[at + 1]) for at in range(0, len(row), 2)]
+        row = [double_sha256(row[at] + row[at + 1]) for at in range(0, len(row), 2)]
     return row[0]
 
 
@@ -107,10 +107,6 @@ def _proven(previous: bytes, root: bytes, time: int) -> bytes:
     """Write a block's head with the proof of work, which takes two tries on the average."""
     head = (0x20000000).to_bytes(4, "little") + previous + root + time.to_bytes(4, "little") + _BITS.to_bytes(4, "little")
     nonce = 0
-    while int.from_bytes(_double_sha256(head + nonce.to_bytes(4, "little")), "little") > _TARGET:
+    while int.from_bytes(double_sha256(head + nonce.to_bytes(4, "little")), "little") > _TARGET:
         nonce += 1
     return head + nonce.to_bytes(4, "little")
-
-
-def _double_sha256(data: bytes) -> bytes:
-    return hashlib.sha256(hashlib.sha256(data).digest()).digest()

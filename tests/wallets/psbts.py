@@ -22,6 +22,7 @@ MAGIC = b"psbt\xff"
 STRANGER = p2pkh(b"\x09" * 20)
 FINGERPRINT = b"\x73\xc5\xda\x0a"
 VARIANTS = {Kind.SEGWIT: "", Kind.TAPROOT: "taproot", Kind.NESTED: "nested", Kind.LEGACY: "legacy"}
+KINDS = {variant: kind for kind, variant in VARIANTS.items()}
 
 
 def chain(network: str = "btc") -> Bitcoin:

@@ -1,7 +1,6 @@
 """Bitcoin: what bitcoinjs-lib and @scure/btc-signer sign is signed bit for bit, and Bitcoin Core takes it."""
 
 from base64 import b64encode
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,11 +31,6 @@ def key_of(vector: dict[str, Any]) -> PrivateKey:
     network = chain(vector["network"])
     path = network.path(DerivationScheme.STANDARD, variant_of(vector)).format(index=vector["index"])
     return derive(to_seed(parse(VECTORS["phrase"].strip())), DerivationPath.parse(path), network.curve, DerivationScheme.STANDARD)
-
-
-def outputs_spent(inputs: Sequence[Spent]) -> list[Output]:
-    """Return what is spent."""
-    return [each.output for each in inputs]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -128,7 +122,7 @@ def test_inputs_of_others_are_left_to_them(kind: Kind) -> None:
 
     assert (part.raw, part.tx_id, set(part.extra)) == (b"", None, {"psbt"})
     assert whole.raw == other_order.raw
-    assert bitcoin_node.accepts(whole.raw, outputs_spent(inputs))
+    assert bitcoin_node.accepts(whole.raw, [each.output for each in inputs])
 
 
 def test_inputs_of_several_keys_are_kept_as_they_are() -> None:

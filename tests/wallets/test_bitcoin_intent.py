@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.wallets import bitcoin_node
-from tests.wallets.psbts import FINGERPRINT, STRANGER, US, Fields, Party, chain, claim, psbt, spent, transfer
+from tests.wallets.psbts import FINGERPRINT, KINDS, STRANGER, US, Fields, Party, chain, claim, psbt, spent, transfer
 from wallets.chains.bitcoin.network import Network
 from wallets.chains.bitcoin.psbt import read_psbt
 from wallets.chains.bitcoin.script import Kind, p2sh, witness
@@ -22,8 +22,7 @@ NO_POINT = b"\x05".rjust(32, b"\0")
 
 def own(index: int, variant: str) -> str:
     """Derive another account of the wallet."""
-    kind = {"": Kind.SEGWIT, "taproot": Kind.TAPROOT, "nested": Kind.NESTED, "legacy": Kind.LEGACY}[variant]
-    return Party(kind, index).address
+    return Party(KINDS[variant], index).address
 
 
 def intent_of(raw: bytes, party: Party = US) -> Intent:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from tests.wallets import bitcoin_node
-from tests.wallets.psbts import STRANGER, US, VARIANTS, VECTORS, Party, Spent, chain, claim, psbt, spent, transfer
+from tests.wallets.psbts import KINDS, STRANGER, US, VECTORS, Party, Spent, chain, claim, psbt, spent, transfer, variant_of
 from wallets.chains.bitcoin.psbt import read_psbt
 from wallets.chains.bitcoin.script import Kind, p2sh, witness
 from wallets.chains.bitcoin.transaction import Output
@@ -19,8 +19,7 @@ from wallets.errors import MalformedTransactionError
 
 RANDOM_TRANSACTIONS = int(os.environ.get("RANDOM_TRANSACTIONS", "60"))
 NETWORKS = ("btc", "btc_testnet", "ltc", "doge")
-KINDS = list(Kind)
-PARTIES = {network: [Party(kind, index, network) for kind in KINDS for index in (0, 1, 2)] for network in NETWORKS}
+PARTIES = {network: [Party(kind, index, network) for kind in Kind for index in (0, 1, 2)] for network in NETWORKS}
 PARTIES["doge"] = [Party(Kind.LEGACY, index, "doge") for index in (0, 1, 2)]
 
 
@@ -96,8 +95,7 @@ def originals() -> Iterator[tuple[Party, bytes]]:
     yield Party(index=1), bytes.fromhex(str(part.extra["psbt"]))
     for vector in VECTORS["transactions"]:
         if vector["name"] in {"several amounts claimed", "locked by its input", "data and derivations"}:
-            kind = {variant or "segwit": kind for kind, variant in VARIANTS.items()}[vector["type"]]
-            yield Party(kind), bytes.fromhex(vector["unsigned_tx"])
+            yield Party(KINDS[variant_of(vector)]), bytes.fromhex(vector["unsigned_tx"])
 
 
 @pytest.mark.parametrize("number", range(sum(1 for _ in originals())))

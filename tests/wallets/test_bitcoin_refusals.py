@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.wallets.psbts import MAGIC, STRANGER, US, VECTORS, Party, Spent, chain, psbt, spent, transfer, variant_of, write_map
+from tests.wallets.psbts import KINDS, MAGIC, STRANGER, US, VECTORS, Party, Spent, chain, psbt, spent, transfer, variant_of, write_map
 from wallets.chains.bitcoin.psbt import MAX_BYTES, MAX_FIELDS, read_psbt
 from wallets.chains.bitcoin.reader import Reader, write_counted, write_size
 from wallets.chains.bitcoin.script import Kind, p2sh, witness
@@ -311,11 +311,10 @@ def test_no_vector_means_anything_on_another_kind_of_account_unnoticed() -> None
     """A PSBT that is signed for one account has nothing to sign for its other kinds."""
     for vector in VECTORS["transactions"][:8]:
         network = chain(vector["network"])
-        for variant in {"", "taproot", "nested", "legacy"} - {variant_of(vector)}:
-            kind = dict(zip(("", "taproot", "nested", "legacy"), Kind, strict=True))[variant]
+        for variant in KINDS.keys() - {variant_of(vector)}:
             transaction = network.decode(bytes.fromhex(vector["unsigned_tx"]), variant)
             with pytest.raises(MalformedTransactionError, match="no input to sign"):
-                transaction.sign(Party(kind, vector["index"], vector["network"]).key)
+                transaction.sign(Party(KINDS[variant], vector["index"], vector["network"]).key)
 
 
 @pytest.mark.parametrize("number", [0, 0xFC, 0xFD, 0xFFFF, 0x10000, 0xFFFFFFFF, 0x100000000, 2**64 - 1])
