@@ -1,7 +1,5 @@
-// Make bitcoin.json: accounts of the published phrase, and PSBTs before and after other libraries have signed them.
-//
-//   npm install bitcoinjs-lib@7.0.5 ecpair@3.0.2 tiny-secp256k1@2.2.4 @scure/btc-signer@2.4.1 @scure/bip32@2.4.0 @scure/bip39@2.4.0
-//   node bitcoin.mjs > ../bitcoin.json
+// Makes bitcoin.json: accounts of the published phrase, and PSBTs before and after other libraries have signed them.
+// Run once: `npm install && node bitcoin.mjs > ../bitcoin.json` in this folder.
 
 import { HDKey } from "@scure/bip32";
 import { mnemonicToSeedSync } from "@scure/bip39";

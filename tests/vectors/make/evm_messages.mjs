@@ -1,6 +1,4 @@
-// Makes evm_messages.json: run once in a folder with
-//   npm install viem@2.57.20 @metamask/eth-sig-util@8.2.0
-//   node evm_messages.mjs > evm_messages.json
+// Makes evm_messages.json. Run once: `npm install && node evm_messages.mjs > ../evm_messages.json` in this folder.
 // The account is the first one of evm.json: it holds no money, its phrase is published.
 import { signTypedData, SignTypedDataVersion } from '@metamask/eth-sig-util'
 import { hashMessage, hashTypedData } from 'viem'

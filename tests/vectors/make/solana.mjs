@@ -1,5 +1,5 @@
 // Adds to solana.json the transactions and messages listed here, made with @solana/web3.js, @solana/spl-token and @solana/kit; what is there
-// under the same name is replaced. Run once: `npm ci && node solana.mjs` in this folder.
+// under the same name is replaced. Run once: `npm install && node solana.mjs` in this folder.
 import { readFileSync, writeFileSync } from "node:fs";
 import * as kit from "@solana/kit";
 import * as spl from "@solana/spl-token";
