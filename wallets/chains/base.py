@@ -5,7 +5,7 @@ from typing import NoReturn, Protocol, TypeVar
 
 from wallets.curves import Curve
 from wallets.derivation import DerivationScheme
-from wallets.errors import UnsupportedMessageError
+from wallets.errors import MalformedTransactionError, UnsupportedMessageError
 from wallets.model import Intent, SignedMessage, SignedTransaction
 from wallets.secret import PrivateKey
 
@@ -141,6 +141,15 @@ class Chain(Protocol):
             UnsupportedMessageError: The network has no such way.
         """
         ...
+
+
+def reads_as_transaction(data: bytes, decode: Callable[[bytes], object]) -> bool:
+    """Tell whether a network's `decode` takes bytes, which are then no message."""
+    try:
+        decode(data)
+    except MalformedTransactionError:
+        return False
+    return True
 
 
 def no_messages(title: str) -> NoReturn:

@@ -140,18 +140,11 @@ class Tron:
 
     def read_message(self, message: bytes, variant: str = "") -> DigestMessage:  # noqa: ARG002  # there is one
         """See `Chain.read_message`: TIP-191."""
-        return personal_message(self.network, message, self._is_transaction)
+        return personal_message(self.network, message, self.decode)
 
     def read_typed_data(self, value: Mapping[str, object]) -> DigestMessage:
         """See `Chain.read_typed_data`: TIP-712."""
         return typed_message(self.network, value)
-
-    def _is_transaction(self, data: bytes) -> bool:
-        try:
-            self.decode(data)
-        except MalformedTransactionError:
-            return False
-        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ whoever sends it means the call that signs transactions.
 
 from collections.abc import Callable, Mapping
 
+from wallets.chains.base import reads_as_transaction
 from wallets.chains.evm.digest import DigestMessage, hash_warnings, prefixed_digest, replay_warnings, typed_details, unhexed
 from wallets.chains.evm.typed_data import TypedData, read_typed_data
 from wallets.chains.evm.typed_types import ATOMIC, Value, refuse
@@ -22,13 +23,13 @@ CHAIN_ID = 728126428
 _PREFIX = b"\x19TRON Signed Message:\n"
 
 
-def personal_message(network: str, message: bytes, is_transaction: Callable[[bytes], bool]) -> DigestMessage:
+def personal_message(network: str, message: bytes, decode: Callable[[bytes], object]) -> DigestMessage:
     """Read a message that is signed with TIP-191's prefix.
 
     Raises:
-        MalformedMessageError: It reads as a transaction, by itself or as the hex of one.
+        MalformedMessageError: `decode` takes it for a transaction, by itself or as the hex of one.
     """
-    if is_transaction(message) or is_transaction(unhexed(message)):
+    if any(reads_as_transaction(reading, decode) for reading in (message, unhexed(message))):
         msg = "the message is a transaction of Tron; transactions are signed by /sign alone"
         raise MalformedMessageError(msg)
     details: dict[str, str | int] = {"standard": "tip-191", "bytes": len(message), **shown_message(message)}

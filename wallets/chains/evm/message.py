@@ -7,6 +7,7 @@ that reads as a transaction is refused all the same: whoever sends it means the 
 import re
 from collections.abc import Mapping
 
+from wallets.chains.base import reads_as_transaction
 from wallets.chains.evm.address import checksummed, parse_address
 from wallets.chains.evm.digest import (
     SHOWN_VALUE_CHARACTERS,
@@ -24,7 +25,7 @@ from wallets.chains.evm.typed_data import TypedData, read_typed_data
 from wallets.chains.evm.typed_intent import Effect, effect_of
 from wallets.chains.evm.typed_types import refuse
 from wallets.chains.message_text import SHOWN_BYTES, shown_text
-from wallets.errors import MalformedMessageError, MalformedTransactionError
+from wallets.errors import MalformedMessageError
 from wallets.hashes import keccak256
 from wallets.model import Intent
 
@@ -38,7 +39,7 @@ def personal_message(network: str, message: bytes) -> DigestMessage:
     Raises:
         MalformedMessageError: It reads as a transaction, by itself or as the hex of one.
     """
-    if _is_transaction(message) or _is_transaction(unhexed(message)):
+    if any(reads_as_transaction(reading, decode_payload) for reading in (message, unhexed(message))):
         msg = "the message is a transaction of an EVM network; transactions are signed by /sign alone"
         raise MalformedMessageError(msg)
     details: dict[str, str | int] = {"standard": "eip-191", "bytes": len(message), **_shown_message(message)}
@@ -77,14 +78,6 @@ def _address_text(digits: bytes) -> str:
     """Write an address of a text as we write addresses; as it stands there, if it is none."""
     address = parse_address(digits.decode())
     return digits.decode() if address is None else checksummed(address)
-
-
-def _is_transaction(data: bytes) -> bool:
-    try:
-        decode_payload(data)
-    except MalformedTransactionError:
-        return False
-    return True
 
 
 def _shown_message(message: bytes) -> dict[str, str | int]:

@@ -132,14 +132,7 @@ class Solana:
 
     def read_message(self, message: bytes, variant: str = "") -> SolanaMessage:  # noqa: ARG002  # there is one
         """See `Chain.read_message`: an off-chain message."""
-        return read_offchain(self.network, message, self._is_transaction)
-
-    def _is_transaction(self, data: bytes) -> bool:
-        try:
-            self.decode(data)
-        except MalformedTransactionError:
-            return False
-        return True
+        return read_offchain(self.network, message, self.decode)
 
     def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
         """See `Chain.read_typed_data`."""

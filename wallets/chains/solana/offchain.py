@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from wallets.chains.base import Own
+from wallets.chains.base import Own, reads_as_transaction
 from wallets.chains.message_text import shown_text
 from wallets.chains.solana.message import KEY_BYTES, Reader
 from wallets.curves import sign_ed25519
@@ -55,14 +55,14 @@ class SolanaMessage:
         return SignedMessage(sign_ed25519(key, preamble + self.text), None)
 
 
-def read_offchain(network: str, message: bytes, is_transaction: Callable[[bytes], bool]) -> SolanaMessage:
-    """Read an off-chain message of either version, or a text.
+def read_offchain(network: str, message: bytes, decode: Callable[[bytes], object]) -> SolanaMessage:
+    """Read an off-chain message of either version, or a text, neither of which `decode` may take for a transaction.
 
     Raises:
         MalformedMessageError: It is not exactly one of these, or its text reads as a transaction.
     """
     if not message.startswith(DOMAIN):
-        _check_text(message, is_transaction, start=0)
+        _check_text(message, decode, start=0)
         return SolanaMessage(None, message, frozenset(), _intent(network, "1", message, {}))
     reader = Reader(message, "message", MalformedMessageError)
     reader.take(len(DOMAIN))
@@ -74,7 +74,7 @@ def read_offchain(network: str, message: bytes, is_transaction: Callable[[bytes]
     if version == 0:
         _read_length(reader)
     preamble, text = message[: reader.at], message[reader.at :]
-    _check_text(text, is_transaction, start=reader.at)
+    _check_text(text, decode, start=reader.at)
     if version == 0:
         _check_format(int(details["format"]), text, reader)
     texts = [base58(signer) for signer in signers]
@@ -109,12 +109,12 @@ def _preamble(key: bytes) -> bytes:
     return DOMAIN + b"\x01\x01" + key
 
 
-def _check_text(text: bytes, is_transaction: Callable[[bytes], bool], *, start: int) -> None:
+def _check_text(text: bytes, decode: Callable[[bytes], object], *, start: int) -> None:
     if not text:
         _refuse(start, "the text is empty")
     if len(text) > MAX_BYTES:
         _refuse(start, f"the text has {len(text)} bytes; at most {MAX_BYTES} are signed")
-    if any(is_transaction(reading) for reading in (text, *_decodings(text))):
+    if any(reads_as_transaction(reading, decode) for reading in (text, *_decodings(text))):
         _refuse(start, "the message is a transaction of Solana; transactions are signed by /sign alone")
     try:
         text.decode()
