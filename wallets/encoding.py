@@ -29,11 +29,21 @@ def unbase64(text: str) -> bytes:
     Raises:
         MalformedTransactionError: It is not that.
     """
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except ValueError as error:
+    data = unbase64_exactly(text)
+    if data is None:
         msg = "unsigned_tx is not base64"
-        raise MalformedTransactionError(msg) from error
+        raise MalformedTransactionError(msg)
+    return data
+
+
+def unbase64_exactly(text: str) -> bytes | None:
+    """Return the bytes that are written as `text` in base64, and in no other way; None if there are none."""
+    try:
+        data = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return None
+    # Python takes any bits behind the last byte.
+    return data if binascii.b2a_base64(data, newline=False).decode() == text else None
 
 
 def unhex_message(text: str) -> bytes:

@@ -332,3 +332,26 @@ def test_a_payload_may_come_in_base64() -> None:
     assert TON.unwrap(b64encode(raw).decode()) == raw
     with pytest.raises(MalformedTransactionError, match="not base64"):
         TON.unwrap("te6cc_")
+
+
+@pytest.mark.parametrize("refs", range(5))
+@pytest.mark.parametrize("comment", ["", "c" * 120], ids=["no body", "a body"])
+def test_a_state_init_that_leaves_no_room_is_refused_as_any_other(refs: int, comment: str) -> None:
+    """However large it is: it is written as a reference, or the reason why it is no state init is told."""
+    for bits in range(600, 660):
+        state = Builder().uint(0, bits)
+        for number in range(refs):
+            state.ref(Builder().uint(number, 8).cell())
+        cell = state.cell()
+        text = request(to="0:" + cell.hash.hex(), state_init=encode(cell).hex(), **({"comment": comment} if comment else {}))
+
+        with pytest.raises(MalformedTransactionError, match="state init"):
+            TON.decode(TON.unwrap(text))
+
+
+@pytest.mark.parametrize("text", ["te6ccR==", "te6ccQ=", "te6ccQ ==", "te6ccQ==="])
+def test_base64_is_written_in_one_way(text: str) -> None:
+    """What decodes to the same bytes, with other bits behind the last one or other padding, is refused."""
+    with pytest.raises(MalformedTransactionError, match="not base64"):
+        TON.unwrap(text)
+    assert TON.unwrap("te6ccQ==") == b"\xb5\xee\x9c\x71"

@@ -5,7 +5,6 @@ soon as every input is. Sources: BIP-44, 49, 84, 86 (accounts), BIP-173, 350 (ad
 BIP-340, 341 (taproot). Scripts of several keys are others' to sign: they are kept as they are.
 """
 
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,7 +24,7 @@ from wallets.chains.bitcoin.unlock import finalized, read_unlockings, sign_input
 from wallets.chains.refusal import refuse
 from wallets.curves import Curve
 from wallets.derivation import DerivationPath, DerivationScheme
-from wallets.encoding import unhex
+from wallets.encoding import unbase64_exactly, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.model import Intent, SignedTransaction
 from wallets.secret import PrivateKey
@@ -144,11 +143,8 @@ class Bitcoin:
         """See `Chain.unwrap`: hex, or base64 as PSBTs are mostly written."""
         if not text.startswith(_BASE64_MAGIC):
             return unhex(text)
-        try:
-            raw = b64decode(text, validate=True)
-        except ValueError:
-            raw = b""
-        if b64encode(raw).decode() != text:
+        raw = unbase64_exactly(text)
+        if raw is None:
             raise MalformedTransactionError("unsigned_tx begins as a PSBT does in base64, and is not base64")
         return raw
 

@@ -115,10 +115,10 @@ class Builder:
         length = _bytes_for(value)
         return self.uint(length, 4).uint(value, 8 * length)
 
-    def fits(self, cell: Cell, *, spare_bits: int) -> bool:
-        """Tell whether there is room for what a cell holds and `spare_bits` more."""
-        bits = self._bit_length + cell.bit_length + spare_bits
-        return bits <= MAX_BITS and len(self._refs) + len(cell.refs) <= MAX_REFS
+    def fits(self, cell: Cell, *, spare_bits: int, spare_refs: int) -> bool:
+        """Tell whether there is room for what a cell holds, and for so many bits and references more."""
+        bits, refs = self._bit_length + cell.bit_length + spare_bits, len(self._refs) + len(cell.refs) + spare_refs
+        return bits <= MAX_BITS and refs <= MAX_REFS
 
     def rest(self, rest: "Slice") -> Self:
         """Store all that is left in a slice: bits, then references."""

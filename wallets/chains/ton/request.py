@@ -140,14 +140,15 @@ def _internal(address: Address, bounce: bool, amount: int, state: Cell | None, b
     builder.uint(0b100, 3).uint(address.workchain & 0xFF, 8).octets(address.account).coins(amount).uint(0, 1 + 4 + 4 + 64 + 32)
     builder.uint(state is not None, 1)
     if state is not None:
-        _store_either(builder, state, "state init")
+        # Behind it there must be room for the body's own bit, and for the body as a reference.
+        _store_either(builder, state, "state init", spare_bits=1, spare_refs=1)
     _store_either(builder, body, "body")
     return builder.cell()
 
 
-def _store_either(builder: Builder, cell: Cell, what: str) -> None:
-    """Store `Either X ^X`: what a cell holds where there is room for it, as @ton/core does, and else a reference to the cell."""
-    if builder.fits(cell, spare_bits=1) and not cell.exotic:
+def _store_either(builder: Builder, cell: Cell, what: str, *, spare_bits: int = 0, spare_refs: int = 0) -> None:
+    """Store `Either X ^X`: what a cell holds where there is room for it and what follows, as @ton/core does, and else a reference to it."""
+    if builder.fits(cell, spare_bits=1 + spare_bits, spare_refs=spare_refs) and not cell.exotic:
         builder.uint(0b0, 1).rest(Slice(cell, what))
     else:
         builder.uint(0b1, 1).ref(cell)

@@ -26,7 +26,7 @@ from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode
 from wallets.chains.ton.wallet import WALLETS, WalletContract
 from wallets.curves import sign_ed25519
-from wallets.encoding import legible
+from wallets.encoding import legible, unbase64_exactly
 from wallets.errors import InvalidRequestError, MalformedMessageError, MalformedTransactionError
 from wallets.hashes import sha256
 from wallets.model import Intent, SignedMessage
@@ -169,10 +169,7 @@ def _encoded(value: object, what: str) -> bytes:
 
 
 def _unbase64(value: object, what: str) -> bytes:
-    try:
-        data = binascii.a2b_base64(value, strict_mode=True) if isinstance(value, str) else b""
-    except ValueError:
-        data = b""
+    data = unbase64_exactly(value) if isinstance(value, str) else None
     if not data:
         refuse(what, "base64 is expected, which is not empty")
     return data
