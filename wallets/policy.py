@@ -13,7 +13,7 @@ MAX_NAMED = 10
 class Policy(Protocol):
     """May this be signed?"""
 
-    def check(self, subject: Signable[object], address: str) -> None:
+    def check(self, subject: Signable[object], address: str, /) -> None:
         """Return if `address` may sign it.
 
         Raises:
@@ -52,7 +52,7 @@ class NamesOurAccount:
 class NamesItsChain:
     """Refuse transactions that every chain would take: EVM ones without a chain id (before EIP-155)."""
 
-    def check(self, subject: Signable[object], address: str) -> None:  # noqa: ARG002  # whoever signs it
+    def check(self, subject: Signable[object], _address: str, /) -> None:
         """See `Policy.check`."""
         if isinstance(subject, EvmTransaction) and subject.payload.chain_id is None:
             msg = "a transaction without a chain id could be replayed on other chains: append chain_id, 0, 0 (EIP-155), or have it allowed"

@@ -119,7 +119,7 @@ async def test_a_bug_in_one_is_the_outcome_of_that_one(house: House) -> None:
     wallet = await house.known_wallet()
 
     class Broken(Policy):
-        def check(self, subject: Signable[object], address: str) -> None:  # noqa: ARG002  # the protocol's name
+        def check(self, _subject: Signable[object], address: str, /) -> None:
             if address == FIRST_ADDRESSES["ton"]:
                 raise KeyError(address)
 

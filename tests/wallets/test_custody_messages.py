@@ -121,11 +121,11 @@ async def test_a_network_without_messages_says_so(house: House, monkeypatch: pyt
     """A network that has no standard for a message signs none, and an unknown network is refused as everywhere."""
 
     class Silent(Evm):
-        def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
+        def read_message(self, _message: bytes, _variant: str = "", /) -> NoReturn:
             """See `Chain.read_message`."""
             no_messages(self.title)
 
-        def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
+        def read_typed_data(self, _value: Mapping[str, object], /) -> NoReturn:
             """See `Chain.read_typed_data`."""
             no_typed_data(self.title)
 

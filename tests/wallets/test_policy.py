@@ -19,7 +19,7 @@ class Transaction:
     signers: frozenset[str] = frozenset()
     intent: Intent = field(default_factory=lambda: Intent("eth", "transfer"))
 
-    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # nobody claims to be ours
+    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
         """See `UnsignedTransaction.intent_for`."""
         return replace(self.intent, sender=address)
 

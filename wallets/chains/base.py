@@ -28,14 +28,14 @@ class Signable(Protocol[T_co]):
         """What it does, whoever signs it."""
         ...
 
-    def intent_for(self, address: str, own: Own | None = None) -> Intent:
+    def intent_for(self, address: str, own: Own | None = None, /) -> Intent:
         """Return what it does when `address` signs it: with the sender where the format names none, and what is odd for that sender.
 
         A transaction that says of a recipient that it is another account of the wallet is believed if `own` derives the same.
         """
         ...
 
-    def sign(self, key: PrivateKey) -> T_co:
+    def sign(self, key: PrivateKey, /) -> T_co:
         """Sign with `key` and verify the signature with its public key.
 
         Raises:
@@ -50,7 +50,7 @@ UnsignedMessage = Signable[SignedMessage]
 
 
 class Chain(Protocol):
-    """What one network means."""
+    """What one network means. Arguments go by position: one that a network does not need, it names with `_` before it."""
 
     @property
     def network(self) -> str:
@@ -77,7 +77,7 @@ class Chain(Protocol):
         """The names of these kinds, the usual one first. Everywhere but in what a client writes and reads, that one's name is ""."""
         ...
 
-    def path(self, scheme: DerivationScheme, variant: str = "") -> str:
+    def path(self, scheme: DerivationScheme, variant: str = "", /) -> str:
         """Return the path of an account, with `{index}` in it: `m/44'/60'/0'/0/{index}`."""
         ...
 
@@ -96,19 +96,19 @@ class Chain(Protocol):
         """Base units are 10^-decimals of the native asset."""
         ...
 
-    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:
+    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "", /) -> str:
         """Return the address as wallets show it and as is safe for a deposit."""
         ...
 
-    def forms(self, address: str) -> Mapping[str, str]:
+    def forms(self, address: str, /) -> Mapping[str, str]:
         """Return every named form of one of its own addresses where there are several (TON); else empty."""
         ...
 
-    def normalize(self, text: str) -> frozenset[str]:
+    def normalize(self, text: str, /) -> frozenset[str]:
         """Return the texts under which `address` may have written what `text` names; empty if it is no address of this network."""
         ...
 
-    def unwrap(self, text: str) -> bytes:
+    def unwrap(self, text: str, /) -> bytes:
         """Return the bytes of an `unsigned_tx` as a client writes it: hex, and what else the network is used to.
 
         Raises:
@@ -116,7 +116,7 @@ class Chain(Protocol):
         """
         ...
 
-    def decode(self, unsigned_tx: bytes, variant: str = "") -> UnsignedTransaction:
+    def decode(self, unsigned_tx: bytes, variant: str = "", /) -> UnsignedTransaction:
         """Decode the whole input, in the one canonical encoding, for an account of this variant.
 
         Raises:
@@ -124,7 +124,7 @@ class Chain(Protocol):
         """
         ...
 
-    def read_message(self, message: bytes, variant: str = "") -> UnsignedMessage:
+    def read_message(self, message: bytes, variant: str = "", /) -> UnsignedMessage:
         """Read a message of at least one byte, in the network's own way to sign what is no transaction.
 
         Raises:
@@ -133,7 +133,7 @@ class Chain(Protocol):
         """
         ...
 
-    def read_typed_data(self, value: Mapping[str, object]) -> UnsignedMessage:
+    def read_typed_data(self, value: Mapping[str, object], /) -> UnsignedMessage:
         """Read a message of fields with types, as it came out of JSON.
 
         Raises:

@@ -95,15 +95,15 @@ class Tron:
     variant_name: str = ""
     variants: tuple[str, ...] = ()
 
-    def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # there is one
+    def path(self, _scheme: DerivationScheme, _variant: str = "", /) -> str:
         """Return the account path, the same in both schemes."""
         return _PATH
 
-    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # written alike by all
+    def address(self, public_key: bytes, _scheme: DerivationScheme, _variant: str = "", /) -> str:
         """Return the base58check address (`T...`) of a 33-byte compressed public key."""
         return _address_of(public_key)
 
-    def forms(self, address: str) -> Mapping[str, str]:  # noqa: ARG002  # there are none
+    def forms(self, _address: str, /) -> Mapping[str, str]:
         """Return nothing: an address has one form."""
         return {}
 
@@ -119,7 +119,7 @@ class Tron:
         """See `Chain.unwrap`: hex."""
         return unhex(text)
 
-    def decode(self, unsigned_tx: bytes, variant: str = "") -> "TronTransaction":  # noqa: ARG002  # there is one
+    def decode(self, unsigned_tx: bytes, _variant: str = "", /) -> "TronTransaction":
         """Decode raw_data, or a Transaction without signatures, with exactly one contract of a known type.
 
         When it is, is not looked at: nodes take it from `intent.valid_from` until `intent.expires_at`.
@@ -138,7 +138,7 @@ class Tron:
         name, contract, fields = _contract(raw_data, unsigned_tx)
         return TronTransaction(unsigned_tx[start:end], _intent(unsigned_tx[start:end], raw_data, name, contract, fields))
 
-    def read_message(self, message: bytes, variant: str = "") -> DigestMessage:  # noqa: ARG002  # there is one
+    def read_message(self, message: bytes, _variant: str = "", /) -> DigestMessage:
         """See `Chain.read_message`: TIP-191."""
         return personal_message(self.network, message, self.decode)
 
@@ -160,7 +160,7 @@ class TronTransaction:
         assert self.intent.sender is not None
         return frozenset({self.intent.sender})
 
-    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # the owner is the sender, whoever signs
+    def intent_for(self, _address: str, _own: Own | None = None, /) -> Intent:
         """See `UnsignedTransaction.intent_for`."""
         return self.intent
 

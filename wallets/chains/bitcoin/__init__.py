@@ -117,17 +117,17 @@ class Bitcoin:
         """See `Chain.variants`."""
         return tuple(self.kinds) if len(self.kinds) > 1 else ()
 
-    def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # both schemes derive by BIP-32
+    def path(self, _scheme: DerivationScheme, variant: str = "", /) -> str:
         """See `Chain.path`."""
         return f"m/{_PURPOSES[self._kind(variant)]}'/{self.rules.coin_type}'/0'/0/{{index}}"
 
-    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # written alike by both
+    def address(self, public_key: bytes, _scheme: DerivationScheme, variant: str = "", /) -> str:
         """See `Chain.address`."""
         address = address_of(self.rules.forms, script_of(self._kind(variant), public_key))
         assert address is not None
         return address
 
-    def forms(self, address: str) -> Mapping[str, str]:  # noqa: ARG002  # an address has one form
+    def forms(self, _address: str, /) -> Mapping[str, str]:
         """See `Chain.forms`."""
         return {}
 
@@ -148,11 +148,11 @@ class Bitcoin:
             raise MalformedTransactionError("unsigned_tx begins as a PSBT does in base64, and is not base64")
         return raw
 
-    def read_message(self, message: bytes, variant: str = "") -> NoReturn:  # noqa: ARG002  # none is signed
+    def read_message(self, _message: bytes, _variant: str = "", /) -> NoReturn:
         """See `Chain.read_message`."""
         no_messages(self.title)
 
-    def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
+    def read_typed_data(self, _value: Mapping[str, object], /) -> NoReturn:
         """See `Chain.read_typed_data`."""
         no_typed_data(self.title)
 

@@ -36,15 +36,15 @@ class Evm:
     variant_name: str = ""
     variants: tuple[str, ...] = ()
 
-    def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # there is one
+    def path(self, _scheme: DerivationScheme, _variant: str = "", /) -> str:
         """Return the account path: the same for every EVM network, so that one key has one address on all of them."""
         return _PATH
 
-    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # written alike by all
+    def address(self, public_key: bytes, _scheme: DerivationScheme, _variant: str = "", /) -> str:
         """Return the EIP-55 address of a 33-byte compressed public key."""
         return address_of(public_key)
 
-    def forms(self, address: str) -> Mapping[str, str]:  # noqa: ARG002  # there are none
+    def forms(self, _address: str, /) -> Mapping[str, str]:
         """Return nothing: an address has one form."""
         return {}
 
@@ -57,7 +57,7 @@ class Evm:
         """See `Chain.unwrap`: hex."""
         return unhex(text)
 
-    def decode(self, unsigned_tx: bytes, variant: str = "") -> "EvmTransaction":  # noqa: ARG002  # there is one
+    def decode(self, unsigned_tx: bytes, _variant: str = "", /) -> "EvmTransaction":
         """Decode an unsigned transaction of this network; see `wallets.chains.evm.payload` for its forms.
 
         Raises:
@@ -69,7 +69,7 @@ class Evm:
             raise MalformedTransactionError(msg)
         return EvmTransaction(payload, read_intent(self, payload))
 
-    def read_message(self, message: bytes, variant: str = "") -> DigestMessage:  # noqa: ARG002  # there is one
+    def read_message(self, message: bytes, _variant: str = "", /) -> DigestMessage:
         """Read a message for `personal_sign` (EIP-191).
 
         Raises:
@@ -103,7 +103,7 @@ class EvmTransaction:
         """Return nothing: the format names no signer."""
         return frozenset()
 
-    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # nobody claims to be ours
+    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
         """See `UnsignedTransaction.intent_for`."""
         return replace(self.intent, sender=address)
 

@@ -34,7 +34,7 @@ class DigestMessage:
         """Return nothing: what a contract takes may also be signed for an account that is a contract itself."""
         return frozenset()
 
-    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # a message pays nobody
+    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
         """See `Signable.intent_for`: it warns where the message wants another's signature."""
         intent = replace(self.intent, sender=address)
         if self.owner in {None, address}:

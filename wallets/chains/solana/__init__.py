@@ -42,7 +42,7 @@ class SolanaTransaction:
         """See `UnsignedTransaction.signers`: the accounts whose signatures the message requires."""
         return frozenset(map(base58, self.message.signers))
 
-    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # the message names its senders itself
+    def intent_for(self, _address: str, _own: Own | None = None, /) -> Intent:
         """See `UnsignedTransaction.intent_for`."""
         return self.intent
 
@@ -82,15 +82,15 @@ class Solana:
     variant_name: str = ""
     variants: tuple[str, ...] = ()
 
-    def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # there is one variant
+    def path(self, scheme: DerivationScheme, _variant: str = "", /) -> str:
         """See `Chain.path`."""
         return _PATHS[scheme]
 
-    def address(self, public_key: bytes, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # written alike by all
+    def address(self, public_key: bytes, _scheme: DerivationScheme, _variant: str = "", /) -> str:
         """See `Chain.address`."""
         return base58(public_key)
 
-    def forms(self, address: str) -> Mapping[str, str]:  # noqa: ARG002  # an address has one form
+    def forms(self, _address: str, /) -> Mapping[str, str]:
         """See `Chain.forms`."""
         return {}
 
@@ -106,7 +106,7 @@ class Solana:
         """See `Chain.unwrap`: hex."""
         return unhex(text)
 
-    def decode(self, unsigned_tx: bytes, variant: str = "") -> SolanaTransaction:  # noqa: ARG002  # there is one
+    def decode(self, unsigned_tx: bytes, _variant: str = "", /) -> SolanaTransaction:
         """See `Chain.decode`.
 
         A transaction begins with its number of signatures, a legacy message with the number it requires: the same small number, so the
@@ -130,11 +130,11 @@ class Solana:
         message, slots = found[0]
         return SolanaTransaction(message, slots, read_intent(message))
 
-    def read_message(self, message: bytes, variant: str = "") -> SolanaMessage:  # noqa: ARG002  # there is one
+    def read_message(self, message: bytes, _variant: str = "", /) -> SolanaMessage:
         """See `Chain.read_message`: an off-chain message."""
         return read_offchain(self.network, message, self.decode)
 
-    def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
+    def read_typed_data(self, _value: Mapping[str, object], /) -> NoReturn:
         """See `Chain.read_typed_data`."""
         no_typed_data(self.title)
 

@@ -44,7 +44,7 @@ class SolanaMessage:
     signers: frozenset[str]
     intent: Intent
 
-    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # a message pays nobody
+    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
         """See `Signable.intent_for`: with what stands before the text, so that a verifier can put it there."""
         preamble = _preamble(unbase58(address)) if self.preamble is None else self.preamble
         return replace(self.intent, sender=address, details={**self.intent.details, "preamble": preamble.hex()})

@@ -59,7 +59,7 @@ class TonTransaction:
         """See `UnsignedTransaction.signers`: a payload names nobody; the signature chooses the wallet."""
         return frozenset()
 
-    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # nobody claims to be ours
+    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
         """See `UnsignedTransaction.intent_for`: it warns where what is left of an attached value does not come back to the sender."""
         wallet = Address.parse(address)
         warnings = tuple(
@@ -96,7 +96,7 @@ class Ton:
     variant_name: str = "version"
     variants: tuple[str, ...] = tuple(contract.name for contract in WALLETS.values())
 
-    def path(self, scheme: DerivationScheme, variant: str = "") -> str:  # noqa: ARG002  # one key for all
+    def path(self, scheme: DerivationScheme, _variant: str = "", /) -> str:
         """See `Chain.path`."""
         return _PATHS[scheme]
 
@@ -151,7 +151,7 @@ class Ton:
         """See `Chain.read_message`: TON Connect's `signData`."""
         return read_sign_data(message, variant, network=self.network, workchain=_BASE_WORKCHAIN)
 
-    def read_typed_data(self, value: Mapping[str, object]) -> NoReturn:  # noqa: ARG002  # none is signed
+    def read_typed_data(self, _value: Mapping[str, object], /) -> NoReturn:
         """See `Chain.read_typed_data`."""
         no_typed_data(self.title)
 

@@ -69,7 +69,7 @@ class TonMessage:
         """See `Signable.signers`: the key chooses the wallet. Where the message names another, signing fails."""
         return frozenset()
 
-    def intent_for(self, address: str, own: Own | None = None) -> Intent:  # noqa: ARG002  # a message pays nobody
+    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
         """See `Signable.intent_for`."""
         return replace(self.intent, sender=address)
 
