@@ -1,4 +1,4 @@
-"""Show messages to people: as text where they are text, and cut where they are long."""
+"""Show messages and other texts to people: as text where they are text, and cut where they are long."""
 
 from wallets.encoding import legible
 

@@ -10,13 +10,14 @@ from wallets.chains.base import Own
 from wallets.chains.contract_calls import read_call
 from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, recipient_warnings
 from wallets.chains.evm.digest import DigestMessage
+from wallets.chains.message_text import SHOWN_BYTES, shown_text
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.chains.refusal import refuse
 from wallets.chains.tron_contracts import ADDRESS_PREFIX, CONTRACTS, TYPE_URL, address_text, plain_text
 from wallets.chains.tron_messages import personal_message, typed_message
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
-from wallets.encoding import legible, unbase58check, unhex
+from wallets.encoding import unbase58check, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.hashes import keccak256, sha256
 from wallets.model import Intent, SignedTransaction, Transfer
@@ -37,7 +38,6 @@ MAX_LIFETIME_MILLISECONDS = 24 * 60 * 60 * 1000
 CLOCK_TOLERANCE_MILLISECONDS = 60 * 1000
 """How far ahead of ours the clock may be that wrote `timestamp`. Nodes do not read it; a right one is never of tomorrow."""
 
-_SHOWN_BYTES = 64
 _SHOWN_CHARACTERS = 256
 _SHOWN_FIELDS = 200
 """What is longer is cut where it is shown, and says so: an intent must stay readable, and small enough to be audited."""
@@ -293,10 +293,8 @@ def _shown(fields: Record) -> dict[str, str | int]:
 
 def _short(value: int | str | bytes) -> int | str:
     if isinstance(value, bytes):
-        return value.hex() if len(value) <= _SHOWN_BYTES else f"{len(value)} bytes, SHA-256 {sha256(value).hex()}"
-    if isinstance(value, str):
-        return legible(value) if len(value) <= _SHOWN_CHARACTERS else f"{legible(value[:_SHOWN_CHARACTERS])}... ({len(value)} characters)"
-    return value
+        return value.hex() if len(value) <= SHOWN_BYTES else f"{len(value)} bytes, SHA-256 {sha256(value).hex()}"
+    return shown_text(value, _SHOWN_CHARACTERS) if isinstance(value, str) else value
 
 
 def _kind(name: str) -> str:

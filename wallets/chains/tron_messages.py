@@ -7,15 +7,14 @@ whoever sends it means the call that signs transactions.
 
 from collections.abc import Callable, Mapping
 
-from wallets.chains.base import reads_as_transaction
-from wallets.chains.evm.digest import DigestMessage, hash_warnings, prefixed_digest, replay_warnings, typed_details, unhexed
-from wallets.chains.evm.typed_data import TypedData, read_typed_data
+from wallets.chains.evm.digest import DigestMessage, prefixed_message, refuse_transactions, typed_data_message
+from wallets.chains.evm.typed_data import read_typed_data
+from wallets.chains.evm.typed_intent import Effect
 from wallets.chains.evm.typed_types import ATOMIC, Value, refuse
-from wallets.chains.message_text import shown_message, shown_text
+from wallets.chains.message_text import shown_message
 from wallets.chains.tron_contracts import ADDRESS_PREFIX, address_text
 from wallets.encoding import unbase58check
-from wallets.errors import InvalidRequestError, MalformedMessageError
-from wallets.model import Intent
+from wallets.errors import InvalidRequestError
 
 CHAIN_ID = 728126428
 """What contracts of the main network know as theirs: the last four bytes of the first block's id (TIP-474)."""
@@ -29,11 +28,8 @@ def personal_message(network: str, message: bytes, decode: Callable[[bytes], obj
     Raises:
         MalformedMessageError: `decode` takes it for a transaction, by itself or as the hex of one.
     """
-    if any(reads_as_transaction(reading, decode) for reading in (message, unhexed(message))):
-        msg = "the message is a transaction of Tron; transactions are signed by /sign alone"
-        raise MalformedMessageError(msg)
-    details: dict[str, str | int] = {"standard": "tip-191", "bytes": len(message), **shown_message(message)}
-    return DigestMessage(prefixed_digest(_PREFIX, message), Intent(network, "message", details=details, warnings=hash_warnings(message)))
+    refuse_transactions(message, decode, "Tron")
+    return prefixed_message(network, "tip-191", _PREFIX, message, shown_message(message))
 
 
 def typed_message(network: str, value: Mapping[str, object]) -> DigestMessage:
@@ -42,11 +38,7 @@ def typed_message(network: str, value: Mapping[str, object]) -> DigestMessage:
     Raises:
         MalformedMessageError: See `wallets.chains.evm.typed_data`; or it is for another chain.
     """
-    data = read_typed_data(value, _ATOMIC)
-    theirs = data.domain.get("chainId", CHAIN_ID)
-    if theirs != CHAIN_ID:
-        refuse("domain.chainId", f"the typed data is for chain id {shown_text(str(theirs))}, but {network} has {CHAIN_ID}")
-    return DigestMessage(data.digest, _typed_intent(network, data))
+    return typed_data_message(network, CHAIN_ID, "tip-712", read_typed_data(value, _ATOMIC), Effect("typed_data", {}))
 
 
 def _address(path: str, value: object) -> tuple[bytes, Value]:
@@ -63,10 +55,3 @@ def _address(path: str, value: object) -> tuple[bytes, Value]:
 
 
 _ATOMIC = {**ATOMIC, "address": _address, "trcToken": ATOMIC["uint256"]}
-
-
-def _typed_intent(network: str, data: TypedData) -> Intent:
-    contract = data.domain.get("verifyingContract")
-    shown_contract = contract if isinstance(contract, str) else None
-    details, warnings = typed_details("tip-712", data), replay_warnings(data)
-    return Intent(network, "typed_data", contract=shown_contract, method=data.primary_type, details=details, warnings=warnings)

@@ -1,20 +1,28 @@
-"""Sign messages by their digest on secp256k1, and tell typed data: what EVM networks and Tron do alike."""
+"""Sign by a Keccak-256 digest, on secp256k1, what is no transaction: bytes behind a prefix, and typed data.
+
+It is EIP-191 and EIP-712 on EVM networks, TIP-191 and TIP-712 on Tron. These digests are of bytes that begin with 0x19, which begin no
+transaction: a signature of a message can never be one of a transaction.
+"""
 
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from wallets.chains.base import Own
+from wallets.chains.base import Own, reads_as_transaction
 from wallets.chains.evm.typed_data import TypedData
-from wallets.chains.evm.typed_types import Value
+from wallets.chains.evm.typed_intent import Effect
+from wallets.chains.evm.typed_types import Value, refuse
 from wallets.chains.message_text import SHOWN_BYTES, shown_text
 from wallets.curves import sign_secp256k1
+from wallets.errors import MalformedMessageError
 from wallets.hashes import keccak256
 from wallets.model import Intent, SignedMessage
 from wallets.secret import PrivateKey
 
-SHOWN_VALUE_CHARACTERS = 256
+EIP_191_PREFIX = b"\x19Ethereum Signed Message:\n"
+
 _SHOWN_VALUES = 100
+_SHOWN_VALUE_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,48 +59,69 @@ class DigestMessage:
         return SignedMessage(signature[:64] + bytes([self.v + signature[64]]), self.digest)
 
 
+def refuse_transactions(message: bytes, decode: Callable[[bytes], object], whose: str) -> None:
+    """Refuse a message that `decode` takes for a transaction, by itself or as the hex of one: whoever sends it means another call.
+
+    Raises:
+        MalformedMessageError: It is one.
+    """
+    if any(reads_as_transaction(reading, decode) for reading in (message, _unhexed(message))):
+        msg = f"the message is a transaction of {whose}; transactions are signed by /sign alone"
+        raise MalformedMessageError(msg)
+
+
 def prefixed_digest(prefix: bytes, message: bytes) -> bytes:
-    """Return the digest of a message behind a prefix and its length in decimal (EIP-191, TIP-191)."""
+    """Return the digest of a message behind a prefix and its length in decimal."""
     return keccak256(prefix + str(len(message)).encode() + message)
 
 
-def hash_warnings(message: bytes) -> tuple[str, ...]:
-    """Warn of a message that may stand for another."""
-    return ("the message has 32 bytes and may be the hash of something that is not shown",) if len(message) == 32 else ()
+def prefixed_message(network: str, standard: str, prefix: bytes, message: bytes, shown: Mapping[str, str]) -> DigestMessage:
+    """Return a message that is signed behind a prefix; `shown` is what people see of it."""
+    details: dict[str, str | int] = {"standard": standard, "bytes": len(message), **shown}
+    warnings = ("the message has 32 bytes and may be the hash of something that is not shown",) if len(message) == 32 else ()
+    return DigestMessage(prefixed_digest(prefix, message), Intent(network, "message", details=details, warnings=warnings))
 
 
-def unhexed(message: bytes) -> bytes:
-    """Return what a message is the hex of; nothing if it is none."""
+def typed_data_message(network: str, chain_id: int, standard: str, data: TypedData, effect: Effect) -> DigestMessage:
+    """Return typed data as a message of the network that has this chain id.
+
+    Raises:
+        MalformedMessageError: It is for another chain.
+    """
+    theirs = data.domain.get("chainId", chain_id)
+    if theirs != chain_id:
+        refuse("domain.chainId", f"the typed data is for chain id {_shown(theirs)}, but {network} has {chain_id}")
+    replayable = () if "chainId" in data.domain else ("names no chain: the signature can be used on every chain",)
+    intent = Intent(
+        network,
+        effect.kind,
+        transfers=effect.transfers,
+        contract=str(data.domain.get("verifyingContract", "")) or None,
+        method=effect.method or data.primary_type,
+        expires_at=effect.expires_at,
+        details={"standard": standard, **_details(data), **effect.details},
+        warnings=effect.warnings + replayable,
+    )
+    return DigestMessage(data.digest, intent, effect.owner)
+
+
+def _unhexed(message: bytes) -> bytes:
     try:
         return binascii.unhexlify(message.strip().removeprefix(b"0x"))
     except ValueError:
         return b""
 
 
-def typed_details(standard: str, data: TypedData) -> Mapping[str, str | int]:
-    """Tell typed data by its values, each with its path, as many as are shown."""
+def _details(data: TypedData) -> dict[str, str | int]:
     leaves = _leaves("", data.message)
     details: dict[str, str | int] = {
-        "standard": standard,
         "primary_type": data.primary_type,
-        **{f"domain.{name}": shown_value(value) for name, value in data.domain.items()},
-        **{f"message.{path}": shown_value(value) for path, value in leaves[:_SHOWN_VALUES]},
+        **{f"domain.{name}": _shown(value) for name, value in data.domain.items()},
+        **{f"message.{path}": _shown(value) for path, value in leaves[:_SHOWN_VALUES]},
     }
-    return details | {"more_values": len(leaves) - _SHOWN_VALUES} if len(leaves) > _SHOWN_VALUES else details
-
-
-def replay_warnings(data: TypedData) -> tuple[str, ...]:
-    """Warn of typed data that holds on every chain."""
-    return () if "chainId" in data.domain else ("names no chain: the signature can be used on every chain",)
-
-
-def shown_value(value: Value) -> str:
-    """Return a value as people read it; numbers as decimal text, whose width no reader of JSON narrows."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, bytes):
-        return "0x" + value.hex() if len(value) <= SHOWN_BYTES else f"{len(value)} bytes, Keccak-256 {keccak256(value).hex()}"
-    return shown_text(str(value), SHOWN_VALUE_CHARACTERS)
+    if len(leaves) > _SHOWN_VALUES:
+        details["more_values"] = len(leaves) - _SHOWN_VALUES
+    return details
 
 
 def _leaves(path: str, value: Value) -> list[tuple[str, Value]]:
@@ -102,3 +131,12 @@ def _leaves(path: str, value: Value) -> list[tuple[str, Value]]:
     if isinstance(value, list):
         return [leaf for position, item in enumerate(value) for leaf in _leaves(f"{path}[{position}]", item)]
     return [(path, value)]
+
+
+def _shown(value: Value) -> str:
+    """Return a value as people read it; numbers as decimal text, whose width no reader of JSON narrows."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return "0x" + value.hex() if len(value) <= SHOWN_BYTES else f"{len(value)} bytes, Keccak-256 {keccak256(value).hex()}"
+    return shown_text(str(value), _SHOWN_VALUE_CHARACTERS)

@@ -5,9 +5,9 @@ hash is signed behind EIP-191's prefix, as account contracts verify it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from wallets.chains.evm.address import checksummed
+from wallets.chains.evm.digest import EIP_191_PREFIX, DigestMessage, prefixed_digest
 from wallets.chains.evm.intent import delegation_warning
 from wallets.chains.evm.payload import Authorization
 from wallets.chains.evm.typed_intent import call_effect
@@ -35,16 +35,7 @@ _PAYMASTER = {
 _V0_6 = {**_SHARED, "initCode": "bytes", **dict.fromkeys([*_GAS, *_FEES], "uint256"), "paymasterAndData": "bytes"}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was read: the bytes whose Keccak-256 is signed, or signed behind EIP-191's prefix, and what it does."""
-
-    preimage: bytes
-    is_prefixed: bool
-    intent: Intent
-
-
-def read_request(network: str, chain_id: int, value: Mapping[str, object]) -> Request:
+def read_request(network: str, chain_id: int, value: Mapping[str, object]) -> DigestMessage:
     """Read an object that names its `standard`.
 
     Raises:
@@ -57,7 +48,7 @@ def read_request(network: str, chain_id: int, value: Mapping[str, object]) -> Re
     return refuse("standard", f"{EIP_7702} and {ERC_4337} are known; typed data of EIP-712 names none")
 
 
-def _authorization(network: str, chain_id: int, value: Mapping[str, object]) -> Request:
+def _authorization(network: str, chain_id: int, value: Mapping[str, object]) -> DigestMessage:
     check_names("typed_data", value, ["standard", "chainId", "address", "nonce"])
     theirs, nonce = _uint("chainId", value, 256), _uint("nonce", value, 64)
     if theirs not in {0, chain_id}:
@@ -70,10 +61,11 @@ def _authorization(network: str, chain_id: int, value: Mapping[str, object]) -> 
     warnings = (delegation_warning(item), *everywhere)
     details: dict[str, str | int] = {"standard": EIP_7702, "chain_id": theirs, "nonce": nonce}
     preimage = _AUTHORIZATION_MAGIC + encode_list(encode_uint(theirs) + encode_bytes(item.address) + encode_uint(nonce))
-    return Request(preimage, False, Intent(network, "authorization", contract=str(code), details=details, warnings=warnings))
+    intent = Intent(network, "authorization", contract=str(code), details=details, warnings=warnings)
+    return DigestMessage(keccak256(preimage), intent, v=0)
 
 
-def _user_operation(network: str, chain_id: int, value: Mapping[str, object]) -> Request:
+def _user_operation(network: str, chain_id: int, value: Mapping[str, object]) -> DigestMessage:
     check_names("typed_data", value, ["standard", "version", "entryPoint", "userOperation"])
     version = value["version"]
     if not isinstance(version, str) or version not in _ENTRY_POINTS:
@@ -103,7 +95,8 @@ def _user_operation(network: str, chain_id: int, value: Mapping[str, object]) ->
         details=effect.details,
         warnings=odd + effect.warnings,
     )
-    return Request(keccak256(packed) + entry_word + chain_id.to_bytes(32), True, intent)
+    operation_hash = keccak256(keccak256(packed) + entry_word + chain_id.to_bytes(32))
+    return DigestMessage(prefixed_digest(EIP_191_PREFIX, operation_hash), intent)
 
 
 Operation = tuple[Mapping[str, Value], bytes, int]
