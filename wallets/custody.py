@@ -287,7 +287,7 @@ class LocalCustody:
         try:
             wallet = await self.store.get(wallet_id)
             return wallet, await stack.enter_async_context(self.keyring.unlocked(wallet))
-        except Exception as error:  # noqa: BLE001  # not swallowed: the wallet's items end with it; other wallets' items go on
+        except Exception as error:  # noqa: BLE001  # the outcome of this wallet's transactions; the batch's others are signed
             return error
 
     async def lock(self, caller: Caller) -> KeyringLock:

@@ -7,8 +7,8 @@ from functools import cache
 from Crypto.Hash import RIPEMD160
 
 # The C functions of pycryptodome's keccak themselves: its objects are made anew for each hash, which costs more than the hash does.
-from Crypto.Hash.keccak import _raw_keccak_lib as lib  # type: ignore[attr-defined]  # its stubs leave it out
-from Crypto.Util._raw_api import VoidPointer, c_size_t, c_ubyte, create_string_buffer  # type: ignore[attr-defined]  # the same
+from Crypto.Hash.keccak import _raw_keccak_lib as lib  # type: ignore[attr-defined]  # private, and not in its stubs
+from Crypto.Util._raw_api import VoidPointer, c_size_t, c_ubyte, create_string_buffer  # type: ignore[attr-defined]  # c_ubyte is not in its stubs
 
 _DIGEST_BYTES = 32
 _CAPACITY_BYTES = 64
@@ -24,7 +24,7 @@ class _Keccak(threading.local):
         pointer = VoidPointer()
         _check(lib.keccak_init(pointer.address_of(), c_size_t(_CAPACITY_BYTES), c_ubyte(_ROUNDS)))
         self.state = pointer.get()
-        self.buffer = create_string_buffer(_DIGEST_BYTES)  # type: ignore[call-arg]  # its stubs want a second, which is refused
+        self.buffer = create_string_buffer(_DIGEST_BYTES)  # type: ignore[call-arg]  # its stubs want a second argument, which it refuses
 
 
 def _check(error: int) -> None:

@@ -34,7 +34,6 @@ from wallets.policy import Policy
 PACE_SECONDS = 0.002
 """How long a batch computes before others may."""
 
-
 OpenWallet = tuple[Wallet, Keys]
 """A wallet that is held unlocked, and what lends its keys."""
 
@@ -160,19 +159,20 @@ class Item:
 
     def decode(self, now: datetime) -> None:
         """Read the transaction, unless that cannot be."""
-        try:
-            self.draft.decode(now)
-        except Exception as error:  # noqa: BLE001  # not swallowed: this item's outcome, answered and audited; a bug in it may not end others'
-            self.error = error
+        self._settle(lambda: self.draft.decode(now))
 
     def sign(self, opened: OpenWallet | Exception, policy: Policy) -> None:
         """Sign, unless the wallet could not be unlocked or something else is wrong."""
         if isinstance(opened, Exception):
             self.error = opened
-            return
+        else:
+            self._settle(lambda: self.draft.sign(opened, policy))
+
+    def _settle(self, step: Callable[[], TransactionResult | None]) -> None:
+        """Keep what a step returns or raises: whatever is wrong with one transaction, the others of its batch are signed."""
         try:
-            self.result = self.draft.sign(opened, policy)
-        except Exception as error:  # noqa: BLE001  # not swallowed: this item's outcome, answered and audited; a bug in it may not end others'
+            self.result = step()
+        except Exception as error:  # noqa: BLE001  # kept as the outcome, which is answered and audited
             self.error = error
 
 

@@ -191,12 +191,12 @@ def _is_permit_with_witness(data: TypedData) -> bool:
         data.primary_type in {"PermitWitnessTransferFrom", "PermitBatchWitnessTransferFrom"}
         and found == known
         and len(members) == 5
-        and encode_type(data.structs, "TokenPermissions") == _TOKEN_PERMISSIONS
+        and encode_type(data.structs, "TokenPermissions") == _PERMITTED
         and all(len(member.type.lengths) <= (member.name == "permitted") for member in members[:4])
     )
 
 
-_TOKEN_PERMISSIONS = "TokenPermissions(address token,uint256 amount)"  # noqa: S105  # the name of a type
+_PERMITTED = "TokenPermissions(address token,uint256 amount)"
 _PERMIT_DETAILS = "PermitDetails(address token,uint160 amount,uint48 expiration,uint48 nonce)"
 _AUTHORIZED = "(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
 _ITEM = "uint8 itemType,address token,uint256 identifierOrCriteria,uint256 startAmount,uint256 endAmount"
@@ -207,9 +207,8 @@ _KNOWN: Mapping[str, Callable[[Parts], Effect]] = {
     "Permit(address spender,uint256 tokenId,uint256 nonce,uint256 deadline)": _nft_permit,  # ERC-4494, Uniswap
     f"PermitSingle(PermitDetails details,address spender,uint256 sigDeadline){_PERMIT_DETAILS}": _permit2,
     f"PermitBatch(PermitDetails[] details,address spender,uint256 sigDeadline){_PERMIT_DETAILS}": _permit2,
-    f"PermitTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline){_TOKEN_PERMISSIONS}": _permit_transfer,
-    "PermitBatchTransferFrom(TokenPermissions[] permitted,address spender,uint256 nonce,uint256 deadline)"
-    f"{_TOKEN_PERMISSIONS}": _permit_transfer,
+    f"PermitTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline){_PERMITTED}": _permit_transfer,
+    f"PermitBatchTransferFrom(TokenPermissions[] permitted,address spender,uint256 nonce,uint256 deadline){_PERMITTED}": _permit_transfer,
     f"TransferWithAuthorization{_AUTHORIZED}": _transfer_by_others,  # ERC-3009
     f"ReceiveWithAuthorization{_AUTHORIZED}": _transfer_by_others,
     "OrderComponents(address offerer,address zone,OfferItem[] offer,ConsiderationItem[] consideration,uint8 orderType,uint256 startTime,"
