@@ -17,12 +17,12 @@ from wallets.secret import PrivateKey
 
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
-
 _CONTEXT = coincurve.context.GLOBAL_CONTEXT.ctx
 
 # Looking a type up by its name costs each signature as much as making what has it.
-_SIGNATURE, _POINT = ffi.typeof("secp256k1_ecdsa_recoverable_signature *"), ffi.typeof("secp256k1_pubkey *")
-_COMPACT, _COMPRESSED, _SECRET = (ffi.typeof(f"unsigned char[{size}]") for size in (64, 33, 32))
+_RECOVERABLE, _ECDSA = ffi.typeof("secp256k1_ecdsa_recoverable_signature *"), ffi.typeof("secp256k1_ecdsa_signature *")
+_POINT, _X_ONLY, _KEYPAIR = (ffi.typeof(f"secp256k1_{name} *") for name in ("pubkey", "xonly_pubkey", "keypair"))
+_64_BYTES, _33_BYTES, _32_BYTES = (ffi.typeof(f"unsigned char[{size}]") for size in (64, 33, 32))
 _INT, _SIZE = ffi.typeof("int *"), ffi.typeof("size_t *")
 
 
@@ -77,14 +77,14 @@ def sign_secp256k1(key: PrivateKey, digest: bytes) -> bytes:
         SignatureFaultError: The signature does not recover to the key's own public key.
         ValueError: The digest does not have 32 bytes.
     """
-    signature = ffi.new(_SIGNATURE)
+    signature = ffi.new(_RECOVERABLE)
     # Without a nonce function of ours, libsecp256k1 takes RFC 6979's.
-    with key.revealed() as view, ffi.from_buffer(_SECRET, view) as secret:
+    with key.revealed() as view, ffi.from_buffer(_32_BYTES, view) as secret:
         is_signed = lib.secp256k1_ecdsa_sign_recoverable(_CONTEXT, signature, _digest(digest), secret, ffi.NULL, ffi.NULL)
     if not is_signed or _recovered(signature, digest) != key.public_key:
         msg = "a fresh secp256k1 signature did not verify"
         raise SignatureFaultError(msg)
-    compact, recovery_id = ffi.new(_COMPACT), ffi.new(_INT)
+    compact, recovery_id = ffi.new(_64_BYTES), ffi.new(_INT)
     lib.secp256k1_ecdsa_recoverable_signature_serialize_compact(_CONTEXT, compact, recovery_id, signature)
     return bytes(ffi.buffer(compact)) + bytes((recovery_id[0],))
 
@@ -95,7 +95,7 @@ def recover_secp256k1(signature: bytes, digest: bytes) -> bytes:
     Raises:
         ValueError: There is none.
     """
-    parsed = ffi.new(_SIGNATURE)
+    parsed = ffi.new(_RECOVERABLE)
     is_signature = (
         len(signature) == 65
         and signature[64] < 4
@@ -110,7 +110,7 @@ def recover_secp256k1(signature: bytes, digest: bytes) -> bytes:
 
 def verify_secp256k1(public_key: bytes, signature: bytes, digest: bytes) -> bool:
     """Tell whether a 64-byte r||s, low-s, is the ECDSA signature of a public key (33 or 65 bytes, SEC 1) on a 32-byte digest."""
-    parsed, point = ffi.new("secp256k1_ecdsa_signature *"), ffi.new("secp256k1_pubkey *")
+    parsed, point = ffi.new(_ECDSA), ffi.new(_POINT)
     return bool(
         len(signature) == 64
         and lib.secp256k1_ec_pubkey_parse(_CONTEXT, point, public_key, len(public_key))
@@ -129,20 +129,20 @@ def tweaked(public_key: bytes, tweak: bytes) -> bytes:
     Raises:
         ValueError: `tweak` is not below the curve's order, or the sum is no point.
     """
-    point, x_only = ffi.new("secp256k1_pubkey *"), ffi.new("secp256k1_xonly_pubkey *")
+    point, x_only = ffi.new(_POINT), ffi.new(_X_ONLY)
     is_known = lib.secp256k1_xonly_pubkey_parse(_CONTEXT, x_only, _digest(public_key[1:]))
     if not is_known or not lib.secp256k1_xonly_pubkey_tweak_add(_CONTEXT, point, x_only, _digest(tweak)):
         msg = "the tweaked public key does not exist"
         raise ValueError(msg)
     lib.secp256k1_xonly_pubkey_from_pubkey(_CONTEXT, x_only, ffi.NULL, point)
-    serialized = ffi.new("unsigned char[32]")
+    serialized = ffi.new(_32_BYTES)
     lib.secp256k1_xonly_pubkey_serialize(_CONTEXT, serialized, x_only)
     return bytes(ffi.buffer(serialized))
 
 
 def is_x_of_a_point(x: bytes) -> bool:
     """Tell whether 32 bytes are the x of a point on secp256k1 (BIP-340, lift_x)."""
-    return bool(lib.secp256k1_xonly_pubkey_parse(_CONTEXT, ffi.new("secp256k1_xonly_pubkey *"), _digest(x)))
+    return bool(lib.secp256k1_xonly_pubkey_parse(_CONTEXT, ffi.new(_X_ONLY), _digest(x)))
 
 
 def sign_schnorr(key: PrivateKey, digest: bytes, tweak: bytes) -> bytes:
@@ -153,9 +153,9 @@ def sign_schnorr(key: PrivateKey, digest: bytes, tweak: bytes) -> bytes:
         ValueError: Digest or tweak do not have 32 bytes, or there is no such key.
     """
     public_key = tweaked(key.public_key, tweak)
-    keypair, signature = ffi.new("secp256k1_keypair *"), ffi.new("unsigned char[64]")
+    keypair, signature = ffi.new(_KEYPAIR), ffi.new(_64_BYTES)
     try:
-        with key.revealed() as view, ffi.from_buffer("unsigned char[32]", view) as secret:
+        with key.revealed() as view, ffi.from_buffer(_32_BYTES, view) as secret:
             is_key = lib.secp256k1_keypair_create(_CONTEXT, keypair, secret)
         is_signed = (
             is_key
@@ -173,7 +173,7 @@ def sign_schnorr(key: PrivateKey, digest: bytes, tweak: bytes) -> bytes:
 
 def verify_schnorr(public_key: bytes, signature: bytes, message: bytes) -> bool:
     """Tell whether 64 bytes are the Schnorr signature of a 32-byte public key on a message of any length (BIP-340)."""
-    x_only = ffi.new("secp256k1_xonly_pubkey *")
+    x_only = ffi.new(_X_ONLY)
     return bool(
         len(signature) == 64
         and lib.secp256k1_xonly_pubkey_parse(_CONTEXT, x_only, _digest(public_key))
@@ -218,6 +218,6 @@ def _recovered(signature: "ffi.CData", digest: bytes) -> bytes | None:
     public_key = ffi.new(_POINT)
     if not lib.secp256k1_ecdsa_recover(_CONTEXT, public_key, signature, digest):
         return None
-    compressed, length = ffi.new(_COMPRESSED), ffi.new(_SIZE, 33)
+    compressed, length = ffi.new(_33_BYTES), ffi.new(_SIZE, 33)
     lib.secp256k1_ec_pubkey_serialize(_CONTEXT, compressed, length, public_key, lib.SECP256K1_EC_COMPRESSED)
     return bytes(ffi.buffer(compressed))

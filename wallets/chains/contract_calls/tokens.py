@@ -25,7 +25,7 @@ def _transfer_from(call: Call, sender: bytes, recipient: bytes, amount: int) -> 
     return _moved(call, recipient, (Transfer(call.text(recipient), amount, call.contract),), {"from": call.text(sender)})
 
 
-def _transfer_with_authorization(  # the method's own arguments
+def _transfer_with_authorization(
     call: Call, sender: bytes, recipient: bytes, amount: int, _after: int, before: int, *_: object
 ) -> CallMeaning:
     details: Details = {"from": call.text(sender), "valid_before": str(before)}

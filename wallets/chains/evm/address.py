@@ -6,8 +6,6 @@ from functools import lru_cache
 from wallets.curves import uncompressed
 from wallets.hashes import keccak256
 
-ZERO_ADDRESS = bytes(20)
-
 _EACH = int.from_bytes(b"\1" * 40)
 _ADDRESS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40})")
 
