@@ -5,6 +5,9 @@ from typing import Any
 from pytoniq_core import Address as TonAddress
 from pytoniq_core import Builder, begin_cell
 
+EIP_155_EXAMPLE = "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+"""The transaction that EIP-155 gives as its example, in hex."""
+
 
 def _varint(value: int) -> bytes:
     out = b""

@@ -129,6 +129,14 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
+async def account(client: httpx.AsyncClient) -> tuple[str, str]:
+    """A new wallet and its first Ethereum address."""
+    wallet_id: str = (await client.post("/api/v1/wallets", json={"label": "a"})).json()["id"]
+    address: str = (await client.get(f"/api/v1/wallets/{wallet_id}/address/eth")).json()["address"]
+    return wallet_id, address
+
+
+@pytest.fixture
 async def wallet(client: httpx.AsyncClient) -> str:
     """The known phrase's wallet, as a path."""
     answer = await client.post("/api/v1/wallets/import", json={"label": "a", "mnemonic": PHRASE})

@@ -14,13 +14,13 @@ from api.direct import DirectRoutes
 from api.http import create_http_app
 from api.routes import WalletRoutes
 from tests.api.conftest import API_KEY, World, client_of
+from tests.samples import EIP_155_EXAMPLE
 
-EIP_155_EXAMPLE = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 PLAIN = {"Content-Type": "application/json"}
 RARE = {"Content-Type": "application/json; charset=utf-8"}
 """Says the same, and is left to FastAPI."""
 
-VALID = {"network": "eth", "index": 0, "unsigned_tx": EIP_155_EXAMPLE}
+VALID = {"network": "eth", "index": 0, "unsigned_tx": f"0x{EIP_155_EXAMPLE}"}
 BODIES = [
     json.dumps(VALID),
     json.dumps(VALID, indent=2),

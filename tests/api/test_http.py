@@ -11,6 +11,7 @@ from eth_account import Account as EthAccount
 from api import render
 from tests.api.conftest import OLD_KEY, World
 from tests.known_phrase import PHRASE
+from tests.samples import EIP_155_EXAMPLE
 from wallets.chains import CHAINS
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, Address, AuditAction, AuditStatus, Intent, Page, SignedTransaction, SigningResult, Transfer, Wallet
@@ -179,7 +180,7 @@ async def test_a_corrupt_ciphertext_is_named_audited_and_counted(client: httpx.A
     body = {
         "network": "eth",
         "index": 0,
-        "unsigned_tx": "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080",
+        "unsigned_tx": EIP_155_EXAMPLE,
     }
 
     address = await client.get(f"/api/v1/wallets/{ids[0]}/address/eth")

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from tests.api.conftest import World, problem
-from tests.samples import ton_transfer, tron_transfer
+from tests.samples import EIP_155_EXAMPLE, ton_transfer, tron_transfer
 
-EIP_155_EXAMPLE = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+UNSIGNED = f"0x{EIP_155_EXAMPLE}"
 SIX_ITEMS = "e9098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080"
 
 
@@ -20,7 +20,7 @@ async def test_a_transaction_is_told(client: httpx.AsyncClient, world: World) ->
     """Recipients, amounts in base units and in units, and the fee; nothing is written, no wallet asked."""
     world.store.away = world.audit.away = True
 
-    answer = await _inspect(client, {"network": "eth", "unsigned_tx": EIP_155_EXAMPLE})
+    answer = await _inspect(client, {"network": "eth", "unsigned_tx": UNSIGNED})
 
     intent = answer.json()["intent"]
     assert answer.status_code == 200
@@ -75,10 +75,10 @@ async def test_what_is_not_signed_can_be_inspected(client: httpx.AsyncClient) ->
     ("body", "expected"),
     [
         ({"network": "eth", "unsigned_tx": "zz"}, (400, "malformed-transaction")),
-        ({"network": "bsc", "unsigned_tx": EIP_155_EXAMPLE}, (400, "malformed-transaction")),
+        ({"network": "bsc", "unsigned_tx": UNSIGNED}, (400, "malformed-transaction")),
         ({"network": "xrp", "unsigned_tx": "00"}, (400, "unsupported-network")),
-        ({"network": "eth", "unsigned_tx": EIP_155_EXAMPLE, "index": 0}, (422, "unprocessable-request")),
-        ({"network": "eth", "unsigned_tx": EIP_155_EXAMPLE, "version": "v5r1"}, (422, "unprocessable-request")),
+        ({"network": "eth", "unsigned_tx": UNSIGNED, "index": 0}, (422, "unprocessable-request")),
+        ({"network": "eth", "unsigned_tx": UNSIGNED, "version": "v5r1"}, (422, "unprocessable-request")),
         ({"network": "eth"}, (422, "unprocessable-request")),
     ],
     ids=["no hex", "another chain", "no network", "unknown field", "no variants", "no transaction"],

@@ -12,14 +12,6 @@ from tests.samples import typed_mail
 from wallets.model import AuditAction, AuditStatus
 
 
-@pytest.fixture
-async def account(client: httpx.AsyncClient) -> tuple[str, str]:
-    """A new wallet and its first Ethereum address."""
-    wallet_id: str = (await client.post("/api/v1/wallets", json={"label": "a"})).json()["id"]
-    address: str = (await client.get(f"/api/v1/wallets/{wallet_id}/address/eth")).json()["address"]
-    return wallet_id, address
-
-
 @pytest.mark.parametrize("content", [{"message": "hello"}, {"message_hex": "0x68656c6c6f"}, {"message": "hello", "message_hex": None}])
 async def test_a_message(client: httpx.AsyncClient, world: World, account: tuple[str, str], content: dict[str, Any]) -> None:
     """A text, or its bytes as hex, comes back signed by the account, with its digest, intent and audit row."""

@@ -1,7 +1,6 @@
 """Signing over HTTP, each signature checked by a library that the service does not use for it."""
 
 import httpx
-import pytest
 import rlp
 from eth_account import Account as EthAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
@@ -11,14 +10,6 @@ from tests.api.conftest import World
 from wallets.model import AuditAction, AuditStatus
 
 RECIPIENT = bytes.fromhex("3535353535353535353535353535353535353535")
-
-
-@pytest.fixture
-async def account(client: httpx.AsyncClient) -> tuple[str, str]:
-    """A new wallet and its first Ethereum address."""
-    wallet_id: str = (await client.post("/api/v1/wallets", json={"label": "a"})).json()["id"]
-    address: str = (await client.get(f"/api/v1/wallets/{wallet_id}/address/eth")).json()["address"]
-    return wallet_id, address
 
 
 async def test_a_legacy_transfer(client: httpx.AsyncClient, world: World, account: tuple[str, str]) -> None:

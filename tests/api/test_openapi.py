@@ -13,10 +13,11 @@ from referencing.jsonschema import DRAFT202012
 from api import schemas
 from tests.api.conftest import World, client_of
 from tests.known_phrase import PHRASE
+from tests.samples import EIP_155_EXAMPLE
 from wallets.chains import CHAINS
 
 # EIP-155's example.
-UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+UNSIGNED = f"0x{EIP_155_EXAMPLE}"
 OPERATIONS = {
     ("post", "/api/v1/wallets"),
     ("get", "/api/v1/wallets"),

@@ -7,10 +7,11 @@ import pytest
 from fastapi import FastAPI
 
 from tests.api.conftest import client_of
+from tests.samples import EIP_155_EXAMPLE
 from wallets.chains import CHAINS
 from wallets.chains.evm import Evm, evm
 
-EIP_155_EXAMPLE = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+UNSIGNED = f"0x{EIP_155_EXAMPLE}"
 KINDS: Evm = replace(evm("kinds", title="Kinds", symbol="KND", chain_id=1), variant_name="type", variants=("plain", "fancy"))
 
 
@@ -34,7 +35,7 @@ async def test_an_address_says_its_kind(client: httpx.AsyncClient, wallet: str, 
 @pytest.mark.parametrize("kind", [None, "plain", "fancy"])
 async def test_a_signature_says_its_kind(client: httpx.AsyncClient, wallet: str, kind: str | None) -> None:
     """Alone and in both batches."""
-    item = {"network": "kinds", "index": 0, "unsigned_tx": EIP_155_EXAMPLE} | ({"type": kind} if kind else {})
+    item = {"network": "kinds", "index": 0, "unsigned_tx": UNSIGNED} | ({"type": kind} if kind else {})
 
     alone = (await client.post(f"{wallet}/sign", json=item)).json()
     batch = (await client.post(f"{wallet}/sign-batch", json={"items": [item]})).json()
@@ -65,7 +66,7 @@ async def test_a_kind_that_cannot_be_is_refused(
     answers = [
         await client.get(f"{wallet}/address/{network}?{field}"),
         await client.get(f"{wallet}/addresses/{network}?{field}"),
-        await client.post(f"{wallet}/sign", json={"network": network, "index": 0, "unsigned_tx": EIP_155_EXAMPLE, **fields}),
+        await client.post(f"{wallet}/sign", json={"network": network, "index": 0, "unsigned_tx": UNSIGNED, **fields}),
     ]
 
     assert [answer.status_code for answer in answers] == [status] * 3

@@ -10,7 +10,7 @@ from eth_account import Account as EthAccount
 from eth_account.messages import encode_defunct, encode_typed_data
 
 from tests.known_phrase import FIRST_ADDRESSES
-from tests.samples import typed_mail
+from tests.samples import EIP_155_EXAMPLE, typed_mail
 from tests.wallets.custody_house import CALLER, House, outcome
 from wallets.chains import CHAINS
 from wallets.chains.base import no_messages, no_typed_data
@@ -40,8 +40,6 @@ from wallets.policy import AllOf
 from wallets.signing import read_message
 
 Message = TextMessage | HexMessage | TypedMessage
-
-EIP_155_EXAMPLE = "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 
 
 @pytest.fixture

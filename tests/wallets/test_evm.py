@@ -11,6 +11,7 @@ from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.samples import EIP_155_EXAMPLE
 from tests.strategies import evm_addresses, evm_transactions, secp256k1_secrets
 from wallets.chains import CHAINS
 from wallets.chains.evm import Evm
@@ -28,7 +29,6 @@ EIP55: dict[str, list[str]] = json.loads((VECTORS / "eip55.json").read_text())
 BY_NAME = {vector["name"]: vector for vector in EVM["transactions"]}
 NETWORKS = [chain for chain in CHAINS.values() if isinstance(chain, Evm)]
 ETH = CHAINS["eth"]
-EIP_155_EXAMPLE = bytes.fromhex("ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080")
 TO = bytes.fromhex("35" * 20)
 every_network = pytest.mark.parametrize("chain", NETWORKS, ids=lambda chain: chain.network)
 
@@ -59,9 +59,9 @@ def _unsigned(signed_tx: bytes, chain_id: int) -> bytes:
 
 def test_the_example_of_eip_155() -> None:
     """The EIP's own transaction, hash and signature."""
-    signed = _sign(EIP_155_EXAMPLE)
+    signed = _sign(bytes.fromhex(EIP_155_EXAMPLE))
 
-    assert keccak256(EIP_155_EXAMPLE).hex() == "daf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53"
+    assert keccak256(bytes.fromhex(EIP_155_EXAMPLE)).hex() == "daf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53"
     assert signed.raw.hex() == (
         "f86c098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a76400008025a028ef61340bd939bc2195fe5375678660"
         "03e1a15d3c71ff63e1590620aa636276a067cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83"
@@ -185,7 +185,7 @@ def test_the_largest_transaction_is_taken() -> None:
 
 def test_no_signer_is_named() -> None:
     """The format names no signer and no sender: whoever signs is the sender."""
-    transaction = ETH.decode(EIP_155_EXAMPLE)
+    transaction = ETH.decode(bytes.fromhex(EIP_155_EXAMPLE))
 
     assert transaction.signers == frozenset()
     assert transaction.intent.sender is None

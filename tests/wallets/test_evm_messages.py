@@ -10,6 +10,7 @@ from eth_account.messages import encode_defunct
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.samples import EIP_155_EXAMPLE
 from wallets.chains import CHAINS
 from wallets.curves import Curve, private_key
 from wallets.errors import MalformedMessageError
@@ -23,7 +24,6 @@ KEY = private_key(Curve.SECP256K1, bytes.fromhex(US["private_key"]))
 TYPED = {each["name"]: each for each in MADE["typed_data"]}
 ETH = CHAINS["eth"]
 A, B, C = ("0x" + digits * 20 for digits in ("11", "22", "33"))
-EIP_155_EXAMPLE = "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 
 
 def _signed(value: dict[str, Any]) -> SignedMessage:

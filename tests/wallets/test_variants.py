@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.known_phrase import PHRASE
+from tests.samples import EIP_155_EXAMPLE
 from tests.wallets.custody_house import CALLER, House
 from wallets.chains import CHAINS, resolve
 from wallets.chains.evm import Evm
@@ -16,7 +17,6 @@ from wallets.model import Account, AuditStatus, SigningRequest, Wallet
 from wallets.proof import StoredAddress, differences
 
 USUAL = Account(uuid4(), "kinds", 3)
-EIP_155_EXAMPLE = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def house() -> House:
 
 def request(wallet: Wallet, variant: str) -> SigningRequest:
     """Return a request to sign EIP-155's example."""
-    return SigningRequest(Account(wallet.id, "kinds", 3, variant), EIP_155_EXAMPLE, CALLER)
+    return SigningRequest(Account(wallet.id, "kinds", 3, variant), f"0x{EIP_155_EXAMPLE}", CALLER)
 
 
 @pytest.mark.parametrize(("given", "taken"), [("", ""), ("plain", ""), ("fancy", "fancy")])
