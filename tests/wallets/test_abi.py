@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from eth_abi import encode  # type: ignore[attr-defined]  # exported without saying so
+from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

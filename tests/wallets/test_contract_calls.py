@@ -1,7 +1,7 @@
 """Contract calls: what eth-abi writes is read for what it does, and what only looks like it is not."""
 
 import pytest
-from eth_abi import encode  # type: ignore[attr-defined]  # exported without saying so
+from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 

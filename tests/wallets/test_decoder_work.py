@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from eth_abi import encode as abi_encode  # type: ignore[attr-defined]  # exported without saying so
+from eth_abi.abi import encode as abi_encode
 
 from tests.wallets.psbts import STRANGER, US, Party, Spent, claim, psbt, spent
 from tests.wallets.solana_messages import compact, lookup, message, our_key
