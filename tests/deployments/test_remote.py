@@ -190,7 +190,7 @@ async def test_one_that_waits_holds_up_no_other() -> None:
         await hang.wait()
         return await decrypt(ciphertext, associated_data=associated_data)
 
-    house.encryption.decrypt = hanging  # type: ignore[method-assign]  # hangs until it may not
+    house.encryption.decrypt = hanging  # type: ignore[method-assign]  # stands for a backend that hangs
 
     waiting = [asyncio.create_task(there.sign(SigningRequest(Account(locked.id, "sol", 0), payload, CALLER))) for _ in range(5)]
     async with asyncio.timeout(5):
@@ -244,7 +244,7 @@ async def test_a_fault_stays_in_the_signer() -> None:
         msg = PHRASE
         raise RuntimeError(msg)
 
-    house.store.get = fail  # type: ignore[method-assign, assignment]  # a bug
+    house.store.get = fail  # type: ignore[method-assign, assignment]  # stands for a bug of the store
     with pytest.raises(SignerFaultError):
         await remote_custody(wire).wallet(uuid.uuid4())
 

@@ -18,7 +18,7 @@ def test_each_signer_it_is_sealed_to_opens_it() -> None:
 
     assert b"legal" not in travelled
     for key in keys:
-        phrase = key.open(pickle.loads(travelled), "request-1")  # noqa: S301  # was pickled above
+        phrase = key.open(pickle.loads(travelled), "request-1")  # noqa: S301  # nothing is unpickled but what this test has pickled
         assert phrase is not None
         assert phrase.parts() == (WORDS, "naïve")
 
