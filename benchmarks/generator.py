@@ -14,6 +14,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
 from itertools import cycle
 from pathlib import Path
 
@@ -27,6 +28,10 @@ LAST_ANSWER_SECONDS = 10.0
 """How long after the last request answers are waited for; what is not answered by then has failed."""
 
 
+LOST = 0
+"""In the place of a status: the connection ended before the answer did."""
+
+
 class Connection:
     """A connection that carries one request at a time. `due` is when the one it carries should have been sent."""
 
@@ -36,19 +41,14 @@ class Connection:
         self._answer = b""
         self.due = 0.0
 
-    def fileno(self) -> int:
-        """Return what select(2) watches."""
-        assert self._socket is not None
-        return self._socket.fileno()
-
     def close(self) -> None:
         """Close it; to send opens it again."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def send(self, request: bytes, due: float) -> None:
-        """Send a request; connect first where there is no connection.
+    def send(self, request: bytes, due: float) -> int:
+        """Send a request; connect first where there is no connection. Return the descriptor that select(2) can watch.
 
         Raises:
             OSError: It cannot be sent.
@@ -58,9 +58,10 @@ class Connection:
             self._socket = socket.create_connection(self._address, timeout=5)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(request)
+        return self._socket.fileno()
 
-    def receive(self) -> bool | None:
-        """Take in what has come; return None while the answer is not whole, else whether it is a success."""
+    def receive(self) -> int | None:
+        """Take in what has come; return None while the answer is not whole, else its status, or `LOST`."""
         assert self._socket is not None
         try:
             chunk = self._socket.recv(65_536)
@@ -72,22 +73,24 @@ class Connection:
             return None
         if not chunk or b"\r\nconnection: close" in head.lower():
             self.close()
-        return head.split(b" ", 2)[1:2] == [b"200"] and bool(chunk)
+        return int(head.split(b" ", 2)[1]) if chunk else LOST
 
 
 class OpenLoop:
     """Send each request when it is due.
 
-    `latencies` are of the answered ones, `failed` counts those that were refused or lost, `seconds` is how long it all took.
+    `latencies` are of the answered ones, `refusals` of those refused with 503; `failed` counts these and whatever else was no success, and
+    `seconds` is how long it all took.
     """
 
     def __init__(self, connect: Callable[[], Connection], requests: Iterator[bytes]) -> None:
         self._connect = connect
         self._requests = requests
         self._idle: list[Connection] = []
-        self._busy: list[Connection] = []
+        self._busy: dict[int, Connection] = {}
         self._waiting: deque[float] = deque()
         self.latencies: list[float] = []
+        self.refusals: list[float] = []
         self.failed = 0
         self.seconds = 0.0
 
@@ -107,32 +110,36 @@ class OpenLoop:
                 self._receive(max(0.0, (coming[0] if coming else end) - time.perf_counter()))
         self.failed += len(coming) + len(self._waiting) + len(self._busy)
         self.seconds = time.perf_counter() - start
-        for connection in self._idle + self._busy:
+        for connection in (*self._idle, *self._busy.values()):
             connection.close()
 
     def _send(self) -> None:
         while self._waiting and (self._idle or len(self._busy) < MAX_CONNECTIONS):
             connection = self._idle.pop() if self._idle else self._connect()
             try:
-                connection.send(next(self._requests), self._waiting.popleft())
+                descriptor = connection.send(next(self._requests), self._waiting.popleft())
             except OSError:
                 connection.close()
                 self._idle.append(connection)
                 self.failed += 1
             else:
-                self._busy.append(connection)
+                self._busy[descriptor] = connection
 
     def _receive(self, seconds: float) -> None:
-        for connection in select.select(self._busy, [], [], seconds)[0]:
-            succeeded = connection.receive()
-            if succeeded is None:
+        for descriptor in select.select(list(self._busy), [], [], seconds)[0]:
+            connection = self._busy[descriptor]
+            status = connection.receive()
+            if status is None:
                 continue
-            self._busy.remove(connection)
+            del self._busy[descriptor]
             self._idle.append(connection)
-            if succeeded:
-                self.latencies.append(time.perf_counter() - connection.due)
-            else:
-                self.failed += 1
+            latency = time.perf_counter() - connection.due
+            if status == HTTPStatus.OK:
+                self.latencies.append(latency)
+                continue
+            self.failed += 1
+            if status == HTTPStatus.SERVICE_UNAVAILABLE:
+                self.refusals.append(latency)
 
 
 def poisson(per_second: float, seconds: float, rng: random.Random) -> list[float]:
@@ -169,10 +176,13 @@ def main(url: str, file: str, per_second: str, seconds: str, seed: str) -> None:
     loop = OpenLoop(lambda: Connection(address), read_requests(Path(file), address))
     gc.disable()
     loop.run(due)
-    ordered = sorted(loop.latencies)
-    latencies = {fraction: quantile(ordered, fraction) for fraction in QUANTILES} if ordered else {}
-    content = {"requests": len(due), "failed": loop.failed, "seconds": loop.seconds, "latencies": latencies}
-    sys.stdout.write(json.dumps(content) + "\n")
+    times = {"latencies": _quantiles(loop.latencies), "refusals": _quantiles(loop.refusals)}
+    sys.stdout.write(json.dumps({"requests": len(due), "failed": loop.failed, "seconds": loop.seconds, **times}) + "\n")
+
+
+def _quantiles(latencies: Sequence[float]) -> dict[float, float]:
+    ordered = sorted(latencies)
+    return {fraction: quantile(ordered, fraction) for fraction in QUANTILES} if ordered else {}
 
 
 if __name__ == "__main__":

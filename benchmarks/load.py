@@ -6,8 +6,9 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.house import Target
 from benchmarks.machine import ROOT
@@ -18,13 +19,17 @@ _PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a load. `latencies` are seconds by the fraction of requests that took no longer."""
+    """What became of a load. `latencies` are seconds by the fraction of requests that took no longer, `refusals` of those refused with 503.
+
+    `failed` counts refusals as well; a closed loop does not time them.
+    """
 
     requests: int
     failed: int
     seconds: float
     latencies: Mapping[float, float]
     generator_cpu_seconds: float
+    refusals: Mapping[float, float] = field(default_factory=dict)
 
     @property
     def per_second(self) -> float:
@@ -62,6 +67,8 @@ def _outcome(command: Sequence[str], seconds: float) -> Outcome:
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     content = json.loads(result.stdout.splitlines()[-1])
-    latencies = {float(fraction): value for fraction, value in content.pop("latencies").items()}
+    times: dict[str, Any] = {
+        name: {float(fraction): value for fraction, value in content.pop(name, {}).items()} for name in ("latencies", "refusals")
+    }
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Outcome(**content, latencies=latencies, generator_cpu_seconds=cpu)
+    return Outcome(**content, **times, generator_cpu_seconds=cpu)

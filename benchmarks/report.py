@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmarks import addresses, batches, closed_loop, custody, growth, open_loop, primitives, topologies
+from benchmarks import addresses, batches, closed_loop, custody, growth, open_loop, overload, primitives, topologies
 from benchmarks.confidence import CONFIDENCE, paired_ratio
 from benchmarks.observe import APPLICATION
 from benchmarks.results import Case, Results, Series
 from benchmarks.session import CPU, SIZES, THROUGHPUT
 
-QUESTIONS = (primitives, custody, closed_loop, open_loop, batches, addresses, topologies, growth)
-"""Every question, in the order in which they are asked: the open loop needs the knee that the closed one finds."""
+QUESTIONS = (primitives, custody, closed_loop, open_loop, overload, batches, addresses, topologies, growth)
+"""Every question, in the order in which they are asked: the open loop and overload need the knee that the closed loop finds."""
 
 YARDSTICKS: Mapping[str, str] = {
     closed_loop.QUESTION: "uvicorn",
@@ -28,6 +28,8 @@ _FIGURES = (
     "p99",
     "p99.9",
     "failed",
+    "refused p50",
+    "refused p99",
     "audit rows a commit",
     "Vault calls a request",
     "other targets",

@@ -110,6 +110,8 @@ class Session:
         add(THROUGHPUT, outcome.per_second * work, "requests/s")
         for fraction, latency in outcome.latencies.items():
             add(f"p{fraction * 100:g}", latency * 1_000, "ms")
+        for fraction, latency in outcome.refusals.items():
+            add(f"refused p{fraction * 100:g}", latency * 1_000, "ms")
         add("failed", outcome.failed, "requests")
         add("audit rows a commit", observation.audit_rows / max(1, observation.audit_groups), "rows")
         add("Vault calls a request", observation.vault_calls / succeeded, "calls")

