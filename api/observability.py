@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -101,6 +101,13 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="liveall",
         )
+        self._start = Gauge(
+            "replica_start_seconds",
+            "How long the newest replica of this node took to start, by stage",
+            ("stage",),
+            registry=self._registry,
+            multiprocess_mode="livemostrecent",
+        )
         self._requests = self._counter("http_requests_total", "HTTP requests answered", "method", "route", "status")
         self._durations = self._histogram("http_request_duration_seconds", "Time to answer HTTP requests", "method", "route")
         # Looking a series up by its labels takes as long as counting in it.
@@ -147,6 +154,11 @@ class Metrics:
     def process_hardened(self, *, core_dumps: str, dumpable: str, memory: str) -> None:
         """Take how this process is protected, each in a word of a closed set."""
         self._hardening.labels(core_dumps, dumpable, memory).set(1)
+
+    def replica_started(self, seconds: Mapping[str, float]) -> None:
+        """Take how long each stage of this process's start took."""
+        for stage, value in seconds.items():
+            self._start.labels(stage).set(value)
 
     def request_ended(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an HTTP request. `route` is the template, such as `/api/v1/wallets/{wallet_id}`."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmarks import addresses, batches, closed_loop, custody, growth, open_loop, overload, primitives, topologies
+from benchmarks import addresses, batches, closed_loop, custody, growth, open_loop, overload, primitives, start, topologies
 from benchmarks.confidence import CONFIDENCE, paired_ratio
 from benchmarks.observe import APPLICATION
 from benchmarks.results import Case, Results, Series
 from benchmarks.session import CPU, SIZES, THROUGHPUT
 
-QUESTIONS = (primitives, custody, closed_loop, open_loop, overload, batches, addresses, topologies, growth)
+QUESTIONS = (primitives, custody, closed_loop, open_loop, overload, batches, addresses, topologies, start, growth)
 """Every question, in the order in which they are asked: the open loop and overload need the knee that the closed loop finds."""
 
 YARDSTICKS: Mapping[str, str] = {
@@ -35,6 +35,9 @@ _FIGURES = (
     "other targets",
     "strangers",
 )
+_OF_ANY_MEASURE = (primitives.QUESTION, start.QUESTION)
+"""Questions whose every measure is a figure."""
+
 _COMPARED = (THROUGHPUT, "p50", "p99", CPU + APPLICATION, f"{CPU}PostgreSQL")
 
 
@@ -61,7 +64,7 @@ def _section(results: Results, question: object) -> Iterator[str]:
     name: str = vars(question)["QUESTION"]
     series = results.all(name)
     cpu = [each for each in series if each.measure.startswith(CPU)]
-    figures = [each for each in series if each.measure in _FIGURES or (each not in cpu and name == primitives.QUESTION)]
+    figures = [each for each in series if each.measure in _FIGURES or (each not in cpu and name in _OF_ANY_MEASURE)]
     yield from ("", f"## {name.capitalize()}", "", (question.__doc__ or "").split("\n", 1)[0], "")
     yield from _table(figures)
     if cpu:

@@ -16,8 +16,8 @@ class Ingress(HardenedReplica):
         """Open the application that Serve is given."""
         answer_directly()
         edge = await self._resources.enter_async_context(open_edge(settings, open_custody))
-        self.tell_protection(edge.metrics)
         self._app = create_http_app(edge)
+        self.tell_start(edge.metrics)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Give Serve the application to call; built here, so that nothing of it is pickled."""

@@ -13,6 +13,7 @@ from deployments.autoscaling import MEMORY_SHARE, memory_share
 from deployments.hardening import harden
 from deployments.serve_corrections import close_handle_port
 from deployments.settings import Settings, forget_secrets, load
+from deployments.start_stages import StartStages, keep_what_was_started
 
 
 class HardenedReplica:
@@ -27,10 +28,14 @@ class HardenedReplica:
             ConfigurationError: The settings cannot be right.
             SchemaMismatchError: The database's schema is too old or too new for this version.
         """
+        self._stages = StartStages()
+        self._stages.ended("process")
         self._hardening = asdict(harden())
         close_handle_port()
+        self._stages.ended("hardening")
         self._resources = AsyncExitStack()
         await self.open(*bound)
+        keep_what_was_started()
 
     async def open(self, *bound: Any) -> None:
         """Read the settings, and open what requests are answered with."""
@@ -46,10 +51,14 @@ class HardenedReplica:
         forget_secrets(os.environ)
         return settings
 
-    def tell_protection(self, metrics: Metrics) -> None:
-        """Tell metrics and log how far the process is protected."""
+    def tell_start(self, metrics: Metrics) -> None:
+        """Tell metrics and log how far the process is protected, and how long each stage of its start took; the last one ends here."""
+        self._stages.ended("opening")
         metrics.process_hardened(**self._hardening)
-        structlog.get_logger(__name__).info("process_hardened", **self._hardening)
+        metrics.replica_started(self._stages.seconds)
+        log = structlog.get_logger(__name__)
+        log.info("process_hardened", **self._hardening)
+        log.info("replica_started", **{f"{stage}_seconds": round(seconds, 3) for stage, seconds in self._stages.seconds.items()})
 
     async def check_health(self) -> None:
         """Answer Serve that the event loop runs, which is all that `/api/v1/health/live` says.

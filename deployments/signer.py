@@ -14,8 +14,8 @@ class Signer(HardenedReplica):
     async def open(self) -> None:
         """See `HardenedReplica.open`."""
         custody, metrics = await self._resources.enter_async_context(open_signer(require_custody(self.read_settings())))
-        self.tell_protection(metrics)
         self._answerer = CallAnswerer(custody)
+        self.tell_start(metrics)
 
     async def answer(self, calls: Sequence[Call]) -> AsyncIterator[Answers]:
         """Answer the calls of a gateway, in pieces."""

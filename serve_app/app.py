@@ -24,7 +24,8 @@ MAX_ONGOING_CALLS = 64
 
 _OF_EVERY: Mapping[str, Any] = MappingProxyType(
     {
-        "health_check_period_s": 10,
+        # By this Serve notices a replica that has died; to ask one costs it 40 us.
+        "health_check_period_s": 2,
         "health_check_timeout_s": 30,
         "graceful_shutdown_wait_loop_s": 1,
         "graceful_shutdown_timeout_s": 30,

@@ -233,6 +233,7 @@ def test_every_metric_of_the_contract_is_there() -> None:
     metrics.seeds_unlocked(5)
     metrics.ciphertext_refused()
     metrics.process_hardened(core_dumps="off", dumpable="no", memory="locked")
+    metrics.replica_started({"process": 1.5, "opening": 0.2})
     metrics.request_ended("GET", "/api/v1/wallets", 200, 0.01)
 
     found = samples(metrics)
@@ -249,6 +250,7 @@ def test_every_metric_of_the_contract_is_there() -> None:
     assert found["keyring_unlocked_seeds"] == 5
     assert found["keyring_corrupt_ciphertexts_total"] == 1
     assert found["process_hardening core_dumps=off dumpable=no memory=locked"] == 1
+    assert [found[f"replica_start_seconds stage={stage}"] for stage in ("process", "opening")] == [1.5, 0.2]
     assert found["http_requests_total method=GET route=/api/v1/wallets status=200"] == 1
     assert found["http_request_duration_seconds_count method=GET route=/api/v1/wallets"] == 1
 
@@ -310,6 +312,7 @@ REPLICA = textwrap.dedent(
     metrics.seeds_unlocked(7)
     metrics.seeds_unlocked(3)
     metrics.process_hardened(core_dumps="off", dumpable="no", memory="locked")
+    metrics.replica_started({"opening": float(sys.argv[2])})
     metrics.observe_vault("decrypt", "ok", 0.02)
     print("counted", flush=True)
     sys.stdin.readline()
@@ -319,15 +322,16 @@ REPLICA = textwrap.dedent(
 
 
 def test_one_process_answers_for_all_of_its_node(tmp_path: Path) -> None:
-    """Counters of processes that share a folder add up, also those of one that has ended; its gauges do not."""
+    """Counters of processes that share a folder add up, also those of one that has ended; its gauges do not; the last start counts."""
     directory = tmp_path / "metrics"
-    command = [sys.executable, "-c", REPLICA, str(directory)]
-    first, second, third = (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) for _ in range(3)
-    )
-    for process in (first, second, third):
+    processes = []
+    for number in range(3):
+        command = [sys.executable, "-c", REPLICA, str(directory), f"0.{number + 1}"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
         assert process.stdout is not None
         assert process.stdout.readline() == "counted\n"
+        processes.append(process)
+    third, first, second = processes
     third.communicate("\n", timeout=30)
 
     answer, _ = first.communicate("\n", timeout=30)
@@ -341,5 +345,6 @@ def test_one_process_answers_for_all_of_its_node(tmp_path: Path) -> None:
     for pid in pids:
         assert f'process_hardening{{core_dumps="off",dumpable="no",memory="locked",pid="{pid}"}} 1.0' in answer
     assert answer.count("process_hardening{") == 2
+    assert 'replica_start_seconds{stage="opening"} 0.3' in answer
     assert 'vault_operations_duration_seconds_count{operation="decrypt",status="ok"} 3.0' in answer
     assert directory.stat().st_mode & 0o777 == 0o700
