@@ -125,6 +125,10 @@ class SignMessageAnswer(_Signed):
     """A signed message."""
 
     signature: str = Field(description="Hex; with `0x` on EVM networks, where its last byte is 27 or 28")
+    signature_text: str | None = Field(
+        default=None,
+        description="On Bitcoin and networks like it, as verifiers take it: base64, behind `smp` or `ful` where the format is `bip322`",
+    )
     digest: str | None = Field(default=None, description="What was signed, as hex; absent where that is the message itself")
 
 

@@ -96,7 +96,7 @@ def message_result(value: MessageResult) -> dict[str, Any]:
     if signed.digest is not None:
         content["digest"] = prefix + signed.digest.hex()
     place = {"network": value.account.network, "index": value.account.index, **_variant(value.account)}
-    return content | {"from": value.address} | place | {"intent": intent(value.intent)}
+    return {**content, **signed.extra, "from": value.address, **place, "intent": intent(value.intent)}
 
 
 def keyring_lock(value: KeyringLock) -> dict[str, Any]:

@@ -201,7 +201,8 @@ class WalletRoutes:
 
     async def sign_message(self, request: Request, wallet_id: WalletId, body: SignMessage) -> Response:
         """Sign a message in the network's own way, which no transaction is signed in."""
-        message = TextMessage(body.message) if body.message is not None else HexMessage(body.message_hex or "")
+        chosen = body.format or ""
+        message = TextMessage(body.message, chosen) if body.message is not None else HexMessage(body.message_hex or "", chosen)
         return await self._signed_message(MessageRequest(account_of(wallet_id, body), message, _caller(request)))
 
     async def sign_typed_data(self, request: Request, wallet_id: WalletId, body: SignTypedData) -> Response:

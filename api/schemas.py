@@ -84,6 +84,7 @@ AccountVersion = Annotated[
     Field(min_length=1, max_length=32, description="Version of the wallet contract, on networks that have several", examples=["v5r1"]),
     AfterValidator(_printable),
 ]
+MessageFormat = Annotated[str, Field(min_length=1, max_length=32, examples=["bip322"]), AfterValidator(_printable)]
 AddressText = Annotated[str, Field(min_length=1, max_length=128, description="An address, in any of its forms"), AfterValidator(_printable)]
 Count = Annotated[
     int,
@@ -161,6 +162,9 @@ class SignMessage(_OfNetwork):
     message: str | None = Field(default=None, description="A text, of which the UTF-8 is signed", examples=["Sign in to example.org"])
     message_hex: str | None = Field(
         default=None, description="In its place: the message's bytes as hex, `0x` optional", examples=["0xdeadbeef"]
+    )
+    format: MessageFormat | None = Field(
+        default=None, description="On Bitcoin and Litecoin: `bip322` or `bip137`; if not given, what the kind of address is used to"
     )
 
     @model_validator(mode="after")

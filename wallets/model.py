@@ -94,16 +94,18 @@ class SigningRequest:
 
 @dataclass(frozen=True, slots=True)
 class TextMessage:
-    """A message as the text that people read: its UTF-8 is signed."""
+    """A message as the text that people read: its UTF-8 is signed. `format` is one of the network's (`Chain.message_formats`), or ""."""
 
     text: str
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HexMessage:
-    """A message as the hex of its bytes."""
+    """A message as the hex of its bytes; `format` as of a text."""
 
     digits: str
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +192,14 @@ class SignedTransaction:
 
 @dataclass(frozen=True, slots=True)
 class SignedMessage:
-    """A signature in its network's own form. `digest` is what the curve signed, None where it signs the message itself (ed25519)."""
+    """A signature in its network's own form. `digest` is what the curve signed, None where it signs the message itself (ed25519).
+
+    `extra` is what only this network answers, by its name in the answer.
+    """
 
     signature: bytes
     digest: bytes | None
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     def as_details(self) -> dict[str, object]:
         """Return what names it, for an audit row."""

@@ -9,7 +9,7 @@ from typing import Generic
 from wallets.chains import chain_for, resolve, usual_variant
 from wallets.chains.base import Chain, Signable, UnsignedMessage
 from wallets.encoding import legible, unhex_message
-from wallets.errors import MalformedMessageError, UntimelyTransactionError
+from wallets.errors import MalformedMessageError, UnsupportedMessageError, UntimelyTransactionError
 from wallets.keyring import Keys
 from wallets.model import (
     MAX_LABEL_LENGTH,
@@ -109,12 +109,15 @@ def read_message(chain: Chain, message: TextMessage | HexMessage | TypedMessage,
 
     Raises:
         MalformedMessageError: See `Chain.read_message`; or it is empty, no hex, or holds half of a surrogate pair.
-        UnsupportedMessageError: See `Chain.read_message`.
+        UnsupportedMessageError: See `Chain.read_message`; or the network has no such format.
     """
     if isinstance(message, TypedMessage):
         return chain.read_typed_data(message.value)
+    if message.format and message.format not in chain.message_formats:
+        msg = f"{chain.network} signs messages as {', '.join(chain.message_formats) or 'it does, without a choice of format'}"
+        raise UnsupportedMessageError(msg)
     if isinstance(message, HexMessage):
-        return chain.read_message(unhex_message(message.digits), variant)
+        return chain.read_message(unhex_message(message.digits), variant, message.format)
     try:
         data = message.text.encode()
     except UnicodeEncodeError:
@@ -122,7 +125,7 @@ def read_message(chain: Chain, message: TextMessage | HexMessage | TypedMessage,
     if not data:
         msg = "the message is empty, or no text"
         raise MalformedMessageError(msg)
-    return chain.read_message(data, variant)
+    return chain.read_message(data, variant, message.format)
 
 
 def check_time(intent: Intent, now: datetime) -> None:

@@ -18,6 +18,7 @@ from wallets.mnemonic import parse, to_seed
 from wallets.secret import PrivateKey, Seed
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors" / "bitcoin.json").read_text())
+MESSAGES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "bitcoin_messages.json").read_text())["messages"]
 MAGIC = b"psbt\xff"
 STRANGER = p2pkh(b"\x09" * 20)
 FINGERPRINT = b"\x73\xc5\xda\x0a"

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import NoReturn
 
 import pytest
 from eth_account import Account as EthAccount
@@ -13,8 +12,6 @@ from tests.known_phrase import FIRST_ADDRESSES
 from tests.samples import EIP_155_EXAMPLE, typed_mail
 from tests.wallets.custody_house import CALLER, House, outcome
 from wallets.chains import CHAINS
-from wallets.chains.base import no_messages, no_typed_data
-from wallets.chains.evm import Evm
 from wallets.errors import (
     AuditUnavailableError,
     KeyEncryptionUnavailableError,
@@ -114,26 +111,14 @@ async def test_a_refused_message_leaves_its_row_and_reaches_no_key(
     assert house.encryption.decryptions == 0
 
 
-@pytest.mark.parametrize("message", [TextMessage("hello"), TypedMessage({})], ids=["message", "typed data"])
-async def test_a_network_without_messages_says_so(house: House, monkeypatch: pytest.MonkeyPatch, message: Message) -> None:
-    """A network that has no standard for a message signs none, and an unknown network is refused as everywhere."""
-
-    class Silent(Evm):
-        def read_message(self, _message: bytes, _variant: str = "", /) -> NoReturn:
-            """See `Chain.read_message`."""
-            no_messages(self.title)
-
-        def read_typed_data(self, _value: Mapping[str, object], /) -> NoReturn:
-            """See `Chain.read_typed_data`."""
-            no_typed_data(self.title)
-
-    monkeypatch.setitem(CHAINS, "silent", Silent("silent", "Silence", "SIL", 1))
+async def test_a_network_without_typed_data_says_so(house: House) -> None:
+    """A network that has no standard for it signs none, and an unknown network is refused as everywhere."""
     wallet = await house.known_wallet()
 
-    with pytest.raises(UnsupportedMessageError, match="of Silence"):
-        await _sign(house, wallet, message, "silent")
+    with pytest.raises(UnsupportedMessageError, match="of Bitcoin"):
+        await _sign(house, wallet, TypedMessage({}), "btc")
     with pytest.raises(UnsupportedNetworkError):
-        await _sign(house, wallet, message, "xrp")
+        await _sign(house, wallet, TypedMessage({}), "xrp")
 
     assert [event.status for event in house.audit.events] == [AuditStatus.REFUSED] * 2
 

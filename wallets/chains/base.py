@@ -124,12 +124,17 @@ class Chain(Protocol):
         """
         ...
 
-    def read_message(self, message: bytes, variant: str = "", /) -> UnsignedMessage:
-        """Read a message of at least one byte, in the network's own way to sign what is no transaction.
+    @property
+    def message_formats(self) -> tuple[str, ...]:
+        """The names of its ways to sign a message, where there is a choice; the usual one may be another for each variant."""
+        ...
+
+    def read_message(self, message: bytes, variant: str = "", message_format: str = "", /) -> UnsignedMessage:
+        """Read a message of at least one byte, in the network's own way to sign what is no transaction, or in one of its ways.
 
         Raises:
             MalformedMessageError: It is not what that signs, or could be read as a transaction. No other exception escapes.
-            UnsupportedMessageError: The network has no such way.
+            UnsupportedMessageError: The network, or this variant, has no such way.
         """
         ...
 
@@ -150,12 +155,6 @@ def reads_as_transaction(data: bytes, decode: Callable[[bytes], object]) -> bool
     except MalformedTransactionError:
         return False
     return True
-
-
-def no_messages(title: str) -> NoReturn:
-    """Raise `UnsupportedMessageError` for a network without messages."""
-    msg = f"messages of {title} are not signed here"
-    raise UnsupportedMessageError(msg)
 
 
 def no_typed_data(title: str) -> NoReturn:

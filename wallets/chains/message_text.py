@@ -1,9 +1,31 @@
 """Show messages and other texts to people: as text where they are text, and cut where they are long."""
 
+import binascii
+import contextlib
+from collections.abc import Mapping
+
 from wallets.encoding import legible
+from wallets.model import Intent
 
 SHOWN_CHARACTERS = 1_000
 SHOWN_BYTES = 64
+
+
+def message_intent(network: str, standard: str, message: bytes, shown: Mapping[str, str]) -> Intent:
+    """Return what signing a message does; `shown` is what people see of it."""
+    details: dict[str, str | int] = {"standard": standard, "bytes": len(message), **shown}
+    warnings = ("the message has 32 bytes and may be the hash of something that is not shown",) if len(message) == 32 else ()
+    return Intent(network, "message", details=details, warnings=warnings)
+
+
+def written_bytes(text: bytes) -> list[bytes]:
+    """Return the bytes that a text is hex or base64 of: ways in which transactions are handed on."""
+    found = []
+    stripped = text.strip()
+    for decode in (binascii.unhexlify, binascii.a2b_base64):
+        with contextlib.suppress(ValueError):
+            found.append(decode(stripped.removeprefix(b"0x")))
+    return found
 
 
 def shown_message(message: bytes) -> dict[str, str]:

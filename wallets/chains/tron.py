@@ -94,6 +94,7 @@ class Tron:
     decimals: int = 6
     variant_name: str = ""
     variants: tuple[str, ...] = ()
+    message_formats: tuple[str, ...] = ()
 
     def path(self, _scheme: DerivationScheme, _variant: str = "", /) -> str:
         """Return the account path, the same in both schemes."""
@@ -138,7 +139,7 @@ class Tron:
         name, contract, fields = _contract(raw_data, unsigned_tx)
         return TronTransaction(unsigned_tx[start:end], _intent(unsigned_tx[start:end], raw_data, name, contract, fields))
 
-    def read_message(self, message: bytes, _variant: str = "", /) -> DigestMessage:
+    def read_message(self, message: bytes, _variant: str = "", _format: str = "", /) -> DigestMessage:
         """See `Chain.read_message`: TIP-191."""
         return personal_message(self.network, message, self.decode)
 

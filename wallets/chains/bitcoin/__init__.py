@@ -2,7 +2,7 @@
 
 A client sends a PSBT of version 0 or 2; it gets the PSBT back with what its account signs made final, and the network's transaction as
 soon as every input is. Sources: BIP-44, 49, 84, 86 (accounts), BIP-173, 350 (addresses), BIP-174, 370, 371 (PSBT), BIP-141, 143 (segwit),
-BIP-340, 341 (taproot). Scripts of several keys are others' to sign: they are kept as they are.
+BIP-340, 341 (taproot), BIP-137, 322 (messages). Scripts of several keys are others' to sign: they are kept as they are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,17 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NoReturn
 
-from wallets.chains.base import Own, no_messages, no_typed_data
+from wallets.chains.base import Own, no_typed_data
 from wallets.chains.bitcoin.coin import Coin, read_coins
 from wallets.chains.bitcoin.digest import Digests
 from wallets.chains.bitcoin.fields import OUTPUT_BIP32_DERIVATION, OUTPUT_TAP_BIP32_DERIVATION
 from wallets.chains.bitcoin.intent import Claim, Picture, describe, describe_for, signed_size
+from wallets.chains.bitcoin.message import PROOF, BitcoinMessage, formats_of, read_message
 from wallets.chains.bitcoin.network import Network
 from wallets.chains.bitcoin.psbt import Map, Psbt, read_psbt
 from wallets.chains.bitcoin.script import Forms, Kind, address_of, script_for, script_of, witness_program
 from wallets.chains.bitcoin.transaction import MAX_WEIGHT, Unlocking, tx_id_of, virtual_size
-from wallets.chains.bitcoin.unlock import finalized, read_unlockings, sign_input
+from wallets.chains.bitcoin.unlock import finalized, hash_type_of, read_unlockings, sign_input
 from wallets.chains.refusal import refuse
 from wallets.curves import Curve
 from wallets.derivation import DerivationPath, DerivationScheme
@@ -74,7 +75,7 @@ class BitcoinTransaction:
         missing = [number for number in own if self.unlockings[number] is None]
         if not missing:
             raise MalformedTransactionError("this account has already signed" if own else "this account has no input to sign")
-        signed = {number: sign_input(number, self.kind, psbt.inputs[number], self.digests, key) for number in missing}
+        signed = {number: sign_input(number, self.kind, hash_type_of(psbt.inputs[number]), self.digests, key) for number in missing}
         unlockings = [signed[number][0] if number in signed else each for number, each in enumerate(self.unlockings)]
         finished = psbt.with_inputs(
             [finalized(found, each) if each else found for found, each in zip(psbt.inputs, unlockings, strict=True)]
@@ -148,9 +149,14 @@ class Bitcoin:
             raise MalformedTransactionError("unsigned_tx begins as a PSBT does in base64, and is not base64")
         return raw
 
-    def read_message(self, _message: bytes, _variant: str = "", /) -> NoReturn:
-        """See `Chain.read_message`."""
-        no_messages(self.title)
+    @cached_property
+    def message_formats(self) -> tuple[str, ...]:
+        """See `Chain.message_formats`."""
+        return formats_of(self.rules)
+
+    def read_message(self, message: bytes, variant: str = "", message_format: str = "", /) -> BitcoinMessage:
+        """See `Chain.read_message`: BIP-322 or BIP-137."""
+        return read_message(self.rules, self._kind(variant), message, message_format)
 
     def read_typed_data(self, _value: Mapping[str, object], /) -> NoReturn:
         """See `Chain.read_typed_data`."""
@@ -161,6 +167,7 @@ class Bitcoin:
         psbt, kind = read_psbt(unsigned_tx), self._kind(variant)
         if self.rules.has_mweb:
             _refuse_mweb(psbt)
+        _refuse_messages(psbt)
         coins = read_coins(psbt, kind, has_segwit=self.rules.has_segwit)
         _check_amounts(self.rules, psbt, coins)
         unsigned = psbt.transaction.raw()
@@ -211,6 +218,11 @@ def _check_amounts(rules: Network, psbt: Psbt, coins: Sequence[Coin]) -> None:
         refuse("outputs", psbt.outputs[0].offset, f"they pay {sum(outputs)}, and the inputs have {sum(inputs)}")
 
 
+def _refuse_messages(psbt: Psbt) -> None:
+    if psbt.transaction.outputs == (PROOF,):
+        refuse("outputs", psbt.outputs[0].offset, "it is a message, as BIP-322 signs them; messages are signed by /sign-message alone")
+
+
 def _refuse_mweb(psbt: Psbt) -> None:
     for found in (psbt.head, *psbt.inputs, *psbt.outputs):
         for key, value in found.values.items():
@@ -222,7 +234,13 @@ def _refuse_mweb(psbt: Psbt) -> None:
             refuse(found.name, found.offset, "it pays into an extension block (MWEB), which is not supported")
 
 
-_MAIN = Network("btc", Forms(0x00, 0x05, "bc"), 0, 21_000_000 * 10**8, relay_fee_rate=100, high_fee_rate=500)
+def _prefix(name: str) -> bytes:
+    return f"{name} Signed Message:\n".encode()
+
+
+_MAIN = Network(
+    "btc", Forms(0x00, 0x05, "bc"), 0, 21_000_000 * 10**8, relay_fee_rate=100, high_fee_rate=500, message_prefix=_prefix("Bitcoin")
+)
 _TEST_FORMS = Forms(0x6F, 0xC4, "tb")
 
 
@@ -236,7 +254,9 @@ def bitcoin(network: str, *, title: str) -> Bitcoin:
 def litecoin() -> Bitcoin:
     """Make the row of Litecoin."""
     forms = Forms(0x30, 0x32, "ltc", old_p2sh=0x05)
-    rules = Network("ltc", forms, 2, 84_000_000 * 10**8, relay_fee_rate=1000, high_fee_rate=500, has_mweb=True)
+    rules = Network(
+        "ltc", forms, 2, 84_000_000 * 10**8, relay_fee_rate=1000, high_fee_rate=500, has_mweb=True, message_prefix=_prefix("Litecoin")
+    )
     return Bitcoin("Litecoin", "LTC", rules, _VARIANTS)
 
 
@@ -244,6 +264,13 @@ def dogecoin() -> Bitcoin:
     """Make the row of Dogecoin, which has no segwit, and so one kind of account."""
     # Ten billion DOGE is what its nodes call a possible amount; there is no bound on how many will ever be made.
     rules = Network(
-        "doge", Forms(0x1E, 0x16), 3, 10_000_000_000 * 10**8, relay_fee_rate=100_000, high_fee_rate=100_000, least_output=1_000_000
+        "doge",
+        Forms(0x1E, 0x16),
+        3,
+        10_000_000_000 * 10**8,
+        relay_fee_rate=100_000,
+        high_fee_rate=100_000,
+        message_prefix=_prefix("Dogecoin"),
+        least_output=1_000_000,
     )
     return Bitcoin("Dogecoin", "DOGE", rules, MappingProxyType({"legacy": Kind.LEGACY}))

@@ -14,7 +14,8 @@ class Network:
     """One network. Fees are base units a virtual byte, `relay_fee_rate` a thousand of them.
 
     `dust_fee_rate` is what it is reckoned to cost to spend an output: one of less is dust. `least_output`: what any output must have.
-    `has_mweb`: it has extension blocks (MWEB), which are not supported and must not be taken for anything else.
+    `message_prefix` stands before messages that are signed as before BIP-322. `has_mweb`: it has extension blocks (MWEB), which are not
+    supported and must not be taken for anything else.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Network:
     max_money: int
     relay_fee_rate: int
     high_fee_rate: int
+    message_prefix: bytes
     dust_fee_rate: int = 3
     least_output: int = 0
     has_mweb: bool = False

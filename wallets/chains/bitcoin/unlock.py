@@ -130,15 +130,21 @@ def _pushed(script: bytes) -> tuple[bytes, ...]:
     return tuple(items)
 
 
-def sign_input(index: int, kind: Kind, found: Map, digests: Digests, key: PrivateKey) -> tuple[Unlocking, bytes]:
+def hash_type_of(found: Map) -> int:
+    """Return what the signature of an input shall hold for: what its map says, of which others than 0 and 1 are refused, or the usual."""
+    told = found.get(SIGHASH_TYPE)
+    return DEFAULT if told is None else told.number
+
+
+def sign_input(index: int, kind: Kind, hash_type: int, digests: Digests, key: PrivateKey) -> tuple[Unlocking, bytes]:
     """Sign an input that spends what a key is paid in this way; return what makes it valid, and the signature in it.
+
+    `hash_type` is 0 or 1, which is another signature by taproot alone.
 
     Raises:
         SignatureFaultError: The signature does not verify.
     """
     if kind is Kind.TAPROOT:
-        told = found.get(SIGHASH_TYPE)
-        hash_type = DEFAULT if told is None else told.number
         signature = sign_schnorr(key, digests.taproot(index, hash_type), taproot_tweak(key.public_key))
         signature += bytes([hash_type]) if hash_type else b""
         return Unlocking(witness=(signature,)), signature

@@ -35,6 +35,7 @@ class Evm:
     decimals: int = 18
     variant_name: str = ""
     variants: tuple[str, ...] = ()
+    message_formats: tuple[str, ...] = ()
 
     def path(self, _scheme: DerivationScheme, _variant: str = "", /) -> str:
         """Return the account path: the same for every EVM network, so that one key has one address on all of them."""
@@ -69,7 +70,7 @@ class Evm:
             raise MalformedTransactionError(msg)
         return EvmTransaction(payload, read_intent(self, payload))
 
-    def read_message(self, message: bytes, _variant: str = "", /) -> DigestMessage:
+    def read_message(self, message: bytes, _variant: str = "", _format: str = "", /) -> DigestMessage:
         """Read a message for `personal_sign` (EIP-191).
 
         Raises:

@@ -12,7 +12,7 @@ from wallets.chains.base import Own, reads_as_transaction
 from wallets.chains.evm.typed_data import TypedData
 from wallets.chains.evm.typed_intent import Effect
 from wallets.chains.evm.typed_types import Value, refuse
-from wallets.chains.message_text import SHOWN_BYTES, shown_text
+from wallets.chains.message_text import SHOWN_BYTES, message_intent, shown_text
 from wallets.curves import sign_secp256k1
 from wallets.errors import MalformedMessageError
 from wallets.hashes import keccak256
@@ -77,9 +77,7 @@ def prefixed_digest(prefix: bytes, message: bytes) -> bytes:
 
 def prefixed_message(network: str, standard: str, prefix: bytes, message: bytes, shown: Mapping[str, str]) -> DigestMessage:
     """Return a message that is signed behind a prefix; `shown` is what people see of it."""
-    details: dict[str, str | int] = {"standard": standard, "bytes": len(message), **shown}
-    warnings = ("the message has 32 bytes and may be the hash of something that is not shown",) if len(message) == 32 else ()
-    return DigestMessage(prefixed_digest(prefix, message), Intent(network, "message", details=details, warnings=warnings))
+    return DigestMessage(prefixed_digest(prefix, message), message_intent(network, standard, message, shown))
 
 
 def typed_data_message(network: str, chain_id: int, standard: str, data: TypedData, effect: Effect) -> DigestMessage:

@@ -81,6 +81,7 @@ class Solana:
     decimals: int = 9
     variant_name: str = ""
     variants: tuple[str, ...] = ()
+    message_formats: tuple[str, ...] = ()
 
     def path(self, scheme: DerivationScheme, _variant: str = "", /) -> str:
         """See `Chain.path`."""
@@ -130,7 +131,7 @@ class Solana:
         message, slots = found[0]
         return SolanaTransaction(message, slots, read_intent(message))
 
-    def read_message(self, message: bytes, _variant: str = "", /) -> SolanaMessage:
+    def read_message(self, message: bytes, _variant: str = "", _format: str = "", /) -> SolanaMessage:
         """See `Chain.read_message`: an off-chain message."""
         return read_offchain(self.network, message, self.decode)
 

@@ -8,14 +8,13 @@ signer; what reads as a transaction, by itself or in base58, base64 or hex, is r
 Sources: the Anza documentation, "Off-chain message signing" (version 0, SIMD-0048); sRFC 3 and @solana/offchain-messages (both).
 """
 
-import binascii
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from wallets.chains.base import Own, reads_as_transaction
-from wallets.chains.message_text import shown_text
+from wallets.chains.message_text import shown_text, written_bytes
 from wallets.chains.solana.message import KEY_BYTES, Reader
 from wallets.curves import sign_ed25519
 from wallets.encoding import base58, unbase58
@@ -130,14 +129,10 @@ def _check_format(number: int, text: bytes, reader: Reader) -> None:
 
 
 def _decodings(text: bytes) -> list[bytes]:
-    """Return what a text is that is hex, base64 or base58; each is a way in which transactions are handed on."""
-    found = []
-    stripped = text.strip()
-    for decode in (binascii.unhexlify, binascii.a2b_base64):
-        with contextlib.suppress(ValueError):
-            found.append(decode(stripped.removeprefix(b"0x")))
+    """Return what a text is that is hex, base64 or base58."""
+    found = written_bytes(text)
     with contextlib.suppress(InvalidRequestError):
-        found.append(unbase58(stripped.decode("ascii", "replace"), max_length=_MAX_TRANSACTION_CHARACTERS))
+        found.append(unbase58(text.strip().decode("ascii", "replace"), max_length=_MAX_TRANSACTION_CHARACTERS))
     return found
 
 

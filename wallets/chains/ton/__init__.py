@@ -95,6 +95,7 @@ class Ton:
     decimals: int = 9
     variant_name: str = "version"
     variants: tuple[str, ...] = tuple(contract.name for contract in WALLETS.values())
+    message_formats: tuple[str, ...] = ()
 
     def path(self, scheme: DerivationScheme, _variant: str = "", /) -> str:
         """See `Chain.path`."""
@@ -147,7 +148,7 @@ class Ton:
         effects = tuple(effect_of(message, name) for message, name in zip(order.messages, names, strict=True))
         return TonTransaction(contract, payload, order, effects, _intent(self.network, contract, payload, order, effects))
 
-    def read_message(self, message: bytes, variant: str = "") -> TonMessage:
+    def read_message(self, message: bytes, variant: str = "", _format: str = "", /) -> TonMessage:
         """See `Chain.read_message`: TON Connect's `signData`."""
         return read_sign_data(message, variant, network=self.network, workchain=_BASE_WORKCHAIN)
 
