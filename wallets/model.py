@@ -140,7 +140,7 @@ class Intent:
     `kind` is one of `transfer`, `token_transfer`, `contract_call`, `contract_creation`, `message`, `typed_data` or the network's own name
     for it; `max_fee` the upper bound in base units, None where the transaction does not bound it; `valid_from` and `expires_at` between
     which seconds since 1970 the network takes it, None where it does not say; `details` what only this network has (nonce, memo, ...), as
-    text or numbers; on Solana, TON and Tron the transaction's `payload_hash` is among them, so that no two transactions look the same.
+    text or numbers; `payload_hash` is among them, so that no two transactions look the same: of what is signed, or of the PSBT.
     """
 
     network: str

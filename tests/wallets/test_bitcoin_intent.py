@@ -1,5 +1,6 @@
 """Bitcoin: what a transaction does is told whole, in base units, with what is odd about it; claims are believed when they are derived."""
 
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -49,6 +50,7 @@ def test_a_transfer_is_told() -> None:
         details={
             "psbt_version": 0,
             "unsigned_tx_id": bitcoin_node.tx_id(read_psbt(transfer()).transaction.raw()),
+            "payload_hash": hashlib.sha256(transfer()).hexdigest(),
             "version": 2,
             "inputs": 1,
             "signed_inputs": 0,

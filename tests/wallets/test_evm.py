@@ -200,6 +200,7 @@ def test_intent_of_a_transfer() -> None:
         max_fee=21000 * 30,
         details={
             "type": "eip-1559",
+            "payload_hash": keccak256(_typed(2, _eip1559())).hex(),
             "chain_id": 1,
             "nonce": 7,
             "gas_limit": 21000,

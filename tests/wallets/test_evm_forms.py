@@ -108,6 +108,17 @@ def test_blobs_are_handed_on_behind_the_signed_transaction(sidecar: list[Any]) -
         ETH.decode(signed.raw)
 
 
+def test_blobs_that_go_along_are_told_by_their_hash() -> None:
+    """What is signed is the same with other proofs, which are for nodes to check; what is handed on is not, and looks otherwise."""
+    alone = ETH.decode(b"\3" + bytes(rlp.encode(_body()))).intent.details
+    one, other = (ETH.decode(_wrapped([BLOB], [COMMITMENT], [proof])).intent.details for proof in (PROOF, b"\1" + PROOF[1:]))
+
+    assert alone["payload_hash"] == one["payload_hash"] == other["payload_hash"]
+    assert "sidecar_hash" not in alone
+    assert one["sidecar_hash"] == sha256(bytes(rlp.encode([BLOB])) + bytes(rlp.encode([COMMITMENT])) + bytes(rlp.encode([PROOF]))).hex()
+    assert one["sidecar_hash"] != other["sidecar_hash"]
+
+
 def test_several_blobs_go_along() -> None:
     """Each blob has a commitment of its own, in the order of the hashes."""
     sidecar = [[BLOB] * 2, [COMMITMENT] * 2, [PROOF] * 2]

@@ -27,6 +27,7 @@ from wallets.curves import Curve
 from wallets.derivation import DerivationPath, DerivationScheme
 from wallets.encoding import unbase64_exactly, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
+from wallets.hashes import sha256
 from wallets.model import Intent, SignedTransaction
 from wallets.secret import PrivateKey
 
@@ -177,7 +178,7 @@ class Bitcoin:
         unlockings = read_unlockings(psbt, coins, digests)
         size = signed_size(unsigned, coins, unlockings)
         signed = sum([each is not None for each in unlockings])
-        picture = Picture(self.rules, psbt, tx_id_of(unsigned), coins, self._claims(psbt), signed, size)
+        picture = Picture(self.rules, psbt, sha256(unsigned_tx), tx_id_of(unsigned), coins, self._claims(psbt), signed, size)
         return BitcoinTransaction(picture, kind, digests, unlockings, describe(picture))
 
     def _kind(self, variant: str) -> Kind:

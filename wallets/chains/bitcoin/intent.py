@@ -47,6 +47,7 @@ class Picture:
 
     network: Network
     psbt: Psbt
+    payload_hash: bytes
     unsigned_tx_id: str
     coins: tuple[Coin, ...]
     claims: Mapping[int, Claim]
@@ -178,6 +179,7 @@ def _details(picture: Picture) -> dict[str, str | int]:
     details: dict[str, str | int] = {
         "psbt_version": picture.psbt.version,
         "unsigned_tx_id": picture.unsigned_tx_id,
+        "payload_hash": picture.payload_hash.hex(),
         "version": transaction.version,
         "inputs": len(transaction.inputs),
         "signed_inputs": picture.signed_inputs,

@@ -68,7 +68,8 @@ class Evm:
         if payload.chain_id not in {self.chain_id, None}:
             msg = f"the transaction is for chain id {payload.chain_id}, but {self.network} has {self.chain_id}"
             raise MalformedTransactionError(msg)
-        return EvmTransaction(payload, read_intent(self, payload))
+        digest = keccak256(payload.preimage)
+        return EvmTransaction(payload, digest, read_intent(self, payload, digest))
 
     def read_message(self, message: bytes, _variant: str = "", _format: str = "", /) -> DigestMessage:
         """Read a message for `personal_sign` (EIP-191).
@@ -94,9 +95,10 @@ def evm(network: str, *, title: str, symbol: str, chain_id: int, has_data_fee: b
 
 @dataclass(frozen=True, slots=True)
 class EvmTransaction:
-    """An unsigned EVM transaction. It names no signer: whoever signs it is the sender."""
+    """An unsigned EVM transaction, and the Keccak-256 that is signed of it. It names no signer: whoever signs it is the sender."""
 
     payload: EvmPayload
+    digest: bytes
     intent: Intent
 
     @property
@@ -115,7 +117,7 @@ class EvmTransaction:
             SignatureFaultError: The signature does not verify.
         """
         payload = self.payload
-        signature = sign_secp256k1(key, keccak256(payload.preimage))
+        signature = sign_secp256k1(key, self.digest)
         r, s = signature[:32].lstrip(b"\0"), signature[32:64].lstrip(b"\0")
         head = b"" if payload.type == LEGACY else bytes([payload.type])
         signed = encode_list(payload.items + encode_uint(self._v(signature[64])) + encode_bytes(r) + encode_bytes(s))

@@ -6,6 +6,7 @@ from wallets.chains.contract_calls import read_call
 from wallets.chains.contract_calls.meaning import CallMeaning, fee_warnings, recipient_warnings
 from wallets.chains.evm.address import checksummed
 from wallets.chains.evm.payload import TYPE_NAMES, Authorization, EvmPayload
+from wallets.hashes import sha256
 from wallets.model import Intent, Transfer
 
 ADDRESS_HEADS = (bytes(12),)
@@ -29,12 +30,12 @@ class Network(Protocol):
         ...
 
 
-def read_intent(chain: Network, payload: EvmPayload) -> Intent:
-    """Say what a transaction does, whoever sends it."""
+def read_intent(chain: Network, payload: EvmPayload, digest: bytes) -> Intent:
+    """Say what a transaction does, whoever sends it; `digest` is what is signed of it."""
     to = checksummed(payload.to) if payload.to else None
     meaning = _meaning(payload, to)
     max_fee = payload.gas_limit * payload.max_fee_per_gas + len(payload.blob_hashes) * _GAS_PER_BLOB * payload.max_fee_per_blob_gas
-    details = {**_details(payload), **meaning.details}
+    details = {**_details(payload, digest), **meaning.details}
     if chain.has_data_fee:
         details["max_execution_fee"] = str(max_fee)
     return Intent(
@@ -76,8 +77,8 @@ def _meaning(payload: EvmPayload, to: str | None) -> CallMeaning:
     return CallMeaning(call.kind, call.method, native + call.transfers, call.details, warnings)
 
 
-def _details(payload: EvmPayload) -> dict[str, str | int]:
-    details: dict[str, str | int] = {"type": TYPE_NAMES[payload.type]}
+def _details(payload: EvmPayload, digest: bytes) -> dict[str, str | int]:
+    details: dict[str, str | int] = {"type": TYPE_NAMES[payload.type], "payload_hash": digest.hex()}
     if payload.chain_id is not None:
         details["chain_id"] = payload.chain_id
     details["nonce"] = payload.nonce
@@ -92,6 +93,8 @@ def _details(payload: EvmPayload) -> dict[str, str | int]:
     if payload.blob_hashes:
         details["blobs"] = len(payload.blob_hashes)
         details["max_fee_per_blob_gas"] = str(payload.max_fee_per_blob_gas)
+    if payload.sidecar:
+        details["sidecar_hash"] = sha256(payload.sidecar).hex()
     if payload.authorizations:
         details["authorizations"] = len(payload.authorizations)
     return details
