@@ -121,7 +121,7 @@ def test_a_known_instruction_out_of_its_layout_is_refused(program: str, data: by
         (SYSTEM, b""),
         (SYSTEM, b"\xff\0\0\0"),
         (token_programs.TOKEN, b""),
-        (token_programs.TOKEN, b"\xff"),
+        (token_programs.TOKEN, b"\xfe"),
         (token_2022.TOKEN_2022, b""),
         (token_2022.TOKEN_2022, b"\x1a"),
         (token_2022.TOKEN_2022, b"\x1a\xff"),

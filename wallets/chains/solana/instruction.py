@@ -50,7 +50,7 @@ class Effect:
 class Call:
     """One instruction being read: its accounts by name, its data from the front."""
 
-    def __init__(self, message: Message, instruction: Instruction, number: int) -> None:
+    def __init__(self, message: Message, instruction: Instruction, number: str) -> None:
         self.program = message.account(instruction.program)
         self.data = Reader(instruction.data, f"instruction {number}")
         self._message = message

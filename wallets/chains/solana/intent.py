@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from wallets.chains.solana.instruction import Effect, Kind
 from wallets.chains.solana.message import Message
-from wallets.chains.solana.programs import PRECOMPILES, effect_of
+from wallets.chains.solana.programs import PRECOMPILES, effects_of
 from wallets.chains.solana.system_program import ADVANCE_NONCE
 from wallets.encoding import base58, legible
 from wallets.errors import MalformedTransactionError
@@ -28,7 +28,8 @@ def read_intent(message: Message) -> Intent:
     Raises:
         MalformedTransactionError: A known instruction is not in its layout, or the compute budget is set twice.
     """
-    effects = [effect_of(message, instruction, number) for number, instruction in enumerate(message.instructions, start=1)]
+    numbered = enumerate(message.instructions, start=1)
+    effects = [effect for number, instruction in numbered for effect in effects_of(message, instruction, number)]
     limits = _limits(effects)
     kind = min((effect.kind for effect in effects), key=_KINDS.index, default=Kind.MEMO)
     # The instruction that gives the transaction its kind; compute-budget instructions usually stand before it.

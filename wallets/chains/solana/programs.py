@@ -5,11 +5,11 @@ warning. An instruction that is known must be exactly as long as its layout. The
 them, so that two transactions never look the same here and different elsewhere.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from wallets.chains.solana.instruction import Call, Effect, Kind, Read, tagged
-from wallets.chains.solana.message import Instruction, Message
+from wallets.chains.solana.message import Instruction, Message, Reader
 from wallets.chains.solana.system_program import SYSTEM, read_system
 from wallets.chains.solana.token_2022 import TOKEN_2022, read_token_2022
 from wallets.chains.solana.token_programs import ASSOCIATED_TOKEN, TOKEN, read_associated_token, read_token
@@ -28,8 +28,42 @@ PRECOMPILES = frozenset(
 """Programs that verify signatures in their data, whose first byte is how many; each costs the base fee."""
 
 
-def effect_of(message: Message, instruction: Instruction, number: int) -> Effect:
-    """Say what the instruction does. `number` counts from 1, for errors.
+_BATCHING = frozenset({TOKEN, TOKEN_2022})
+_BATCH = b"\xff"
+
+
+def effects_of(message: Message, instruction: Instruction, number: int) -> list[Effect]:
+    """Say what the instruction does; of a batch, each one inside of it. `number` counts from 1, for errors.
+
+    Raises:
+        MalformedTransactionError: It is a known instruction, but not in its layout.
+    """
+    if message.account(instruction.program) in _BATCHING and instruction.data[:1] == _BATCH:
+        inner = enumerate(_inside(instruction, number), start=1)
+        return [_effect_of(message, each, f"{number}.{position}") for position, each in inner]
+    return [_effect_of(message, instruction, str(number))]
+
+
+def _inside(instruction: Instruction, number: int) -> Iterator[Instruction]:
+    """Take a batch apart: each has the numbers of its accounts and of its bytes before it, and takes the next accounts.
+
+    The programs refuse a batch inside of one.
+    """
+    data, accounts = Reader(instruction.data, f"instruction {number}"), instruction.accounts
+    data.take(len(_BATCH))
+    is_whole = False
+    while not is_whole:  # an empty one is none
+        count, size = data.u8(), data.u8()
+        if count > len(accounts):
+            data.fail(f"{count} accounts are expected, and {len(accounts)} are left")
+        yield Instruction(instruction.program, accounts[:count], data.take(size))
+        accounts, is_whole = accounts[count:], not data.remaining
+    if accounts:
+        data.fail(f"{len(accounts)} accounts are left")
+
+
+def _effect_of(message: Message, instruction: Instruction, number: str) -> Effect:
+    """Say what one instruction does.
 
     Raises:
         MalformedTransactionError: It is a known instruction, but not in its layout.

@@ -1,7 +1,7 @@
 """Say what the instructions of the Token-2022 program do: those of the Token program, and those of its extensions.
 
-Layouts: `spl-token-2022-interface`, little-endian; a byte as tag, and a second one within an extension. Confidential transfers are not
-read: what they move is encrypted, so they stay calls with a warning.
+Layouts: `spl-token-2022-interface`, little-endian; a byte as tag, and a second one within an extension. What extensions do to encrypted
+amounts is in `confidential.py`.
 """
 
 import struct
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from wallets.chains.solana.confidential import CONFIDENTIAL_FEE, CONFIDENTIAL_MINT_BURN, CONFIDENTIAL_TRANSFER, hidden_burn
 from wallets.chains.solana.instruction import Call, Effect, Kind, Read, plain, tagged
 from wallets.chains.solana.token_programs import burn, read_token, transfer_checked
 
@@ -175,6 +176,7 @@ _TRANSFER_FEE: Mapping[int, Read] = {
 }
 _EXTENSIONS: Mapping[int, Mapping[int, Read]] = {
     26: _TRANSFER_FEE,
+    27: CONFIDENTIAL_TRANSFER,
     28: {
         0: partial(_account_state, "initialize_default_account_state"),
         1: partial(_account_state, "update_default_account_state"),
@@ -189,9 +191,11 @@ _EXTENSIONS: Mapping[int, Mapping[int, Read]] = {
         1: partial(_switch, "disable_cpi_guard", "programs can again act for the owner of"),
     },
     36: _pointer("transfer_hook", "hook_program", "chooses the program that sees and may refuse every transfer of"),
+    37: CONFIDENTIAL_FEE,
     39: _pointer("metadata_pointer", "metadata", "chooses where name and symbol stand of"),
     40: _pointer("group_pointer", "group", "chooses the group of"),
     41: _pointer("group_member_pointer", "member", "chooses the membership of"),
+    42: CONFIDENTIAL_MINT_BURN,
     43: {0: _initialize_multiplier, 1: _set_multiplier},
     44: {
         0: partial(_initialize_authority, "initialize_pausable", "may stop every transfer of"),
@@ -202,5 +206,6 @@ _EXTENSIONS: Mapping[int, Mapping[int, Read]] = {
         0: partial(_initialize_authority, "initialize_permissioned_burn", "must agree to every burning of"),
         1: partial(_permissioned_burn, "permissioned_burn", 0),
         2: partial(_permissioned_burn, "permissioned_burn_checked", 1),
+        3: partial(hidden_burn, "permissioned_confidential_burn", 2),
     },
 }
