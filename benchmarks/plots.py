@@ -85,7 +85,7 @@ def _cpu(results: Results, figure: Any) -> None:
 
 def _primitives(results: Results, figure: Any) -> None:
     """Draw what each step costs on each network."""
-    axes, series = figure.subplots(), results.all(primitives.QUESTION)
+    axes, series = figure.subplots(), [each for each in results.all(primitives.QUESTION) if each.measure != primitives.MULTIPLE]
     networks, steps = _values(series, "network"), list(dict.fromkeys(each.measure for each in series))
     width = 0.8 / len(steps)
     for place, step in enumerate(steps):

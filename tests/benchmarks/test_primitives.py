@@ -1,11 +1,16 @@
 """What is timed is what the service does: each network's transactions are signable, all differ, and every step runs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
-from benchmarks import wallet
-from benchmarks.primitives import calls
+from benchmarks import machine, primitives, wallet
+from benchmarks.house import House
+from benchmarks.primitives import MULTIPLE, QUESTION, calls, measure
+from benchmarks.results import Results
+from benchmarks.session import SHORT, Session
 from wallets.chains import CHAINS
 from wallets.policy import NamesOurAccount
 
@@ -53,3 +58,18 @@ def test_every_step_runs(network: str) -> None:
         assert call() is not None
         assert call() is not None
     assert ("hash" in steps) is (network != "sol")
+
+
+def test_the_whole_is_told_as_a_multiple_of_the_curves_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each round, of what both took in it: a machine that is slower for a while is so for both."""
+    monkeypatch.setattr(primitives, "CHAINS", {"btc": CHAINS["btc"]})
+    results, case = Results(machine.facts("short")), {"network": "btc"}
+
+    measure(Session(cast("House", None), replace(SHORT, batches=2), results, lambda _: None))
+
+    whole, bare, multiple = (results.get(QUESTION, case, name) for name in ("decode, sign, verify", "curve sign", MULTIPLE))
+    assert whole is not None
+    assert bare is not None
+    assert multiple is not None
+    assert multiple.samples == [ours / theirs for ours, theirs in zip(whole.samples, bare.samples, strict=True)]
+    assert multiple.unit == "times"
