@@ -7,7 +7,7 @@ UV := .venv/bin/uv
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test check chaos differential format bench bench-full lock clean
+.PHONY: run test check chaos differential fuzz format bench bench-full lock clean
 
 run: .venv/.run-installed ## Run the whole service in the foreground
 	@exec .venv/bin/crypto-wallets up
@@ -30,6 +30,9 @@ chaos: .venv/.test-installed ## Kill rewraps and migrations of keys at 200 rando
 differential: .venv/.test-installed ## Sign 1,000 random transactions of each network beside a second library; `make test` does it with fewer
 	DIFFERENTIAL_EXAMPLES=1000 .venv/bin/pytest tests/wallets/test_evm_differential.py tests/wallets/test_tron.py \
 		tests/wallets/test_solana_refusals.py tests/wallets/test_ton_refusals.py
+
+fuzz: .venv/.fuzz-installed ## Feed every decoder inputs that reach new code of it, FUZZ_SECONDS each (600); FUZZ="rlp" chooses some
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) .venv/bin/python -m tests.fuzz $(FUZZ)
 
 format: .venv/.test-installed ## Format the code and mend what can be mended
 	.venv/bin/ruff check --fix .
@@ -65,6 +68,10 @@ $(UV):
 		else echo "wrk is missing: sudo apt-get install wrk" >&2; exit 1; fi
 	$(UV) sync --quiet --frozen --inexact --no-dev --extra embedded --group bench
 	@touch $@ .venv/.run-installed
+
+.venv/.fuzz-installed: .venv/.test-installed
+	$(UV) sync --quiet --frozen --inexact --extra embedded --group fuzz
+	@touch $@
 
 clean: ## Forget the environment and the caches (never the data folder)
 	rm -rf .venv tests/tvm/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -116,7 +116,7 @@ def _evm_items(payload: EvmPayload, theirs: Sequence[Any]) -> list[Any]:
         fees.insert(0, payload.max_priority_fee_per_gas)
     middle = [*fees, payload.gas_limit, payload.to, payload.value, payload.data]
     if payload.type == LEGACY:
-        return [payload.nonce, *middle, payload.chain_id, b"", b""]
+        return [payload.nonce, *middle, *(() if payload.chain_id is None else (payload.chain_id, b"", b""))]
     access_list = theirs[7 if payload.type == EIP_2930 else 8]
     assert payload.access_list_entries == len(access_list)
     items = [payload.chain_id, payload.nonce, *middle, access_list]
