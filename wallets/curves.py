@@ -70,6 +70,20 @@ def add_scalars(tweak: bytes, key: bytes) -> bytes:
     return total.to_bytes(32)
 
 
+def add_to_public_key(tweak: bytes, public_key: bytes) -> bytes:
+    """Return tweak * G + the point of a 33-byte compressed secp256k1 public key, as 33 bytes (BIP-32, CKDpub).
+
+    Raises:
+        ValueError: `tweak` is not 32 bytes of a scalar below n, the public key is no point, or the sum is the point at infinity.
+    """
+    point = ffi.new(_POINT)
+    is_point = lib.secp256k1_ec_pubkey_parse(_CONTEXT, point, public_key, len(public_key))
+    if not is_point or not lib.secp256k1_ec_pubkey_tweak_add(_CONTEXT, point, _digest(tweak)):
+        msg = "the child public key does not exist"
+        raise ValueError(msg)
+    return _compressed(point)
+
+
 def sign_secp256k1(key: PrivateKey, digest: bytes) -> bytes:
     """Sign a 32-byte digest: 65 bytes r||s||recovery id (0 or 1), low-s, RFC 6979.
 
@@ -218,6 +232,10 @@ def _recovered(signature: "ffi.CData", digest: bytes) -> bytes | None:
     public_key = ffi.new(_POINT)
     if not lib.secp256k1_ecdsa_recover(_CONTEXT, public_key, signature, digest):
         return None
+    return _compressed(public_key)
+
+
+def _compressed(point: "ffi.CData") -> bytes:
     compressed, length = ffi.new(_33_BYTES), ffi.new(_SIZE, 33)
-    lib.secp256k1_ec_pubkey_serialize(_CONTEXT, compressed, length, public_key, lib.SECP256K1_EC_COMPRESSED)
+    lib.secp256k1_ec_pubkey_serialize(_CONTEXT, compressed, length, point, lib.SECP256K1_EC_COMPRESSED)
     return bytes(ffi.buffer(compressed))

@@ -1,20 +1,26 @@
-"""Walk from a seed to an account's key: BIP-32 on secp256k1, SLIP-0010 on ed25519, and what 1.0.8 did."""
+"""Walk from a seed to an account's key: BIP-32 on secp256k1, SLIP-0010 on ed25519, and what 1.0.8 did.
+
+Where the last steps of a path are not hardened, public keys are derived without the seed, from the extended public key before them.
+"""
 
 import hashlib
 import hmac
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 
-from wallets.curves import Curve, add_scalars, private_key
+from wallets.curves import Curve, add_scalars, add_to_public_key, private_key
 from wallets.errors import InvalidRequestError
-from wallets.secret import PrivateKey, Seed
+from wallets.secret import ExtendedPublicKey, PrivateKey, Seed, SymmetricKey
 
 HARDENED = 0x80000000
 MAX_INDEX = HARDENED - 1
 
+_INDEX = "/{index}"
 _STEP = re.compile(r"(0|[1-9][0-9]{0,9})('?)")
+_NO_KEY = "there is no key at this derivation path"
 
 
 class DerivationScheme(StrEnum):
@@ -53,6 +59,27 @@ class DerivationPath:
         return "/".join(["m", *(f"{step - HARDENED}'" if step >= HARDENED else str(step) for step in self.steps)])
 
 
+@dataclass(frozen=True, slots=True)
+class PublicPath:
+    """A path of accounts whose public keys need no seed: `account` ends with its last hardened step, `steps` lead on to their parent."""
+
+    account: DerivationPath
+    steps: tuple[int, ...]
+
+
+@lru_cache(maxsize=1024)
+def public_path(template: str, curve: Curve) -> PublicPath | None:
+    """Return how accounts on a path such as `m/44'/60'/0'/0/{index}` are derived without the seed; None where they cannot be.
+
+    That takes secp256k1, and an index behind the last hardened step.
+    """
+    before, _, rest = template.rpartition("'/")
+    is_public = curve is Curve.SECP256K1 and f"/{rest}".endswith(_INDEX)
+    if not is_public or not before or _INDEX in before:
+        return None
+    return PublicPath(DerivationPath.parse(f"{before}'"), DerivationPath.parse(f"m/{rest}".removesuffix(_INDEX)).steps)
+
+
 def _parse_step(text: str) -> int:
     match = _STEP.fullmatch(text)
     if match is None or int(match[1]) > MAX_INDEX:
@@ -75,8 +102,59 @@ def derive(seed: Seed, path: DerivationPath, curve: Curve, scheme: DerivationSch
     return private_key(curve, _slip10_ed25519(seed, path))
 
 
+def extended_public_key(seed: Seed, path: DerivationPath) -> ExtendedPublicKey:
+    """Derive the extended public key at `path` on secp256k1 (BIP-32, N).
+
+    Raises:
+        InvalidRequestError: With a probability of 2^-127, there is none.
+    """
+    key, chain_code = _bip32_node(seed, path)
+    with private_key(Curve.SECP256K1, key) as private:
+        return ExtendedPublicKey(private.public_key + chain_code)
+
+
+def child(parent: ExtendedPublicKey, step: int) -> ExtendedPublicKey:
+    """Derive the extended public key of a child (BIP-32, CKDpub). `step` is 0..2^31-1.
+
+    Raises:
+        InvalidRequestError: The child is hardened, or, with a probability of 2^-127, does not exist.
+    """
+    return ExtendedPublicKey(b"".join(_ckd_pub(parent, step)))
+
+
+def child_public_key(parent: ExtendedPublicKey, step: int) -> bytes:
+    """Derive the public key of a child, 33 bytes; raises as `child`."""
+    return _ckd_pub(parent, step)[0]
+
+
+def _ckd_pub(parent: ExtendedPublicKey, step: int) -> tuple[bytes, bytes]:
+    if not 0 <= step <= MAX_INDEX:
+        msg = "a hardened child cannot be derived from a public key"
+        raise InvalidRequestError(msg)
+    with parent.revealed() as view:
+        public_key = bytes(view[:33])
+        node = _hmac_sha512(view[33:], public_key + step.to_bytes(4))
+    try:
+        return add_to_public_key(node[:32], public_key), node[32:]
+    except ValueError as error:
+        raise InvalidRequestError(_NO_KEY) from error
+
+
+def symmetric_key(seed: Seed, *labels: str) -> SymmetricKey:
+    """Derive the symmetric key of these labels (SLIP-0021), which tells nothing of the keys on any curve, nor they of it."""
+    with seed.revealed() as view:
+        node = _hmac_sha512(b"Symmetric key seed", view)
+    for label in labels:
+        node = _hmac_sha512(node[:32], b"\0" + label.encode())
+    return SymmetricKey(node[32:])
+
+
 def _bip32(seed: Seed, path: DerivationPath) -> bytes:
-    """BIP-32, master key generation and CKDpriv."""
+    return _bip32_node(seed, path)[0]
+
+
+def _bip32_node(seed: Seed, path: DerivationPath) -> tuple[bytes, bytes]:
+    """Return private key and chain code (BIP-32, master key generation and CKDpriv)."""
     try:
         with seed.revealed() as view:
             node = _hmac_sha512(b"Bitcoin seed", view)
@@ -86,9 +164,8 @@ def _bip32(seed: Seed, path: DerivationPath) -> bytes:
             node = _hmac_sha512(chain_code, parent + step.to_bytes(4))
             key, chain_code = add_scalars(node[:32], key), node[32:]
     except ValueError as error:
-        msg = "there is no key at this derivation path"
-        raise InvalidRequestError(msg) from error
-    return key
+        raise InvalidRequestError(_NO_KEY) from error
+    return key, chain_code
 
 
 def _slip10_ed25519(seed: Seed, path: DerivationPath) -> bytes:
@@ -103,5 +180,5 @@ def _slip10_ed25519(seed: Seed, path: DerivationPath) -> bytes:
     return node[:32]
 
 
-def _hmac_sha512(key: bytes, data: bytes | memoryview) -> bytes:
+def _hmac_sha512(key: bytes | memoryview, data: bytes | memoryview) -> bytes:
     return hmac.digest(key, data, hashlib.sha512)

@@ -181,3 +181,21 @@ class PrivateKey(Secret):
             ValueError: The key has been closed.
         """
         return PrivateKey(self._opened(), self.public_key)
+
+
+@final
+class ExtendedPublicKey(Secret):
+    """An extended public key of BIP-32: 33 bytes of the compressed public key, then 32 bytes of the chain code.
+
+    It signs nothing, and yet is kept as a secret is: it tells every address below it, and with one private key of a child that is not
+    hardened it tells its own private key.
+    """
+
+    __slots__ = ()
+
+
+@final
+class SymmetricKey(Secret):
+    """A 32-byte key that authenticates or encrypts what the service keeps."""
+
+    __slots__ = ()

@@ -13,6 +13,7 @@ from wallets.curves import (
     Curve,
     SignatureFaultError,
     add_scalars,
+    add_to_public_key,
     is_x_of_a_point,
     private_key,
     recover_secp256k1,
@@ -122,6 +123,28 @@ def test_a_child_that_does_not_exist_is_refused(tweak: int, key: int) -> None:
     """A tweak of n or more and a sum of zero make no key (BIP-32)."""
     with pytest.raises(ValueError, match="does not exist"):
         add_scalars(tweak.to_bytes(32), key.to_bytes(32))
+
+
+@given(secp256k1_secrets(), secp256k1_secrets())
+@settings(max_examples=50)
+def test_adding_to_a_public_key_adds_to_its_private_key(tweak: bytes, secret: bytes) -> None:
+    """The point of the sum is the sum of the points (BIP-32, CKDpub)."""
+    total = (int.from_bytes(tweak) + int.from_bytes(secret)) % SECP256K1_ORDER
+    public_key = private_key(Curve.SECP256K1, secret).public_key
+
+    if total:
+        assert private_key(Curve.SECP256K1, total.to_bytes(32)).public_key == add_to_public_key(tweak, public_key)
+
+
+@pytest.mark.parametrize("tweak", [SECP256K1_ORDER, 2**256 - 1, SECP256K1_ORDER - 1])
+def test_a_public_child_that_does_not_exist_is_refused(tweak: int) -> None:
+    """A tweak of n or more and a sum at infinity make no point, nor does what is no public key."""
+    generator = private_key(Curve.SECP256K1, (1).to_bytes(32)).public_key
+
+    with pytest.raises(ValueError, match="does not exist"):
+        add_to_public_key(tweak.to_bytes(32), generator)
+    with pytest.raises(ValueError, match="does not exist"):
+        add_to_public_key((1).to_bytes(32), b"\5" + generator[1:])
 
 
 @pytest.mark.parametrize("signature", [b"", bytes(65), b"\xff" * 65, b"\1" * 64 + b"\4", b"\1" * 64])

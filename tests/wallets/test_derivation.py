@@ -15,12 +15,23 @@ from tests.known_phrase import FIRST_ADDRESSES, PHRASE
 from tests.strategies import seeds
 from wallets import derivation
 from wallets.chains import CHAINS
-from wallets.curves import Curve
-from wallets.derivation import HARDENED, MAX_INDEX, DerivationPath, DerivationScheme, derive
+from wallets.curves import Curve, private_key
+from wallets.derivation import (
+    HARDENED,
+    MAX_INDEX,
+    DerivationPath,
+    DerivationScheme,
+    child,
+    child_public_key,
+    derive,
+    extended_public_key,
+    public_path,
+    symmetric_key,
+)
 from wallets.encoding import unbase58check
 from wallets.errors import InvalidRequestError
 from wallets.mnemonic import parse, to_seed
-from wallets.secret import Seed
+from wallets.secret import ExtendedPublicKey, Seed
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 STEPS = st.lists(st.integers(0, 2**32 - 1), max_size=6).map(tuple)
@@ -43,6 +54,98 @@ def test_bip32_test_vectors(seed: str, chain: dict[str, str]) -> None:
         key = derive(Seed(bytes.fromhex(seed)), DerivationPath.parse(chain["path"]), Curve.SECP256K1, scheme)
 
         assert expected == key.reveal()
+
+
+def _public(xprv: str) -> ExtendedPublicKey:
+    """Return the extended public key of a serialized extended private key (BIP-32, N)."""
+    raw = unbase58check(xprv)
+    return ExtendedPublicKey(private_key(Curve.SECP256K1, raw[-32:]).public_key + raw[13:45])
+
+
+def _children() -> list[tuple[str, str, int]]:
+    """Return parent, child and step wherever a child in BIP-32's vectors is not hardened."""
+    chains = [{each["path"]: each["xprv"] for each in vector["chains"]} for vector in _vectors("bip32.json")]
+    pairs = [(chain, path, path.rpartition("/")) for chain in chains for path in chain if path != "m" and not path.endswith("'")]
+    return [(chain[parent], chain[path], int(step)) for chain, path, (parent, _, step) in pairs]
+
+
+@pytest.mark.parametrize(("seed", "chain"), _chains("bip32.json"))
+def test_bip32_extended_public_keys(seed: str, chain: dict[str, str]) -> None:
+    """The extended public key of each of BIP-32's vectors is the one of its extended private key."""
+    path = DerivationPath.parse(chain["path"])
+
+    assert _public(chain["xprv"]) == extended_public_key(Seed(bytes.fromhex(seed)), path)
+
+
+@pytest.mark.parametrize(("parent", "derived", "step"), _children())
+def test_bip32_children_of_public_keys(parent: str, derived: str, step: int) -> None:
+    """CKDpub: BIP-32's children that are not hardened come out of their parents' public keys, chain code and all."""
+    assert _public(derived) == child(_public(parent), step)
+    assert _public(derived).reveal()[:33] == child_public_key(_public(parent), step)
+
+
+@given(seeds(), st.lists(st.integers(0, 2**32 - 1), max_size=3).map(tuple), st.integers(0, MAX_INDEX))
+@settings(max_examples=50)
+def test_public_keys_agree_with_private_ones(seed: bytes, steps: tuple[int, ...], step: int) -> None:
+    """The public key of any child is the same whether it is derived by CKDpub, or by CKDpriv from the seed."""
+    secret = Seed(seed)
+
+    expected = derive(secret, DerivationPath((*steps, step)), Curve.SECP256K1, DerivationScheme.STANDARD).public_key
+
+    assert expected == child_public_key(extended_public_key(secret, DerivationPath(steps)), step)
+
+
+@pytest.mark.parametrize("step", [HARDENED, 2**32 - 1, -1])
+def test_hardened_children_need_the_private_key(step: int) -> None:
+    """A public key has no hardened child, and no child of another number."""
+    parent = extended_public_key(Seed(bytes(64)), DerivationPath(()))
+
+    with pytest.raises(InvalidRequestError, match="hardened"):
+        child(parent, step)
+
+
+def test_a_public_child_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where BIP-32's hash is not below the curve's order. No input is known that does this: the hash is replaced."""
+    parent = extended_public_key(Seed(bytes(64)), DerivationPath(()))
+    monkeypatch.setattr(derivation, "_hmac_sha512", lambda _key, _data: b"\xff" * 64)
+
+    with pytest.raises(InvalidRequestError, match="no key"):
+        child(parent, 0)
+
+
+@pytest.mark.parametrize(
+    ("template", "account", "steps"),
+    [("m/44'/60'/0'/0/{index}", "m/44'/60'/0'", (0,)), ("m/49'/{index}", "m/49'", ()), ("m/0/1'/2/3/{index}", "m/0/1'", (2, 3))],
+)
+def test_paths_of_accounts_that_need_no_seed(template: str, account: str, steps: tuple[int, ...]) -> None:
+    """They are split behind their last hardened step."""
+    path = public_path(template, Curve.SECP256K1)
+
+    assert path is not None
+    assert (account, steps) == (str(path.account), path.steps)
+
+
+@pytest.mark.parametrize(
+    ("template", "curve"),
+    [
+        ("m/44'/60'/0'/0/{index}", Curve.ED25519),
+        ("m/44'/501'/{index}'/0'", Curve.SECP256K1),
+        ("m/44'/{index}'/0", Curve.SECP256K1),
+        ("m/44'/{index}'/0/{index}", Curve.SECP256K1),
+        ("m/0/{index}", Curve.SECP256K1),
+    ],
+)
+def test_paths_of_accounts_that_need_the_seed(template: str, curve: Curve) -> None:
+    """On ed25519, where the index is hardened, and where nothing is, so that the extended public key would tell of the whole wallet."""
+    assert public_path(template, curve) is None
+
+
+@pytest.mark.parametrize("key", _vectors("slip0021.json")["keys"], ids=lambda key: "/".join(key["labels"]) or "m")
+def test_slip0021_test_vectors(key: dict[str, Any]) -> None:
+    """The symmetric keys of SLIP-0021's example come out."""
+    seed = Seed(bytes.fromhex(_vectors("slip0021.json")["seed"]))
+
+    assert bytes.fromhex(key["key"]) == symmetric_key(seed, *key["labels"]).reveal()
 
 
 @pytest.mark.parametrize(("seed", "chain"), _chains("slip0010.json"))

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from wallets.secret import Mnemonic, Phrase, PrivateKey, Secret, Seed
+from wallets.secret import ExtendedPublicKey, Mnemonic, Phrase, PrivateKey, Secret, Seed, SymmetricKey
 
 CONTENT = b"correct horse battery staple 123"
 SECRETS: list[Callable[[], Secret]] = [
@@ -21,8 +21,10 @@ SECRETS: list[Callable[[], Secret]] = [
     lambda: Mnemonic(CONTENT),
     lambda: Seed(bytearray(CONTENT)),
     lambda: PrivateKey(CONTENT, b"public"),
+    lambda: ExtendedPublicKey(CONTENT),
+    lambda: SymmetricKey(CONTENT),
 ]
-every_type = pytest.mark.parametrize("make", SECRETS, ids=["Phrase", "Mnemonic", "Seed", "PrivateKey"])
+every_type = pytest.mark.parametrize("make", SECRETS, ids=["Phrase", "Mnemonic", "Seed", "PrivateKey", "ExtendedPublicKey", "SymmetricKey"])
 
 
 @every_type
