@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # generic in the stubs alone
 TABLES: Mapping[str, str] = {
     "master_wallets": "id",
     "derived_addresses": "id",
+    "address_keys": "number",
+    "account_keys": "id",
     "audit_logs": "id",
     "taken_over_audit_rows": "digest",
 }
@@ -43,9 +45,12 @@ _ROWS = "SELECT row_to_json(kept)::text FROM (SELECT {columns} FROM {table} ORDE
 """JSON of PostgreSQL's loses nothing of any type of ours."""
 _INSERT = """\
 INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
-SELECT {columns} FROM unnest($1::text[]) WITH ORDINALITY AS line (text, number),
-    json_populate_record(NULL::{table}, line.text::json) ORDER BY line.number"""
+SELECT {columns} FROM unnest($1::text[]) WITH ORDINALITY AS line (line_text, line_number),
+    json_populate_record(NULL::{table}, line.line_text::json) ORDER BY line.line_number"""
 _CONTINUE_IDS = "SELECT setval($1, (SELECT max({order}) FROM {table}))"
+_KEY_VERSIONS = """\
+SELECT coalesce(substring(encrypted_phrase FROM '^[a-z]+:v[0-9]+'), '?') AS key, count(*)
+FROM (SELECT encrypted_phrase FROM master_wallets UNION ALL SELECT encrypted_phrase FROM address_keys) AS kept GROUP BY 1"""
 _COLUMNS = """\
 SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"""
@@ -210,8 +215,7 @@ async def _columns(connection: "type_connection", table: str) -> Mapping[str, st
 
 
 async def _key_versions(connection: "type_connection") -> Mapping[str, int]:
-    query = "SELECT coalesce(substring(encrypted_phrase FROM '^[a-z]+:v[0-9]+'), '?') AS key, count(*) FROM master_wallets GROUP BY 1"
-    return {record["key"]: record["count"] for record in await connection.fetch(query)}
+    return {record["key"]: record["count"] for record in await connection.fetch(_KEY_VERSIONS)}
 
 
 @asynccontextmanager

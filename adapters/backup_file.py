@@ -46,7 +46,7 @@ class BackupFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first line says. `migrations` are the checksums by version; `key_versions` how many wallets are under each key version."""
+    """What the first line says. `migrations` are checksums by version, `key_versions` counts of ciphertexts by key version."""
 
     created_at: str
     service_version: str

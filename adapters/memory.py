@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from wallets.model import Account, AuditEvent, Page, Position, Stretch, Wallet
-from wallets.ports import AddressCache, WalletStore
+from wallets.ports import WalletStore
 
 
 class LruAddressCache:
@@ -32,28 +32,6 @@ class LruAddressCache:
         self._addresses.move_to_end(account)
         if len(self._addresses) > self.capacity:
             self._addresses.popitem(last=False)
-
-
-class LayeredAddressCache:
-    """Ask the first cache, then the second, and have the first remember what the second knew. See `wallets.ports.AddressCache`."""
-
-    def __init__(self, first: AddressCache, second: AddressCache) -> None:
-        self._first = first
-        self._second = second
-
-    async def get(self, account: Account) -> str | None:
-        """See `AddressCache.get`."""
-        address = await self._first.get(account)
-        if address is None:
-            address = await self._second.get(account)
-            if address is not None:
-                await self._first.put(account, address)
-        return address
-
-    async def put(self, account: Account, address: str) -> None:
-        """See `AddressCache.put`."""
-        await self._first.put(account, address)
-        await self._second.put(account, address)
 
 
 class CachedWalletStore:

@@ -1,4 +1,4 @@
-"""Keep wallets, addresses and the audit log in PostgreSQL, with hand-written SQL.
+"""Keep wallets and the audit log in PostgreSQL, with hand-written SQL.
 
 Every statement is a constant of the module: a test has PostgreSQL explain each, and finds those that read more rows than they return.
 """
@@ -19,7 +19,7 @@ from adapters.gathering import Gathered
 from adapters.migrations import SchemaMismatchError, check_schema
 from wallets.derivation import DerivationScheme
 from wallets.errors import AuditUnavailableError, ConflictError, StoreUnavailableError, WalletNotFoundError
-from wallets.model import Account, AuditEvent, ComponentHealth, HealthStatus, Page, Position, Stretch, Wallet
+from wallets.model import AuditEvent, ComponentHealth, HealthStatus, Page, Position, Stretch, Wallet
 
 if TYPE_CHECKING:  # generic in the stubs alone
     type_connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -39,19 +39,6 @@ SELECT id, label, scheme, created_at FROM (
 ) AS older ORDER BY created_at DESC, id DESC LIMIT $3"""
 """The limit inside, `MAX_LISTED` + 1, is never exceeded. By it PostgreSQL knows how little this reads, and plans it once: else it takes $3
 for a tenth of the table, and plans each time anew, which costs more than the list."""
-
-_ADDRESS = "SELECT address FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND variant = $3 AND address_index = $4"
-_ADDRESS_RANGE = """\
-SELECT address_index, address FROM derived_addresses
-WHERE wallet_id = $1 AND network = $2 AND variant = $3 AND address_index BETWEEN $4 AND $5"""
-_ACCOUNTS = "SELECT wallet_id, network, address_index, variant FROM derived_addresses WHERE address = $1 ORDER BY id"
-_INSERT_ADDRESS = """\
-INSERT INTO derived_addresses (wallet_id, network, address_index, variant, address, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (wallet_id, network, variant, address_index) DO NOTHING RETURNING id"""
-_INSERT_ADDRESSES = """\
-INSERT INTO derived_addresses (wallet_id, network, address_index, variant, address, created_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
-ON CONFLICT (wallet_id, network, variant, address_index) DO NOTHING RETURNING wallet_id, network, address_index, variant"""
 
 _INSERT_EVENTS = """\
 INSERT INTO audit_logs (action, status, wallet_id, request_id, ip_address, api_key_id, details, created_at)
@@ -114,69 +101,15 @@ class PostgresWalletStore:
 
     async def _find_wallets(self, ids: Sequence[UUID]) -> Sequence[Wallet | Exception]:
         found = await self._find(_WALLETS, ids)
-        return [wallet_of(found[wallet_id]) if wallet_id in found else _no_wallet() for wallet_id in ids]
+        return [wallet_of(found[wallet_id]) if wallet_id in found else no_wallet() for wallet_id in ids]
 
     async def _find_ciphertexts(self, ids: Sequence[UUID]) -> Sequence[str | Exception]:
         found = await self._find(_CIPHERTEXTS, ids)
-        return [found[wallet_id]["encrypted_phrase"] if wallet_id in found else _no_wallet() for wallet_id in ids]
+        return [found[wallet_id]["encrypted_phrase"] if wallet_id in found else no_wallet() for wallet_id in ids]
 
     async def _find(self, query: str, ids: Sequence[UUID]) -> "Mapping[UUID, asyncpg.Record]":
         async with self._database.connection() as connection:
             return {record["id"]: record for record in await connection.fetch(query, list(set(ids)))}
-
-
-class PostgresAddressBook:
-    """See `wallets.ports.AddressBook`."""
-
-    def __init__(self, database: PostgresDatabase) -> None:
-        self._database = database
-
-    async def lookup(self, account: Account) -> str | None:
-        """See `AddressBook.lookup`."""
-        values = (account.wallet_id, account.network, account.variant, account.index)
-        async with self._database.connection() as connection:
-            address: str | None = await connection.fetchval(_ADDRESS, *values)
-        return address
-
-    async def add(self, account: Account, address: str, event: AuditEvent) -> None:
-        """See `AddressBook.add`."""
-        values = (account.wallet_id, account.network, account.index, account.variant, address, event.at)
-        async with self._database.connection() as connection:
-            try:
-                async with connection.transaction():
-                    if await connection.fetchval(_INSERT_ADDRESS, *values) is not None:
-                        await insert_event(connection, event)
-            except asyncpg.ForeignKeyViolationError as error:
-                raise _no_wallet() from error
-
-    async def lookup_range(self, first: Account, count: int) -> Mapping[int, str]:
-        """See `AddressBook.lookup_range`."""
-        values = (first.wallet_id, first.network, first.variant, first.index, first.index + count - 1)
-        async with self._database.connection() as connection:
-            records = await connection.fetch(_ADDRESS_RANGE, *values)
-        return {record["address_index"]: record["address"] for record in records}
-
-    async def add_all(self, entries: Sequence[tuple[Account, str, AuditEvent]]) -> None:
-        """See `AddressBook.add_all`."""
-        rows = [(each.wallet_id, each.network, each.index, each.variant, address, event.at) for each, address, event in entries]
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        async with self._database.connection() as connection:
-            try:
-                async with connection.transaction():
-                    new = {Account(*record) for record in await connection.fetch(_INSERT_ADDRESSES, *columns)}
-                    events = [_row(event) for account, _, event in entries if account in new]
-                    if events:
-                        await _insert_events(connection, events)
-            except asyncpg.ForeignKeyViolationError as error:
-                raise _no_wallet() from error
-
-    async def accounts(self, address: str) -> Sequence[Account]:
-        """See `AddressBook.accounts`."""
-        if "\0" in address:  # which no address has, and PostgreSQL's text cannot
-            return ()
-        async with self._database.connection() as connection:
-            records = await connection.fetch(_ACCOUNTS, address)
-        return tuple(Account(*record) for record in records)
 
 
 class PostgresAuditLog:
@@ -199,7 +132,7 @@ class PostgresAuditLog:
             raise _no_audit()
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                await self._rows.ask(_row(event))
+                await self._rows.ask(row_of(event))
         except TimeoutError as error:
             raise _no_audit() from error
 
@@ -209,7 +142,7 @@ class PostgresAuditLog:
             raise _no_audit()
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                answers = await self._rows.ask_all([_row(event) for event in events])
+                answers = await self._rows.ask_all([row_of(event) for event in events])
         except TimeoutError as error:
             raise _no_audit() from error
         for answer in answers:
@@ -219,7 +152,7 @@ class PostgresAuditLog:
     async def _write(self, rows: Sequence[Row]) -> Sequence[Exception | None]:
         try:
             async with self._database.connection() as connection:
-                await _insert_events(connection, rows)
+                await insert_events(connection, rows)
         except StoreUnavailableError as error:
             return [_no_audit(error) for _ in rows]
         except Exception as error:  # noqa: BLE001  # whatever is wrong with a row is answered to whoever waits for it
@@ -271,14 +204,16 @@ async def insert_wallet(connection: "type_connection", wallet: Wallet, encrypted
 
 async def insert_event(connection: "type_connection", event: AuditEvent) -> None:
     """Write an audit row in whichever transaction the connection is."""
-    await _insert_events(connection, [_row(event)])
+    await insert_events(connection, [row_of(event)])
 
 
-async def _insert_events(connection: "type_connection", rows: Sequence[Row]) -> None:
+async def insert_events(connection: "type_connection", rows: Sequence[Row]) -> None:
+    """Write audit rows, at least one, in whichever transaction the connection is."""
     await connection.execute(_INSERT_EVENTS, *(list(column) for column in zip(*rows, strict=True)))
 
 
-def _row(event: AuditEvent) -> Row:
+def row_of(event: AuditEvent) -> Row:
+    """Return an audit event as PostgreSQL can keep it."""
     caller = event.caller
     who = (_text(caller.request_id), _text(caller.ip_address), _text(caller.api_key_id))
     return (event.action.value, event.status.value, event.wallet_id, *who, _json(event.details), event.at)
@@ -313,7 +248,8 @@ def wallet_of(record: "asyncpg.Record") -> Wallet:
     return Wallet(record["id"], record["label"], DerivationScheme(record["scheme"]), record["created_at"])
 
 
-def _no_wallet() -> WalletNotFoundError:
+def no_wallet() -> WalletNotFoundError:
+    """Return the error of a wallet that is not there."""
     return WalletNotFoundError("no wallet has this id")
 
 

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from adapters.database import PostgresDatabase
 from adapters.postgres import insert_event, wallet_of
-from wallets.model import AuditEvent, EncryptedWallet, KeyVersion, Replacement
+from adapters.postgres_addresses import PostgresAddressKeys
+from wallets.model import AuditEvent, EncryptedAddressKey, EncryptedWallet, KeyVersion, Replacement
 
 _COUNT = "SELECT key_version, count(*) AS wallets FROM master_wallets GROUP BY key_version"
 
@@ -21,6 +22,8 @@ UPDATE master_wallets AS wallet SET encrypted_phrase = replacement.new
 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS replacement (id, old, new)
 WHERE wallet.id = replacement.id AND wallet.encrypted_phrase = replacement.old"""
 
+_REPLACE_ADDRESS_KEY = "UPDATE address_keys SET encrypted_phrase = $3 WHERE number = $1 AND encrypted_phrase = $2 RETURNING number"
+
 _NO_ID = UUID(int=0)
 
 
@@ -29,6 +32,7 @@ class PostgresCiphertextStore:
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
+        self._address_keys = PostgresAddressKeys(database)
 
     async def count(self) -> Mapping[KeyVersion | None, int]:
         """See `CiphertextStore.count`."""
@@ -52,3 +56,15 @@ class PostgresCiphertextStore:
             if count:
                 await insert_event(connection, audited(count))
         return count
+
+    async def address_key(self) -> EncryptedAddressKey | None:
+        """See `CiphertextStore.address_key`."""
+        return await self._address_keys.address_key()
+
+    async def replace_address_key(self, old: EncryptedAddressKey, ciphertext: str, event: AuditEvent) -> bool:
+        """See `CiphertextStore.replace_address_key`."""
+        async with self._database.connection() as connection, connection.transaction():
+            is_replaced = await connection.fetchval(_REPLACE_ADDRESS_KEY, old.number, old.ciphertext, ciphertext) is not None
+            if is_replaced:
+                await insert_event(connection, event)
+        return is_replaced

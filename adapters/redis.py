@@ -14,7 +14,8 @@ from redis.exceptions import RedisError
 from adapters.gathering import Gathered
 from adapters.memory import MemoryRateLimiter
 from adapters.resilience import CircuitBreaker, CircuitOpenError
-from wallets.model import Account, ComponentHealth, HealthStatus
+from wallets.derivation import DerivationScheme
+from wallets.model import Account, ComponentHealth, HealthStatus, SealedAddress
 
 T = TypeVar("T")
 
@@ -127,23 +128,28 @@ class RedisConnections:
 
 
 class RedisAddressCache:
-    """Keep addresses in Redis for `ttl_seconds`. See `wallets.ports.AddressCache`."""
+    """Keep sealed addresses in Redis for `ttl_seconds`. See `wallets.ports.SharedAddressCache`."""
 
     def __init__(self, connections: RedisConnections, *, ttl_seconds: int = 3600) -> None:
         self._connections = connections
         self._ttl_seconds = ttl_seconds
 
-    async def get(self, account: Account) -> str | None:
-        """See `AddressCache.get`."""
+    async def get(self, account: Account, scheme: DerivationScheme) -> SealedAddress | None:
+        """See `SharedAddressCache.get`."""
         try:
-            return await self._connections.get(_address_key(account))
+            value = await self._connections.get(_address_key(account, scheme))
         except RedisAwayError:
             return None
+        if value is None:
+            return None
+        # No seal has a blank in it, whatever an address may have.
+        text, _, seal = value.rpartition(" ")
+        return SealedAddress(text, seal)
 
-    async def put(self, account: Account, address: str) -> None:
-        """See `AddressCache.put`."""
+    async def put(self, account: Account, scheme: DerivationScheme, address: SealedAddress) -> None:
+        """See `SharedAddressCache.put`."""
         try:
-            await self._connections.put(_address_key(account), address, self._ttl_seconds)
+            await self._connections.put(_address_key(account, scheme), f"{address.text} {address.seal}", self._ttl_seconds)
         except RedisAwayError:
             return
 
@@ -200,6 +206,6 @@ class RedisHealth:
         return ComponentHealth(HealthStatus.OK, (time.monotonic() - start) * 1000)
 
 
-def _address_key(account: Account) -> str:
+def _address_key(account: Account, scheme: DerivationScheme) -> str:
     place = f"{account.network}:{account.variant}" if account.variant else account.network
-    return f"wallets:address:{account.wallet_id}:{place}:{account.index}"
+    return f"wallets:address:{account.wallet_id}:{scheme}:{place}:{account.index}"

@@ -101,12 +101,13 @@ def _add_wallet_routes(app: FastAPI, edge: Edge, routes: WalletRoutes) -> None:
     add("POST", "/wallets/{wallet_id}/sign-batch", routes.sign_batch, answers.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
     add("POST", "/sign-batch", routes.sign_wallets_batch, answers.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
     add(
-        "GET",
-        "/wallets/{wallet_id}/addresses/{network}",
-        routes.get_addresses,
+        "POST",
+        "/wallets/{wallet_id}/addresses",
+        routes.derive_addresses,
         answers.AddressRange,
         "accounts",
-        *_OF_WALLET,
+        *_WITH_BODY,
+        404,
         route=addresses,
     )
     add("GET", "/wallets/{wallet_id}/address/{network}", routes.get_address, answers.AddressAnswer, "accounts", *_OF_WALLET)

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, mult
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from api.redaction import redact
+from wallets.address_watcher import Source
 from wallets.chains import CHAINS, find_chain
 from wallets.errors import InvalidRequestError, NotFoundError
 
@@ -24,6 +25,7 @@ UNKNOWN = "other"
 
 VAULT_OPERATIONS = frozenset({"encrypt", "decrypt"})
 VAULT_STATUSES = frozenset({"ok", "refused", "error"})
+FORGERY_STORES = (Source.SHARED, Source.BOOK, Source.ACCOUNT_KEYS)
 CIRCUIT_STATES = ("closed", "open", "half_open")
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -92,6 +94,11 @@ class Metrics:
         self._circuit = self._gauge("vault_circuit_state", "Processes of this node by the state of their circuit to Vault", "state")
         self._cache_size = self._gauge("address_cache_size", "Addresses in the caches of this node's processes")
         self._cache_capacity = self._gauge("address_cache_capacity", "Addresses that these caches hold at most")
+        self._cache_requests = self._counter("address_cache_requests_total", "Addresses looked for in a cache", "cache", "result")
+        self._forgeries = self._counter(
+            "address_forgeries_total", "Addresses, and keys of addresses, that somebody else has written; each is an alarm", "store"
+        )
+        self._unsealed = self._counter("addresses_without_seal_total", "Stored addresses that were derived again because they had no seal")
         self._seeds = self._gauge("keyring_unlocked_seeds", "Seeds that this node's processes hold unlocked")
         self._corrupt = self._counter("keyring_corrupt_ciphertexts_total", "Stored ciphertexts that did not decrypt; each is an alarm")
         self._hardening = Gauge(
@@ -113,6 +120,9 @@ class Metrics:
         # Looking a series up by its labels takes as long as counting in it.
         self._request_series = lru_cache(1024)(self._find_request_series)
         self._sign_series = lru_cache(1024)(self._signs.labels)
+        self._cache_series = lru_cache(1024)(self._cache_requests.labels)
+        for store in FORGERY_STORES:  # an alarm needs a value to rise from
+            self._forgeries.labels(store)
 
     def wallet_created(self) -> None:
         """Count a wallet that was created."""
@@ -142,6 +152,18 @@ class Metrics:
         """Take how full this process's address cache is."""
         self._cache_size.set(size)
         self._cache_capacity.set(capacity)
+
+    def address_looked_up(self, source: Source, *, is_found: bool) -> None:
+        """Count a lookup of the address cache in memory or of the one in Redis."""
+        self._cache_series(source.value, "hit" if is_found else "miss").inc()
+
+    def address_forged(self, source: Source) -> None:
+        """Count what somebody else has written in the place of an address or of its key."""
+        self._forgeries.labels(source.value).inc()
+
+    def address_unsealed(self) -> None:
+        """Count an address that was stored without a seal."""
+        self._unsealed.inc()
 
     def seeds_unlocked(self, count: int) -> None:
         """See `wallets.keyring.Watcher.seeds_unlocked`."""

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi import Path, Query, Request
 from fastapi.routing import APIRoute
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from api import health, problems, render
@@ -17,13 +16,14 @@ from api.errors import UnprocessableError
 from api.health import HealthMonitor
 from api.json_body import read_json
 from api.schemas import (
+    DEFAULT_COUNT,
     MAX_BATCH,
     AccountType,
     AccountVersion,
     AddressText,
-    Count,
     CreateWallet,
     Cursor,
+    DeriveAddresses,
     ImportWallet,
     Index,
     InspectTransaction,
@@ -42,22 +42,19 @@ from wallets.derivation import DerivationScheme
 from wallets.model import Account, Caller, HexMessage, MessageRequest, SigningRequest, TextMessage, TypedMessage
 from wallets.secret import Phrase
 
-DEFAULT_COUNT = 20
-"""Addresses of a range whose request does not say how many."""
-
 WalletId = Annotated[UUID, Path(description="The wallet's id")]
 TypeQuery = Annotated[AccountType | None, Query(alias="type")]
 VersionQuery = Annotated[AccountVersion | None, Query(alias="version")]
 
-Cost = Callable[[QueryParams, Any], int]
-"""What a request costs, by its query and its parsed body, if it has one; never raises, also if they are not valid."""
+Cost = Callable[[Any], int]
+"""What a request costs, by its parsed body; never raises, also if it is not valid."""
 
 
 def guarded(edge: Edge, cost_of: Cost | None = None) -> type[APIRoute]:
     """Return the class of routes that need an API key, and of which a request costs one or as much as `cost_of` says.
 
     FastAPI would read the body before any dependency runs; here the caller is let in first, then the query and the body are looked at. Only
-    where these say what a request costs, a caller who is known is charged when they have been read.
+    where the body says what a request costs, a caller who is known is charged when it has been read.
     """
 
     class GuardedRoute(APIRoute):
@@ -78,7 +75,7 @@ def guarded(edge: Edge, cost_of: Cost | None = None) -> type[APIRoute]:
                 caller, cost = recognize(edge, request.scope), 1
                 try:
                     request = await read(request)
-                    cost = cost_of(request.query_params, await request.json() if has_body else None)
+                    cost = cost_of(await request.json())
                 finally:
                     await charge(edge, caller, cost)
                 return await handle(request)
@@ -88,17 +85,16 @@ def guarded(edge: Edge, cost_of: Cost | None = None) -> type[APIRoute]:
     return GuardedRoute
 
 
-def batch_cost(_: QueryParams, body: Any) -> int:
+def batch_cost(body: Any) -> int:
     """Return how many items a batch has; 1 for what is none."""
     items = body.get("items") if isinstance(body, dict) else None
     return len(items) if isinstance(items, list) and 1 <= len(items) <= MAX_BATCH else 1
 
 
-def range_cost(query: QueryParams, _: Any) -> int:
+def range_cost(body: Any) -> int:
     """Return how many addresses are asked for; 1 for what is no range."""
-    text = query.get("count", str(DEFAULT_COUNT))
-    count = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_BATCH)) else 1
-    return count if 1 <= count <= MAX_BATCH else 1
+    count = body.get("count", DEFAULT_COUNT) if isinstance(body, dict) else 1
+    return count if type(count) is int and 1 <= count <= MAX_BATCH else 1
 
 
 def check_query(names: list[str], known: frozenset[str]) -> None:
@@ -235,23 +231,14 @@ class WalletRoutes:
                 results.append(render.signing_result(outcome))
         return render.json_response({"results": results})
 
-    async def get_addresses(
-        self,
-        request: Request,
-        wallet_id: WalletId,
-        network: Annotated[Network, Path()],
-        first: Annotated[Index, Query()] = 0,
-        count: Annotated[Count, Query()] = DEFAULT_COUNT,
-        account_type: TypeQuery = None,
-        version: VersionQuery = None,
-    ) -> Response:
-        """Return the addresses of a range of accounts, deriving those that are new. Each costs as much as a request."""
-        account = Account(wallet_id, network, first, variant(network, account_type, version))
-        return render.json_response(render.address_range(await self._custody.address_range(account, count, _caller(request))))
+    async def derive_addresses(self, request: Request, wallet_id: WalletId, body: DeriveAddresses) -> Response:
+        """Return the addresses of up to 1,000 accounts that follow each other, deriving new ones. Each costs as much as a request."""
+        first = Account(wallet_id, body.network, body.first, variant(body.network, body.type, body.version))
+        return render.json_response(render.address_range(await self._custody.address_range(first, body.count, _caller(request))))
 
-    async def find_address(self, address: Annotated[AddressText, Path()]) -> Response:
+    async def find_address(self, request: Request, address: Annotated[AddressText, Path()]) -> Response:
         """Return the accounts that have an address, if it was derived here before."""
-        return render.json_response(render.accounts(address, await self._custody.accounts(address)))
+        return render.json_response(render.accounts(address, await self._custody.accounts(address, _caller(request))))
 
     async def address(self, account: Account, caller: Caller) -> dict[str, Any]:
         """Return the answer of `get_address`."""

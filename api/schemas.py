@@ -16,6 +16,8 @@ from wallets.model import MAX_LABEL_LENGTH, MAX_LISTED
 MAX_PAGE = 2**31 - 1
 MAX_BATCH = 1_000
 """Items of a batch, and addresses of a range."""
+DEFAULT_COUNT = 20
+"""Addresses of a range whose request does not say how many."""
 
 _DIGITS = re.compile(r"-?(0|[1-9][0-9]{0,20})")
 EXAMPLE_ID = "0b5a4fd3-3c5e-4e6b-9b41-3f3c9ac9f3ad"
@@ -116,6 +118,13 @@ class _OfNetwork(_Request):
     network: Network
     type: AccountType | None = None
     version: AccountVersion | None = None
+
+
+class DeriveAddresses(_OfNetwork):
+    """Derive the addresses of accounts that follow each other."""
+
+    first: Index = Field(default=0, description="Index of the first account")
+    count: Count = DEFAULT_COUNT
 
 
 class _Transaction(_OfNetwork):

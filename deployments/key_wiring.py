@@ -110,16 +110,24 @@ async def make_key_file(keys: LocalKeyFile, ciphertexts: CiphertextStore) -> boo
 
 
 async def require_backends(settings: Settings, ciphertexts: CiphertextStore) -> None:
-    """See that no wallet is under a backend that is not configured.
+    """See that neither a wallet nor the address key is under a backend that is not configured.
 
     Raises:
-        KeysLostError: One is; it could neither give out an address nor sign.
+        KeysLostError: One is; no address could be given out, or nothing signed.
         StoreUnavailableError: The database is away.
     """
     stranded = _under(await ciphertexts.count(), KeyBackend.VAULT) if settings.vault.address is None else 0
     if stranded:
         msg = (
             f"{stranded} wallets are still under Vault, which is not configured: start the service with APP__KEYS__BACKEND=vault, and run "
+            "`crypto-wallets keys migrate --to local` before APP__KEYS__BACKEND=local"
+        )
+        raise KeysLostError(msg)
+    address_key = await ciphertexts.address_key()
+    key = None if address_key is None else KeyVersion.of(address_key.ciphertext)
+    if settings.vault.address is None and key is not None and key.backend == KeyBackend.VAULT:
+        msg = (
+            "the address key is still under Vault, which is not configured: start the service with APP__KEYS__BACKEND=vault, and run "
             "`crypto-wallets keys migrate --to local` before APP__KEYS__BACKEND=local"
         )
         raise KeysLostError(msg)

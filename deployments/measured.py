@@ -1,11 +1,15 @@
-"""Measure what a replica asks of the key backend and of its cache, without either knowing."""
+"""Measure what a replica asks of the key backend and of its cache, without either knowing, and raise the alarm about addresses."""
 
 import time
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar
+from uuid import UUID
+
+import structlog
 
 from adapters.memory import LruAddressCache
 from api.observability import Metrics
+from wallets.address_watcher import Source
 from wallets.errors import CorruptCiphertextError
 from wallets.model import Account, EncryptedMnemonic
 from wallets.ports import KeyEncryption
@@ -51,7 +55,7 @@ class MeasuredKeyEncryption:
 
 
 class MeasuredAddressCache:
-    """The cache of this process, which tells the metrics how full it is."""
+    """The cache of this process, which tells the metrics how full it is, and whether it had what was looked for."""
 
     def __init__(self, cache: LruAddressCache, metrics: Metrics) -> None:
         self._cache = cache
@@ -60,9 +64,32 @@ class MeasuredAddressCache:
 
     async def get(self, account: Account) -> str | None:
         """See `AddressCache.get`."""
-        return await self._cache.get(account)
+        address = await self._cache.get(account)
+        self._metrics.address_looked_up(Source.MEMORY, is_found=address is not None)
+        return address
 
     async def put(self, account: Account, address: str) -> None:
         """See `AddressCache.put`."""
         await self._cache.put(account, address)
         self._metrics.observe_cache(len(self._cache), self._cache.capacity)
+
+
+class AddressAlarm:
+    """See `wallets.address_watcher.AddressWatcher`: count in the metrics, and log what is forged, without what was there."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._log = structlog.get_logger(__name__)
+
+    def address_looked_up(self, source: Source, *, is_found: bool) -> None:
+        """See `AddressWatcher.address_looked_up`."""
+        self._metrics.address_looked_up(source, is_found=is_found)
+
+    def address_forged(self, source: Source, wallet_id: UUID) -> None:
+        """See `AddressWatcher.address_forged`."""
+        self._metrics.address_forged(source)
+        self._log.error("address_forged", store=source.value, wallet_id=str(wallet_id))
+
+    def address_unsealed(self, _wallet_id: UUID, /) -> None:
+        """See `AddressWatcher.address_unsealed`."""
+        self._metrics.address_unsealed()

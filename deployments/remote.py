@@ -148,7 +148,7 @@ class CallAnswerer:
 
 
 class RemoteCustody:
-    """`Custody` in another process. A gateway keeps addresses, which are public, and nothing else."""
+    """`Custody` in another process. A gateway keeps addresses that signers have answered, in its own memory, and nothing else."""
 
     def __init__(self, signers: Signers, cache: AddressCache, components: Sequence[Component] = ()) -> None:
         """Call `signers`; `components` are what the gateway itself depends on."""
@@ -200,9 +200,9 @@ class RemoteCustody:
         """See `Custody.address_range`."""
         return _expect(list, await self._ask("address_range", first, count, caller))
 
-    async def accounts(self, address: str) -> Sequence[Account]:
+    async def accounts(self, address: str, caller: Caller) -> Sequence[Account]:
         """See `Custody.accounts`."""
-        return _expect(list, await self._ask("accounts", address))
+        return _expect(list, await self._ask("accounts", address, caller))
 
     async def sign(self, request: SigningRequest) -> TransactionResult:
         """See `Custody.sign`."""

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -16,9 +16,10 @@ from adapters.database import PostgresDatabase
 from adapters.key_backends import GatheredDecryption, KeyBackends
 from adapters.local_keys import LocalKeyFile, LocalKeyHealth
 from adapters.lock_signal import PostgresLockSignal
-from adapters.memory import CachedWalletStore, LayeredAddressCache, LruAddressCache, MemoryRateLimiter
+from adapters.memory import CachedWalletStore, LruAddressCache, MemoryRateLimiter
 from adapters.migrations import SchemaMismatchError, check_schema
-from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresHealth, PostgresWalletStore
+from adapters.postgres import PostgresAuditLog, PostgresHealth, PostgresWalletStore
+from adapters.postgres_addresses import PostgresAddressBook, PostgresAddressKeys
 from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth, RedisRateLimiter
 from adapters.resilience import CircuitBreaker
 from adapters.shared_circuit import SharedCircuit
@@ -31,15 +32,19 @@ from api.edge import Edge
 from api.limits import RateLimiter, Unlimited
 from api.observability import Metrics, configure_logging
 from deployments.key_wiring import transit_key, vault_client
-from deployments.measured import MeasuredAddressCache, MeasuredKeyEncryption
+from deployments.measured import AddressAlarm, MeasuredAddressCache, MeasuredKeyEncryption
 from deployments.requirements import key_file
 from deployments.setting_types import KeyBackend
 from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings, SigningSettings
+from wallets.account_keys import AccountKeys
+from wallets.address_keyring import AddressKeyring
+from wallets.addresses import Addresses
+from wallets.auditing import Auditor
 from wallets.custody import Custody, LocalCustody
-from wallets.errors import StoreUnavailableError
+from wallets.errors import StoreUnavailableError, WalletError
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesItsChain, NamesOurAccount, Policy
-from wallets.ports import AddressCache, Component, KeyEncryption, LockSignal
+from wallets.ports import Component, KeyEncryption, LockSignal, SharedAddressCache
 
 if TYPE_CHECKING:  # generic in the stubs alone
     from adapters.database import type_connection
@@ -108,20 +113,31 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
         keys = await stack.enter_async_context(_open_keys(settings, metrics, redis))
         store = CachedWalletStore(PostgresWalletStore(database))
         components: list[Component] = [PostgresHealth(database), keys.health]
-        cache: AddressCache = MeasuredAddressCache(LruAddressCache(), metrics)
+        shared: SharedAddressCache | None = None
         if redis is not None:
             components.append(RedisHealth(redis))
-            cache = LayeredAddressCache(cache, RedisAddressCache(redis, ttl_seconds=settings.redis.ttl_secs))
+            shared = RedisAddressCache(redis, ttl_seconds=settings.redis.ttl_secs)
         bounds = settings.keyring
         keyring = Keyring(store, keys.encryption, max_seeds=bounds.max_seeds, ttl_seconds=bounds.ttl_secs, watcher=metrics)
         stack.enter_context(_expiring(keyring))
+        auditor, address_keys, alarm = Auditor(PostgresAuditLog(database)), PostgresAddressKeys(database), AddressAlarm(metrics)
+        address_keyring = AddressKeyring(address_keys, keys.encryption, refused=metrics.ciphertext_refused)
+        addresses = Addresses(
+            store=store,
+            book=PostgresAddressBook(database),
+            cache=MeasuredAddressCache(LruAddressCache(), metrics),
+            shared=shared,
+            address_keyring=address_keyring,
+            account_keys=AccountKeys(address_keys, keyring, address_keyring, watcher=alarm),
+            auditor=auditor,
+            watcher=alarm,
+        )
         lock_signal = PostgresLockSignal(database, _required(settings.database.url))
-        await stack.enter_async_context(_following(lock_signal, keyring))
+        await stack.enter_async_context(_following(lock_signal, keyring, addresses))
         yield LocalCustody(
             store=store,
-            addresses=PostgresAddressBook(database),
-            cache=cache,
-            audit=PostgresAuditLog(database),
+            addresses=addresses,
+            auditor=auditor,
             encryption=keys.encryption,
             keyring=keyring,
             lock_signal=lock_signal,
@@ -200,18 +216,29 @@ def _observed(breaker: CircuitBreaker, metrics: Metrics) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _following(signal: LockSignal, keyring: Keyring) -> AsyncIterator[None]:
-    """Have the keyring locked whenever a replica, this one or another, was told to lock."""
+async def _following(signal: LockSignal, keyring: Keyring, addresses: Addresses) -> AsyncIterator[None]:
+    """Have everything locked whenever a replica, this one or another, was told to lock."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def prepare() -> None:
+        with suppress(WalletError):  # then the first request opens it
+            await addresses.address_keyring.prepare()
 
     def lock() -> None:
+        addresses.forget()
         structlog.get_logger(__name__).info("keyring_locked", forgotten=keyring.lock())
+        if len(tasks) == 1:
+            # The first call comes at once, and is no lock: from now on the address key may be there before it is needed.
+            tasks.append(asyncio.create_task(prepare()))
 
-    task = asyncio.create_task(signal.follow(lock))
+    tasks.append(asyncio.create_task(signal.follow(lock)))
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        addresses.forget()
 
 
 @asynccontextmanager

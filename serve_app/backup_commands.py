@@ -37,6 +37,8 @@ MOST_ADDRESSES = 1_000
 _KINDS = {
     "master_wallets": ("wallet", "wallets"),
     "derived_addresses": ("address", "addresses"),
+    "address_keys": ("address key", "address keys"),
+    "account_keys": ("account key", "account keys"),
     "audit_logs": ("audit row", "audit rows"),
     "taken_over_audit_rows": ("mark of an audit row of 1.0.8", "marks of audit rows of 1.0.8"),
 }

@@ -183,6 +183,8 @@ def _renewed(verb: str, progress: Progress) -> str:
 
 
 def _end(progress: Progress) -> None:
+    if progress.is_address_key_lost:
+        fail("the address key stays as it is, because what is stored does not decrypt; docs/addresses.md says how to make a new one")
     if progress.failed:
         stay = counted(progress.failed, "wallet stays as it is", "wallets stay as they are")
         fail(f"{stay}, because what is stored does not decrypt; the audit log names each")

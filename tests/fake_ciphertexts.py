@@ -5,16 +5,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
+from tests.fake_addresses import FakeAddressKeys
 from tests.fakes import FakeWalletStore, _write
 from wallets.errors import StoreUnavailableError
-from wallets.model import AuditEvent, EncryptedWallet, KeyVersion, Replacement
+from wallets.model import AuditEvent, EncryptedAddressKey, EncryptedWallet, KeyVersion, Replacement
 
 
 class FakeCiphertextStore:
-    """Renew the ciphertexts of a fake store; `away` is its own."""
+    """Renew the ciphertexts of a fake store and of fake address keys; `away` is its own."""
 
-    def __init__(self, store: FakeWalletStore) -> None:
+    def __init__(self, store: FakeWalletStore, address_keys: FakeAddressKeys | None = None) -> None:
         self._store = store
+        self.address_keys = address_keys or FakeAddressKeys()
         self.away = False
 
     async def count(self) -> Mapping[KeyVersion | None, int]:
@@ -38,6 +40,20 @@ class FakeCiphertextStore:
         for each in due:
             self._store.replace_ciphertext(each.wallet_id, each.new)
         return len(due)
+
+    async def address_key(self) -> EncryptedAddressKey | None:
+        """See `wallets.ports.CiphertextStore.address_key`."""
+        await self._reach()
+        return await self.address_keys.address_key()
+
+    async def replace_address_key(self, old: EncryptedAddressKey, ciphertext: str, event: AuditEvent) -> bool:
+        """See `wallets.ports.CiphertextStore.replace_address_key`."""
+        await self._reach()
+        if self.address_keys.keys.get(old.number) != old:
+            return False
+        _write(self._store.journal, event)
+        self.address_keys.keys[old.number] = EncryptedAddressKey(old.number, ciphertext)
+        return True
 
     async def _reach(self) -> None:
         await asyncio.sleep(0)

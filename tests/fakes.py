@@ -8,7 +8,7 @@ import asyncio
 import base64
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NoReturn, TypeVar
@@ -27,7 +27,6 @@ from wallets.errors import (
     WalletNotFoundError,
 )
 from wallets.model import (
-    Account,
     AuditEvent,
     ComponentHealth,
     EncryptedMnemonic,
@@ -132,53 +131,6 @@ class FakeWalletStore:
 
 def _place(position: Position) -> tuple[datetime, UUID]:
     return position.created_at, position.wallet_id
-
-
-class FakeAddressBook:
-    """Remember addresses in a dictionary, and their audit rows in the journal."""
-
-    def __init__(self, journal: Journal | None = None) -> None:
-        self.journal = journal or Journal()
-        self.away = False
-        self._addresses: dict[Account, str] = {}
-
-    async def lookup(self, account: Account) -> str | None:
-        """See `wallets.ports.AddressBook.lookup`."""
-        await self._reach()
-        return self._addresses.get(account)
-
-    async def add(self, account: Account, address: str, event: AuditEvent) -> None:
-        """See `wallets.ports.AddressBook.add`."""
-        await self._reach()
-        if account in self._addresses:
-            return
-        _write(self.journal, event)
-        self._addresses[account] = address
-
-    async def lookup_range(self, first: Account, count: int) -> Mapping[int, str]:
-        """See `wallets.ports.AddressBook.lookup_range`."""
-        await self._reach()
-        accounts = (replace(first, index=first.index + step) for step in range(count))
-        return {account.index: self._addresses[account] for account in accounts if account in self._addresses}
-
-    async def add_all(self, entries: Sequence[tuple[Account, str, AuditEvent]]) -> None:
-        """See `wallets.ports.AddressBook.add_all`."""
-        await self._reach()
-        new = [(account, address, event) for account, address, event in entries if account not in self._addresses]
-        for _, _, event in new:
-            _write(self.journal, event)
-        self._addresses.update({account: address for account, address, _ in new})
-
-    async def accounts(self, address: str) -> Sequence[Account]:
-        """See `wallets.ports.AddressBook.accounts`."""
-        await self._reach()
-        return tuple(account for account, text in self._addresses.items() if text == address)
-
-    async def _reach(self) -> None:
-        await asyncio.sleep(0)
-        if self.away:
-            msg = "the database is away"
-            raise StoreUnavailableError(msg)
 
 
 class FakeAuditLog:
@@ -327,25 +279,6 @@ class FakeKeyEncryption:
         if self.away:
             msg = "the key backend is away"
             raise KeyEncryptionUnavailableError(msg)
-
-
-class FakeAddressCache:
-    """Remember addresses in a dictionary. `away` is a miss, and forgets what is put."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self._addresses: dict[Account, str] = {}
-
-    async def get(self, account: Account) -> str | None:
-        """See `wallets.ports.AddressCache.get`."""
-        await asyncio.sleep(0)
-        return None if self.away else self._addresses.get(account)
-
-    async def put(self, account: Account, address: str) -> None:
-        """See `wallets.ports.AddressCache.put`."""
-        await asyncio.sleep(0)
-        if not self.away:
-            self._addresses[account] = address
 
 
 @dataclass

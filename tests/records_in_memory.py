@@ -4,7 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tests.fakes import FakeAddressBook, FakeAddressCache, FakeAuditLog, FakeLockSignal, FakeWalletStore, Journal
+from tests.fake_addresses import CountingAddressWatcher, FakeAddressBook, FakeAddressCache, FakeAddressKeys, FakeSharedAddressCache
+from tests.fakes import FakeAuditLog, FakeLockSignal, FakeWalletStore, Journal
+from wallets.account_keys import AccountKeys
+from wallets.address_keyring import AddressKeyring
+from wallets.addresses import Addresses
+from wallets.auditing import Auditor
 from wallets.custody import LocalCustody
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesOurAccount
@@ -21,6 +26,9 @@ class Records:
     def __post_init__(self) -> None:
         self.store = FakeWalletStore(self.journal)
         self.addresses = FakeAddressBook(self.journal)
+        self.address_keys = FakeAddressKeys()
+        self.shared = FakeSharedAddressCache()
+        self.watcher = CountingAddressWatcher()
         self.audit = FakeAuditLog(self.journal)
         self.lock_signal = FakeLockSignal(self.journal)
 
@@ -32,15 +40,27 @@ class Records:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> LocalCustody:
         """Open a custody on them, with the policy of the service."""
+        auditor = Auditor(self.audit, now)
         return LocalCustody(
             store=self.store,
-            addresses=self.addresses,
-            cache=self.cache,
-            audit=self.audit,
+            addresses=self._given_out(auditor, encryption, keyring),
+            auditor=auditor,
             encryption=encryption,
             keyring=keyring,
             lock_signal=self.lock_signal,
             policy=AllOf(NamesOurAccount()),
             components=components,
-            now=now,
+        )
+
+    def _given_out(self, auditor: Auditor, encryption: KeyEncryption, keyring: Keyring) -> Addresses:
+        address_keyring = AddressKeyring(self.address_keys, encryption, now=auditor.now)
+        return Addresses(
+            store=self.store,
+            book=self.addresses,
+            cache=self.cache,
+            shared=self.shared,
+            address_keyring=address_keyring,
+            account_keys=AccountKeys(self.address_keys, keyring, address_keyring, watcher=self.watcher),
+            auditor=auditor,
+            watcher=self.watcher,
         )

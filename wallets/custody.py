@@ -2,26 +2,17 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from wallets import mnemonic as bip39
-from wallets.chains import CHAINS, resolve
-from wallets.chains.base import Chain
-from wallets.derivation import MAX_INDEX, DerivationScheme
-from wallets.errors import (
-    AddressNotFoundError,
-    ConflictError,
-    InvalidRequestError,
-    LockNotSharedError,
-    NotFoundError,
-    StoreUnavailableError,
-    WalletError,
-)
+from wallets.addresses import Addresses
+from wallets.auditing import Auditor, failure
+from wallets.derivation import DerivationScheme
+from wallets.errors import LockNotSharedError, StoreUnavailableError
 from wallets.keyring import Keyring, associated_data
 from wallets.model import (
     Account,
@@ -45,9 +36,9 @@ from wallets.model import (
     Wallet,
 )
 from wallets.policy import Policy
-from wallets.ports import AddressBook, AddressCache, AuditLog, Component, KeyEncryption, LockSignal, WalletStore
+from wallets.ports import Component, KeyEncryption, LockSignal, WalletStore
 from wallets.secret import Mnemonic, Phrase
-from wallets.signing import Draft, Item, OpenWallet, Pace, account_details, brief, message_draft, transaction_draft
+from wallets.signing import Draft, Item, OpenWallet, Pace, brief, message_draft, transaction_draft
 
 HEALTH_CHECK_SECONDS = 2.0
 """What a component has to say how it is."""
@@ -108,7 +99,7 @@ class Custody(Protocol):
         """
         ...
 
-    async def accounts(self, address: str) -> Sequence[Account]:
+    async def accounts(self, address: str, caller: Caller) -> Sequence[Account]:
         """Return the accounts that have this address, in whichever form it is written.
 
         Raises:
@@ -160,19 +151,17 @@ class LocalCustody:
     """The use cases, in this process."""
 
     store: WalletStore
-    addresses: AddressBook
-    cache: AddressCache
-    audit: AuditLog
+    addresses: Addresses
+    auditor: Auditor
     encryption: KeyEncryption
     keyring: Keyring
     lock_signal: LockSignal
     policy: Policy
     components: Sequence[Component]
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def create_wallet(self, label: str, word_count: int, caller: Caller) -> Wallet:
         """See `Custody.create_wallet`."""
-        async with self._audited(AuditAction.WALLET_CREATE, None, caller, {"label": brief(label), "mnemonic_length": word_count}):
+        async with self.auditor.audited(AuditAction.WALLET_CREATE, None, caller, {"label": brief(label), "mnemonic_length": word_count}):
             wallet = self._new_wallet(label, DerivationScheme.STANDARD)
             with bip39.generate(word_count) as mnemonic:
                 await self._keep(wallet, mnemonic, AuditAction.WALLET_CREATE, caller)
@@ -180,7 +169,7 @@ class LocalCustody:
 
     async def import_wallet(self, label: str, phrase: Phrase, scheme: DerivationScheme, caller: Caller) -> Wallet:
         """See `Custody.import_wallet`."""
-        async with self._audited(AuditAction.WALLET_IMPORT, None, caller, {"label": brief(label), "scheme": scheme.value}):
+        async with self.auditor.audited(AuditAction.WALLET_IMPORT, None, caller, {"label": brief(label), "scheme": scheme.value}):
             with phrase, bip39.parse(*phrase.parts()) as mnemonic:
                 wallet = self._new_wallet(label, scheme)
                 await self._keep(wallet, mnemonic, AuditAction.WALLET_IMPORT, caller)
@@ -200,52 +189,15 @@ class LocalCustody:
 
     async def address(self, account: Account, caller: Caller) -> Address:
         """See `Custody.address`."""
-        async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, account_details(account)):
-            chain, account = resolve(account)
-        text = await self.cache.get(account)
-        if text is None:
-            text = await self._derived_address(chain, account, caller)
-            await self.cache.put(account, text)
-        return Address(account, text, chain.forms(text))
+        return await self.addresses.address(account, caller)
 
     async def address_range(self, first: Account, count: int, caller: Caller) -> Sequence[Address]:
         """See `Custody.address_range`."""
-        details = account_details(first) | {"count": count}
-        async with self._audited(AuditAction.ADDRESS_DERIVE, first.wallet_id, caller, details):
-            if count < 1 or first.index + count - 1 > MAX_INDEX:
-                msg = f"a range has at least one account, and none beyond index {MAX_INDEX}"
-                raise InvalidRequestError(msg)
-            chain, first = resolve(first)
-            accounts = [replace(first, index=first.index + step) for step in range(count)]
-            texts = {**await self.addresses.lookup_range(first, count)}
-            missing = [account for account in accounts if account.index not in texts]
-            texts |= await self._derived_range(chain, missing, caller)
-        return [Address(account, texts[account.index], chain.forms(texts[account.index])) for account in accounts]
+        return await self.addresses.address_range(first, count, caller)
 
-    async def _derived_range(self, chain: Chain, accounts: Sequence[Account], caller: Caller) -> Mapping[int, str]:
-        if not accounts:
-            return {}
-        wallet = await self.store.get(accounts[0].wallet_id)
-        entries = []
-        pace = Pace()
-        async with self.keyring.unlocked(wallet) as keys:
-            for account in accounts:
-                with keys(chain, account.index, account.variant) as key:
-                    text = chain.address(key.public_key, wallet.scheme, account.variant)
-                details = account_details(account) | {"address": text}
-                entries.append((account, text, self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, details)))
-                await pace.keep()
-        await self.addresses.add_all(entries)
-        return {account.index: text for account, text, _ in entries}
-
-    async def accounts(self, address: str) -> Sequence[Account]:
+    async def accounts(self, address: str, caller: Caller) -> Sequence[Account]:
         """See `Custody.accounts`."""
-        texts = frozenset().union(*(chain.normalize(address) for chain in CHAINS.values()))
-        found = [account for text in sorted(texts) for account in await self.addresses.accounts(text)]
-        if not found:
-            msg = "this address was never derived here"
-            raise AddressNotFoundError(msg)
-        return found
+        return await self.addresses.accounts(address, caller)
 
     async def sign(self, request: SigningRequest) -> TransactionResult:
         """See `Custody.sign`."""
@@ -257,12 +209,12 @@ class LocalCustody:
 
     async def _signed(self, draft: Draft[SignedT]) -> SigningResult[SignedT]:
         account = draft.account
-        async with self._audited(draft.action, account.wallet_id, draft.caller, draft.details):
-            draft.decode(self.now())
+        async with self.auditor.audited(draft.action, account.wallet_id, draft.caller, draft.details):
+            draft.decode(self.auditor.now())
             wallet = await self.store.get(account.wallet_id)
             async with self.keyring.unlocked(wallet) as keys:
                 result = draft.sign((wallet, keys), self.policy)
-        await self.audit.record(self._event(draft.action, AuditStatus.OK, account.wallet_id, draft.caller, draft.details))
+        await self.auditor.log.record(self.auditor.event(draft.action, AuditStatus.OK, account.wallet_id, draft.caller, draft.details))
         return result
 
     async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[TransactionResult | Exception]:
@@ -270,7 +222,7 @@ class LocalCustody:
         batch = [Item(transaction_draft(request)) for request in requests]
         pace = Pace()
         for item in batch:
-            item.decode(self.now())
+            item.decode(self.auditor.now())
             await pace.keep()
         async with AsyncExitStack() as stack:
             ids = {item.draft.account.wallet_id for item in batch if item.error is None}
@@ -280,7 +232,7 @@ class LocalCustody:
                 if item.error is None:
                     item.sign(opened[item.draft.account.wallet_id], self.policy)
                     await pace.keep()
-        await self.audit.record_all([self._item_event(item) for item in batch])
+        await self.auditor.log.record_all([self._item_event(item) for item in batch])
         return [item.outcome for item in batch]
 
     async def _opened(self, stack: AsyncExitStack, wallet_id: UUID) -> OpenWallet | Exception:
@@ -292,7 +244,8 @@ class LocalCustody:
 
     async def lock(self, caller: Caller) -> KeyringLock:
         """See `Custody.lock`."""
-        done = KeyringLock(self.keyring.lock(), self.now())
+        self.addresses.forget()
+        done = KeyringLock(self.keyring.lock(), self.auditor.now())
         event = AuditEvent(AuditAction.KEYRING_LOCK, AuditStatus.OK, None, caller, done.at, {"forgotten_seeds": done.forgotten_seeds})
         try:
             await self.lock_signal.send(event)
@@ -309,54 +262,17 @@ class LocalCustody:
         return {name: _health_answer(check) for name, check in checks.items()}
 
     def _new_wallet(self, label: str, scheme: DerivationScheme) -> Wallet:
-        return Wallet(uuid.uuid4(), label, scheme, self.now())
+        return Wallet(uuid.uuid4(), label, scheme, self.auditor.now())
 
     async def _keep(self, wallet: Wallet, mnemonic: Mnemonic, action: AuditAction, caller: Caller) -> None:
         ciphertext = await self.encryption.encrypt(mnemonic, associated_data=associated_data(wallet))
         details = {"label": wallet.label, "scheme": wallet.scheme.value}
-        await self.store.add(wallet, ciphertext, self._event(action, AuditStatus.OK, wallet.id, caller, details))
-
-    async def _derived_address(self, chain: Chain, account: Account, caller: Caller) -> str:
-        text = await self.addresses.lookup(account)
-        if text is not None:
-            return text
-        details = account_details(account)
-        async with self._audited(AuditAction.ADDRESS_DERIVE, account.wallet_id, caller, details):
-            wallet = await self.store.get(account.wallet_id)
-            with await self.keyring.key(wallet, chain, account.index, account.variant) as key:
-                text = chain.address(key.public_key, wallet.scheme, account.variant)
-            event = self._event(AuditAction.ADDRESS_DERIVE, AuditStatus.OK, wallet.id, caller, {**details, "address": text})
-            await self.addresses.add(account, text, event)
-        return text
+        await self.store.add(wallet, ciphertext, self.auditor.event(action, AuditStatus.OK, wallet.id, caller, details))
 
     def _item_event(self, item: Item) -> AuditEvent:
         draft = item.draft
-        status, details = (AuditStatus.OK, draft.details) if item.error is None else _failure(item.error, draft.details)
-        return self._event(draft.action, status, draft.account.wallet_id, draft.caller, details)
-
-    def _event(
-        self, action: AuditAction, status: AuditStatus, wallet_id: UUID | None, caller: Caller, details: Mapping[str, object]
-    ) -> AuditEvent:
-        return AuditEvent(action, status, wallet_id, caller, self.now(), details)
-
-    @asynccontextmanager
-    async def _audited(
-        self, action: AuditAction, wallet_id: UUID | None, caller: Caller, details: Mapping[str, object]
-    ) -> AsyncIterator[None]:
-        """Leave an audit row of whatever ends the block other than success, before the error goes on to the client."""
-        try:
-            yield
-        except Exception as error:
-            status, details = _failure(error, details)
-            await self.audit.record(self._event(action, status, wallet_id, caller, details))
-            raise
-
-
-def _failure(error: Exception, details: Mapping[str, object]) -> tuple[AuditStatus, Mapping[str, object]]:
-    """Return the status and the details of the row of what ended with an error."""
-    refused = isinstance(error, InvalidRequestError | NotFoundError | ConflictError)
-    reason = str(error) if isinstance(error, WalletError) else "internal error"
-    return AuditStatus.REFUSED if refused else AuditStatus.FAILED, {**details, "reason": reason}
+        status, details = (AuditStatus.OK, draft.details) if item.error is None else failure(item.error, draft.details)
+        return self.auditor.event(draft.action, status, draft.account.wallet_id, draft.caller, details)
 
 
 def _health_answer(check: asyncio.Future[ComponentHealth]) -> ComponentHealth:

@@ -1,4 +1,4 @@
-"""Renew the keys that encrypt mnemonics: rotate, rewrap, migrate to another backend, retire old versions.
+"""Renew the keys that encrypt mnemonics, the service's own (`wallets.seals`) included: rotate, rewrap, migrate, retire old versions.
 
 The service goes on meanwhile. Each step can be interrupted anywhere, even by the end of the process, and done again: a wallet's ciphertext
 is replaced in one go with the audit row that says so, and only where it is still the one that was read; what has been renewed already is
@@ -36,20 +36,22 @@ Renewed = Sequence[str | CorruptCiphertextError]
 
 Renew = Callable[[Sequence[EncryptedMnemonic]], Awaitable[Renewed]]
 
-Due = Mapping[KeyVersion | None, int]
-"""How many wallets shall be renewed, by the key version they are under."""
+IsDue = Callable[[KeyVersion | None], bool]
+"""Tell whether what is under a key version shall be renewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far it is: of `due` wallets, `renewed` have their new ciphertext and `failed` cannot have one; the rest is yet to come.
 
-    Some may have been renewed by somebody else at the same time; these count as neither.
+    Some may have been renewed by somebody else at the same time; these count as neither. `is_address_key_lost` says that the key which
+    authenticates addresses cannot have a new ciphertext.
     """
 
     due: int
     renewed: int = 0
     failed: int = 0
+    is_address_key_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,11 @@ class KeyLifecycle:
             StoreUnavailableError: The database is away; the same.
         """
         latest = (await rotation.versions()).latest
-        due = {key: count for key, count in (await self.store.count()).items() if _is_older(key, rotation.backend, latest)}
-        async for progress in self._renewed(due, AuditAction.KEYS_REWRAP, rotation.rewrap_many):
+
+        def is_due(key: KeyVersion | None) -> bool:
+            return _is_older(key, rotation.backend, latest)
+
+        async for progress in self._renewed(is_due, AuditAction.KEYS_REWRAP, rotation.rewrap_many):
             yield progress
 
     async def migrate(self, backends: KeyEncryption, target: KeyEncryption, name: str) -> AsyncIterator[Progress]:
@@ -106,8 +111,11 @@ class KeyLifecycle:
             KeyEncryptionUnavailableError: A backend is away; what was renewed stays so.
             StoreUnavailableError: The database is away; the same.
         """
-        due = {key: count for key, count in (await self.store.count()).items() if key is None or key.backend != name}
-        async for progress in self._renewed(due, AuditAction.KEYS_MIGRATE, partial(_moved, source=backends, target=target)):
+
+        def is_due(key: KeyVersion | None) -> bool:
+            return key is None or key.backend != name
+
+        async for progress in self._renewed(is_due, AuditAction.KEYS_MIGRATE, partial(_moved, source=backends, target=target)):
             yield progress
 
     async def retire(self, rotation: KeyRotation, below: int) -> KeyVersions:
@@ -143,16 +151,39 @@ class KeyLifecycle:
         if used:
             msg = f"{sum(used.values())} wallets are under {', '.join(map(str, _in_order(used)))}: rewrap them first"
             raise ConflictError(msg)
+        address_key = await self.store.address_key()
+        if address_key is not None and _is_older(KeyVersion.of(address_key.ciphertext), backend, below):
+            msg = f"the address key is under {KeyVersion.of(address_key.ciphertext)}: rewrap it first"
+            raise ConflictError(msg)
 
-    async def _renewed(self, due: Due, action: AuditAction, renew: Renew) -> AsyncIterator[Progress]:
+    async def _renewed(self, is_due: IsDue, action: AuditAction, renew: Renew) -> AsyncIterator[Progress]:
+        due = {key: count for key, count in (await self.store.count()).items() if is_due(key)}
         progress = Progress(sum(due.values()))
         async with self._audited(action, {"due": progress.due}):
             yield progress
+            # First: who finds that no wallet is left elsewhere relies on the address key not being there either.
+            if not await self._renewed_address_key(is_due, action, renew):
+                progress = replace(progress, is_address_key_lost=True)
+                yield progress
             for key in _in_order(due):
                 async for page in self._pages(key):
                     renewed = await renew([EncryptedMnemonic(each.ciphertext, associated_data(each.wallet)) for each in page])
                     progress = await self._kept(progress, key, page, renewed, action)
                     yield progress
+
+    async def _renewed_address_key(self, is_due: IsDue, action: AuditAction, renew: Renew) -> bool:
+        """Renew the address key if it is due; return False, having written it down, if it cannot be."""
+        kept = await self.store.address_key()
+        if kept is None or not is_due(KeyVersion.of(kept.ciphertext)):
+            return True
+        (new,) = await renew([EncryptedMnemonic(kept.ciphertext, kept.associated_data)])
+        details: dict[str, object] = {"address_key": kept.number, "from": str(KeyVersion.of(kept.ciphertext))}
+        if isinstance(new, CorruptCiphertextError):
+            await self._record(action, AuditStatus.FAILED, {**details, "reason": str(new)})
+            return False
+        event = self._event(action, AuditStatus.OK, {**details, "to": str(KeyVersion.of(new))})
+        await self.store.replace_address_key(kept, new, event)
+        return True
 
     async def _pages(self, key: KeyVersion | None) -> AsyncIterator[Sequence[EncryptedWallet]]:
         after: UUID | None = None

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from wallets.chains.base import Chain
 from wallets.curves import Curve
-from wallets.derivation import DerivationPath, DerivationScheme, derive
+from wallets.derivation import DerivationPath, DerivationScheme, derive, extended_public_key
 from wallets.errors import CorruptCiphertextError
 from wallets.mnemonic import to_seed
 from wallets.model import Wallet
 from wallets.ports import KeyEncryption
-from wallets.secret import Mnemonic, PrivateKey, Seed
+from wallets.secret import ExtendedPublicKey, Mnemonic, PrivateKey, Seed
 
 MAX_KEYS = 50_000
 """Account keys kept at most, of all wallets together: some 25 MB. Seeds and time are the bounds that a setting moves; a key that is not
@@ -159,6 +159,11 @@ class _Unlocked:
             self._keys.keep(self, place, key)
         return key.lend()
 
+    def account_key(self, path: DerivationPath) -> ExtendedPublicKey:
+        """Return the extended public key at `path`."""
+        assert self._seed is not None
+        return extended_public_key(self._seed, path)
+
     def _close_if_unused(self) -> None:
         if self._waiting or not self._is_dropped:
             return
@@ -168,7 +173,7 @@ class _Unlocked:
 
 
 class Keyring:
-    """Unlock accounts. The only caller of `KeyEncryption.decrypt`.
+    """Unlock accounts. The only caller of `KeyEncryption.decrypt` for wallets.
 
     Requests that wait for the same wallet share one decryption. A seed is forgotten `ttl_seconds` after it was unlocked, however often it
     is used, and the least recently used goes when there are more than `max_seeds`. With either at 0 nothing is kept. `watcher` is told of
@@ -232,16 +237,19 @@ class Keyring:
 
         What is locked meanwhile is forgotten by everybody else at once, and here when the block ends.
         """
-        self.expire()
-        place = _place(wallet)
-        unlocked = self._unlocked.get(place)
-        if unlocked is None:
-            unlocked = self._opening.get(place) or self._open(wallet)
-        else:
-            self._unlocked.move_to_end(place)
+        unlocked = self._found(wallet)
         try:
             await unlocked.wait()
             yield partial(unlocked.key, wallet)
+        finally:
+            unlocked.release()
+
+    async def account_key(self, wallet: Wallet, path: DerivationPath) -> ExtendedPublicKey:
+        """Return the wallet's extended public key at `path`, on secp256k1. Raises what `key` does."""
+        unlocked = self._found(wallet)
+        try:
+            await unlocked.wait()
+            return unlocked.account_key(path)
         finally:
             unlocked.release()
 
@@ -262,6 +270,16 @@ class Keyring:
         while self._opening:
             self._opening.popitem()[1].drop()
         return count
+
+    def _found(self, wallet: Wallet) -> _Unlocked:
+        """Return what is unlocked for the wallet, or will be; to be waited for, and released."""
+        self.expire()
+        place = _place(wallet)
+        unlocked = self._unlocked.get(place)
+        if unlocked is None:
+            return self._opening.get(place) or self._open(wallet)
+        self._unlocked.move_to_end(place)
+        return unlocked
 
     def _open(self, wallet: Wallet) -> _Unlocked:
         unlocked = self._opening[_place(wallet)] = _Unlocked(self._keys)

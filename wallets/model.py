@@ -75,6 +75,14 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedAddress:
+    """An address as it is kept outside of this process, with what authenticates it (`wallets.seals`); `seal` is "" where it has nothing."""
+
+    text: str
+    seal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: the request's id, the client's address, and which API key it showed (an id, never the key)."""
 
@@ -234,6 +242,19 @@ class EncryptedMnemonic:
         if not self.associated_data:
             msg = "a ciphertext is bound to something"
             raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedAddressKey:
+    """The ciphertext of the mnemonic that authenticates addresses (`wallets.seals`), by its number, 1..32767."""
+
+    number: int
+    ciphertext: str
+
+    @property
+    def associated_data(self) -> bytes:
+        """What binds the ciphertext: it decrypts as no wallet's, nor does a wallet's in its place."""
+        return f"address-key:{self.number}".encode()
 
 
 class AuditAction(StrEnum):

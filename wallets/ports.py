@@ -1,14 +1,17 @@
 """Ask the world for what the domain needs. Implementations are in `adapters`; one contract test runs on each."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import NoReturn, Protocol
 from uuid import UUID
 
+from wallets.derivation import DerivationScheme
 from wallets.errors import CorruptCiphertextError
 from wallets.model import (
     Account,
     AuditEvent,
     ComponentHealth,
+    EncryptedAddressKey,
     EncryptedMnemonic,
     EncryptedWallet,
     KeyVersion,
@@ -16,6 +19,7 @@ from wallets.model import (
     Page,
     Position,
     Replacement,
+    SealedAddress,
     Stretch,
     Wallet,
 )
@@ -63,7 +67,10 @@ class WalletStore(Protocol):
 
 
 class CiphertextStore(Protocol):
-    """Renew the ciphertexts of kept wallets. Every method raises `StoreUnavailableError` in bounded time when the store is away."""
+    """Renew the ciphertexts of wallets and of the address key.
+
+    Every method raises `StoreUnavailableError` in bounded time when the store is away.
+    """
 
     async def count(self) -> Mapping[KeyVersion | None, int]:
         """Return how many wallets are under each key version; under None are those whose ciphertext names none."""
@@ -80,28 +87,69 @@ class CiphertextStore(Protocol):
         """
         ...
 
+    async def address_key(self) -> EncryptedAddressKey | None:
+        """See `AddressKeyStore.address_key`."""
+        ...
+
+    async def replace_address_key(self, old: EncryptedAddressKey, ciphertext: str, event: AuditEvent) -> bool:
+        """Replace the ciphertext if it is still the old one, with the audit row of it: both or neither. Tell whether it was."""
+        ...
+
 
 class AddressBook(Protocol):
-    """Remember derived addresses. Every method raises `StoreUnavailableError` in bounded time when the store is away."""
+    """Remember derived addresses. Every method raises `StoreUnavailableError` in bounded time when the store is away.
 
-    async def lookup(self, account: Account) -> str | None:
+    What it gives back may be somebody else's doing: the seals tell.
+    """
+
+    async def lookup(self, account: Account) -> SealedAddress | None:
         """Return the account's address if it was derived before."""
         ...
 
-    async def add(self, account: Account, address: str, event: AuditEvent) -> None:
-        """Remember an address and its audit row, both or neither; once remembered, do nothing and write no row."""
-        ...
-
-    async def lookup_range(self, first: Account, count: int) -> Mapping[int, str]:
+    async def lookup_range(self, first: Account, count: int) -> Mapping[int, SealedAddress]:
         """Return by index the addresses that were derived before of the `count` accounts from `first` on."""
         ...
 
-    async def add_all(self, entries: Sequence[tuple[Account, str, AuditEvent]]) -> None:
-        """Remember several addresses, at least one and no account twice, as `add` does: all or none."""
+    async def add_all(self, entries: Sequence[tuple[Account, SealedAddress, AuditEvent]]) -> None:
+        """Remember addresses, at least one and no account twice, each with its audit row: all or none.
+
+        What is remembered of an account and differs, be it in the seal alone, is replaced. What does not differ writes no row.
+
+        Raises:
+            WalletNotFoundError: There is no such wallet.
+        """
         ...
 
-    async def accounts(self, address: str) -> Sequence[Account]:
-        """Return the accounts that have this address, oldest first; empty when it was never derived."""
+    async def accounts(self, address: str) -> Sequence[tuple[Account, SealedAddress]]:
+        """Return the accounts that have this address, and it with its seals, oldest first; empty when it was never derived."""
+        ...
+
+
+class AddressKeyStore(Protocol):
+    """Keep the key that authenticates addresses. Every method raises `StoreUnavailableError` in bounded time when the store is away."""
+
+    async def address_key(self) -> EncryptedAddressKey | None:
+        """Return the key with the highest number; None where there is none."""
+        ...
+
+    async def add_address_key(self, key: EncryptedAddressKey, at: datetime) -> EncryptedAddressKey:
+        """Keep a key unless there is one of this number, and return the one that is kept: the same to all who add at the same time."""
+        ...
+
+
+class AccountKeyStore(Protocol):
+    """Keep sealed extended public keys. Every method raises `StoreUnavailableError` in bounded time when the store is away."""
+
+    async def account_key(self, wallet_id: UUID, path: str) -> str | None:
+        """Return what is kept of a wallet at a path; None where nothing is."""
+        ...
+
+    async def put_account_key(self, wallet_id: UUID, path: str, sealed: str) -> None:
+        """Keep it, in the place of what was kept.
+
+        Raises:
+            WalletNotFoundError: There is no such wallet.
+        """
         ...
 
 
@@ -204,7 +252,7 @@ class KeyRotation(Protocol):
 
 
 class AddressCache(Protocol):
-    """Remember addresses for a while. Never raises: away is a miss."""
+    """Remember addresses for a while, in this process."""
 
     async def get(self, account: Account) -> str | None:
         """Return the address if it is remembered."""
@@ -212,6 +260,18 @@ class AddressCache(Protocol):
 
     async def put(self, account: Account, address: str) -> None:
         """Remember it."""
+        ...
+
+
+class SharedAddressCache(Protocol):
+    """Remember addresses for a while, for all replicas. Never raises: away is a miss. What it gives back may be somebody else's doing."""
+
+    async def get(self, account: Account, scheme: DerivationScheme) -> SealedAddress | None:
+        """Return the address if it is remembered; without a seal, and whatever else it says, if it is nothing that `put` writes."""
+        ...
+
+    async def put(self, account: Account, scheme: DerivationScheme, address: SealedAddress) -> None:
+        """Remember it, in the place of what was remembered."""
         ...
 
 

@@ -17,7 +17,8 @@ import pytest
 from adapters.database import PostgresDatabase
 from adapters.key_backends import GatheredDecryption
 from adapters.local_keys import LocalKeyFile
-from adapters.postgres import PostgresAddressBook, PostgresAuditLog, PostgresWalletStore
+from adapters.postgres import PostgresAuditLog, PostgresWalletStore
+from adapters.postgres_addresses import PostgresAddressBook, PostgresAddressKeys
 from adapters.postgres_keys import PostgresCiphertextStore
 from adapters.resilience import CircuitBreaker
 from adapters.vault import TransitKey, VaultTransit
@@ -27,15 +28,16 @@ from adapters.vault_rotation import VaultKeyRotation
 from adapters.vault_server import VaultServer
 from serve_app.embedded import EmbeddedVault
 from tests.adapters.takeover_house import FakeV1Phrases, House
+from tests.fake_addresses import FakeAddressBook, FakeAddressKeys
 from tests.fake_ciphertexts import FakeCiphertextStore
-from tests.fakes import FakeAddressBook, FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
+from tests.fakes import FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
 from tests.open_vault import OpenVault
 from tests.postgres_probes import query
 from tests.servers import RunningServer
 from tests.v1_house import V1Database
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, AuditAction, AuditEvent, AuditStatus, Caller, Wallet
-from wallets.ports import AddressBook, AuditLog, CiphertextStore, KeyEncryption, KeyRotation, WalletStore
+from wallets.ports import AccountKeyStore, AddressBook, AddressKeyStore, AuditLog, CiphertextStore, KeyEncryption, KeyRotation, WalletStore
 
 AT = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
 CALLER = Caller("request-1", "192.0.2.7", "key-1")
@@ -54,6 +56,8 @@ class Storage:
     audit: AuditLog
     events: Callable[[], Awaitable[Sequence[AuditEvent]]]
     ciphertexts: CiphertextStore
+    address_keys: AddressKeyStore
+    account_keys: AccountKeyStore
 
 
 def new_wallet(label: str = "deposits", *, created_at: datetime = AT, wallet_id: UUID | None = None) -> Wallet:
@@ -236,9 +240,10 @@ def _fakes(*, away: bool) -> Storage:
     async def events() -> Sequence[AuditEvent]:
         return audit.events
 
-    ciphertexts = FakeCiphertextStore(store)
-    ciphertexts.away = away
-    return Storage(store, book, audit, events, ciphertexts)
+    keys = FakeAddressKeys(lambda wallet_id: any(row.wallet.id == wallet_id for row in store.rows()))
+    ciphertexts = FakeCiphertextStore(store, keys)
+    ciphertexts.away = keys.away = away
+    return Storage(store, book, audit, events, ciphertexts, keys, keys)
 
 
 def on_postgres(database: PostgresDatabase, url: str) -> Storage:
@@ -248,7 +253,8 @@ def on_postgres(database: PostgresDatabase, url: str) -> Storage:
         return [_event(record) for record in await query(url, "SELECT * FROM audit_logs ORDER BY id")]
 
     store, book, audit = PostgresWalletStore(database), PostgresAddressBook(database), PostgresAuditLog(database)
-    return Storage(store, book, audit, events, PostgresCiphertextStore(database))
+    keys = PostgresAddressKeys(database)
+    return Storage(store, book, audit, events, PostgresCiphertextStore(database), keys, keys)
 
 
 def _event(record: "asyncpg.Record") -> AuditEvent:

@@ -35,12 +35,14 @@ async def fill(url: str, wallets: int = 3) -> None:
                 "INSERT INTO derived_addresses (wallet_id, network, address_index, address, created_at) VALUES ($1, 'eth', $2, $3, now())",
                 wallet_id, 2**31 - 1 - number, f"0x{number}",
             )  # fmt: skip
+            await connection.execute("INSERT INTO account_keys (wallet_id, path, sealed) VALUES ($1, 'm', 'aesgcm:v1:+/=')", wallet_id)
             details = '{"n": 123456789012345678901234567890.10, "e": 1e400, "s": "\\u2028\\\\ \\" ä", "z": [null, true, {}], "a": ""}'
             await connection.execute(
                 """INSERT INTO audit_logs (action, status, wallet_id, request_id, ip_address, api_key_id, details, created_at)
                 VALUES ('a', 'ok', $1, E'r\\n\\t', '', 'k', $2::text::jsonb, '2024-02-29 23:59:59.999999+00')""",
                 wallet_id, details,
             )  # fmt: skip
+        await connection.execute("INSERT INTO address_keys VALUES (1, 'vault:v3:abc+/=', now())")
         await connection.execute("INSERT INTO taken_over_audit_rows VALUES (sha256('a')), (sha256('b'))")
         await connection.execute("DELETE FROM audit_logs WHERE id = 2")
 
@@ -129,9 +131,9 @@ async def test_says_what_it_holds(full_url: str) -> None:
     contents = verify(io.BytesIO(data))
     assert contents.header.schema_version == all_migrations()[-1].version
     assert contents.header.migrations == {migration.version: migration.checksum for migration in all_migrations()}
-    assert contents.header.key_versions == {"vault:v1": 2, "vault:v2": 1}
+    assert contents.header.key_versions == {"vault:v1": 2, "vault:v2": 1, "vault:v3": 1}
     assert contents.header.key == KEY
-    assert {table.name: table.rows for table in contents.tables} == dict(zip(TABLES, (3, 3, 2, 2), strict=True))
+    assert {table.name: table.rows for table in contents.tables} == dict(zip(TABLES, (3, 3, 1, 3, 2, 2), strict=True))
     with BackupReader(io.BytesIO(data)) as reader:
         reader.header()
         rows = {table.name: [json.loads(row) for row in each] for table, each in reader.tables()}
@@ -179,7 +181,8 @@ async def test_refuses_a_database_that_is_not_empty(full_url: str, target_url: s
     """One row of any table is enough, and stays as it is."""
     data = await backed_up(full_url)
     async with connected(target_url) as connection, connected(full_url) as full:
-        await connection.execute("ALTER TABLE derived_addresses DROP CONSTRAINT derived_addresses_wallet_id_fkey")
+        for of_wallets in ("derived_addresses", "account_keys"):
+            await connection.execute(f"ALTER TABLE {of_wallets} DROP CONSTRAINT {of_wallets}_wallet_id_fkey")
         columns = await backup._columns(full, table)
         row = await full.fetchval(backup._naming(backup._ROWS, table, columns))
         await connection.execute(backup._naming(backup._INSERT, table, columns), [row])

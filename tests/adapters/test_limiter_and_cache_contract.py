@@ -1,4 +1,4 @@
-"""The contracts of `wallets.ports.AddressCache` and of the edge's rate limiter, on every implementation."""
+"""The contracts of both ports of address caches in `wallets.ports`, and of the edge's rate limiter, on every implementation."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.memory import LayeredAddressCache, LruAddressCache, MemoryRateLimiter
+from adapters.memory import LruAddressCache, MemoryRateLimiter
 from adapters.redis import RedisAddressCache, RedisConnections, RedisRateLimiter
-from tests.fakes import FakeAddressCache
-from wallets.model import Account
-from wallets.ports import AddressCache
+from tests.fake_addresses import FakeAddressCache, FakeSharedAddressCache
+from wallets.derivation import DerivationScheme
+from wallets.model import Account, SealedAddress
+from wallets.ports import AddressCache, SharedAddressCache
 
 Limiter = MemoryRateLimiter | RedisRateLimiter
 
@@ -23,15 +24,21 @@ async def redis_connections(request: pytest.FixtureRequest) -> AsyncIterator[Red
         yield connections
 
 
-@pytest.fixture(params=["fake", "lru", "redis", "layered"])
-async def cache(request: pytest.FixtureRequest) -> AsyncIterator[AddressCache]:
-    """An address cache that is there."""
-    if request.param in {"fake", "lru"}:
-        yield FakeAddressCache() if request.param == "fake" else LruAddressCache()
+@pytest.fixture(params=[FakeAddressCache, LruAddressCache])
+def cache(request: pytest.FixtureRequest) -> AddressCache:
+    """An address cache of one process."""
+    made: AddressCache = request.param()
+    return made
+
+
+@pytest.fixture(params=["fake", "redis"])
+async def shared_cache(request: pytest.FixtureRequest) -> AsyncIterator[SharedAddressCache]:
+    """An address cache of all replicas that is there."""
+    if request.param == "fake":
+        yield FakeSharedAddressCache()
         return
     async with RedisConnections(request.getfixturevalue("redis_server").server.url, longest_seconds=10) as connections:
-        shared = RedisAddressCache(connections)
-        yield shared if request.param == "redis" else LayeredAddressCache(LruAddressCache(), shared)
+        yield RedisAddressCache(connections)
 
 
 @pytest.fixture(params=["memory", "redis", "redis away"])
@@ -72,6 +79,31 @@ async def test_an_address_can_be_replaced(cache: AddressCache) -> None:
     await cache.put(account, "0xdef")
 
     assert await cache.get(account) == "0xdef"
+
+
+@pytest.mark.parametrize(
+    "address", [SealedAddress("0xabc", "blake2b:v1:x"), SealedAddress("0xabc"), SealedAddress("a b", "c"), SealedAddress("")]
+)
+async def test_a_sealed_address_is_remembered(shared_cache: SharedAddressCache, address: SealedAddress) -> None:
+    """With its seal, for its account and scheme alone."""
+    account, scheme = Account(uuid4(), "eth", 7), DerivationScheme.STANDARD
+
+    await shared_cache.put(account, scheme, address)
+
+    assert await shared_cache.get(account, scheme) == address
+    assert await shared_cache.get(account, DerivationScheme.V1_0_8) is None
+    for other in ({"index": 8}, {"network": "bsc"}, {"variant": "other"}, {"wallet_id": uuid4()}):
+        assert await shared_cache.get(replace(account, **other), scheme) is None
+
+
+async def test_a_sealed_address_can_be_replaced(shared_cache: SharedAddressCache) -> None:
+    """The last one counts."""
+    account, scheme = Account(uuid4(), "eth", 7), DerivationScheme.STANDARD
+    await shared_cache.put(account, scheme, SealedAddress("0xabc", "a"))
+
+    await shared_cache.put(account, scheme, SealedAddress("0xabc", "b"))
+
+    assert await shared_cache.get(account, scheme) == SealedAddress("0xabc", "b")
 
 
 async def test_a_burst_is_allowed_and_no_more(limiter: Limiter) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.memory import CachedWalletStore, LayeredAddressCache, LruAddressCache, MemoryRateLimiter
+from adapters.memory import CachedWalletStore, LruAddressCache, MemoryRateLimiter
 from tests.adapters.conftest import new_event, new_wallet
-from tests.fakes import FakeAddressCache, FakeWalletStore
+from tests.fakes import FakeWalletStore
 from wallets.errors import WalletNotFoundError
 from wallets.model import Account, Wallet
 
@@ -29,39 +29,6 @@ async def test_the_address_used_longest_ago_is_forgotten() -> None:
 
     assert [await cache.get(account(index)) for index in (1, 2, 3)] == ["0x1", None, "0x3"]
     assert len(cache) == 2
-
-
-async def test_the_first_layer_learns_from_the_second() -> None:
-    """An address that the second knew is then in the first."""
-    first, second = FakeAddressCache(), FakeAddressCache()
-    await second.put(account(1), "0x1")
-    cache = LayeredAddressCache(first, second)
-
-    found = await cache.get(account(1))
-
-    assert found == "0x1"
-    assert await first.get(account(1)) == "0x1"
-
-
-async def test_both_layers_remember() -> None:
-    """So that other replicas know it too."""
-    first, second = FakeAddressCache(), FakeAddressCache()
-
-    await LayeredAddressCache(first, second).put(account(1), "0x1")
-
-    assert await first.get(account(1)) == "0x1"
-    assert await second.get(account(1)) == "0x1"
-
-
-async def test_without_the_second_layer_the_first_goes_on() -> None:
-    """A shared cache that is away is a miss."""
-    first, second = FakeAddressCache(), FakeAddressCache()
-    second.away = True
-    cache = LayeredAddressCache(first, second)
-    await cache.put(account(1), "0x1")
-
-    assert await cache.get(account(1)) == "0x1"
-    assert await cache.get(account(2)) is None
 
 
 async def test_a_limited_key_is_told_when_it_may_come_again() -> None:

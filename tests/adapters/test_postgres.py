@@ -6,19 +6,20 @@ import pytest
 
 from adapters.database import PostgresDatabase
 from adapters.migrations import all_migrations
-from adapters.postgres import PostgresAddressBook, PostgresHealth, PostgresWalletStore
+from adapters.postgres import PostgresHealth, PostgresWalletStore
+from adapters.postgres_addresses import PostgresAddressBook
 from serve_app.embedded import EmbeddedPostgres
 from tests.adapters.conftest import AT, NOWHERE, new_event, new_wallet
 from tests.postgres_probes import query
 from tests.servers import RunningServer
 from wallets.errors import WalletNotFoundError
-from wallets.model import Account, HealthStatus
+from wallets.model import Account, HealthStatus, SealedAddress
 
 
 async def test_an_address_of_an_unknown_wallet_is_refused(database: PostgresDatabase) -> None:
     """The book keeps no address without its wallet."""
     with pytest.raises(WalletNotFoundError):
-        await PostgresAddressBook(database).add(Account(uuid4(), "eth", 0), "0xabc", new_event())
+        await PostgresAddressBook(database).add_all([(Account(uuid4(), "eth", 0), SealedAddress("0xabc"), new_event())])
 
 
 async def test_health_tells_the_schema(database: PostgresDatabase) -> None:

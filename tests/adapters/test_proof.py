@@ -9,7 +9,8 @@ import pytest
 from adapters import kept_wallets
 from adapters.database import PostgresDatabase
 from adapters.kept_wallets import open_kept_wallets
-from adapters.postgres import PostgresAddressBook, PostgresWalletStore
+from adapters.postgres import PostgresWalletStore
+from adapters.postgres_addresses import PostgresAddressBook
 from tests.adapters.conftest import NOWHERE, new_event
 from tests.fakes import FakeKeyEncryption
 from tests.known_phrase import PHRASE
@@ -20,7 +21,7 @@ from wallets.derivation import DerivationPath, DerivationScheme, derive
 from wallets.errors import KeyEncryptionUnavailableError, StoreUnavailableError
 from wallets.keyring import associated_data
 from wallets.mnemonic import parse, to_seed
-from wallets.model import Account, Wallet
+from wallets.model import Account, SealedAddress, Wallet
 from wallets.proof import Difference, Proof, prove
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -45,7 +46,8 @@ class House:
                 path = DerivationPath.parse(chain.path(scheme).format(index=index))
                 key = derive(to_seed(parse(PHRASE)), path, chain.curve, scheme)
                 account = Account(wallet.id, chain.network, index)
-                await PostgresAddressBook(self.database).add(account, chain.address(key.public_key, scheme), new_event(wallet.id))
+                address = SealedAddress(chain.address(key.public_key, scheme))
+                await PostgresAddressBook(self.database).add_all([(account, address, new_event(wallet.id))])
         return wallet
 
     async def prove(self, sample: int | None = None, most: int | None = None) -> Proof:

@@ -12,9 +12,11 @@ from adapters.redis import LONGEST_SECONDS, RedisAddressCache, RedisAwayError, R
 from adapters.resilience import CircuitBreaker
 from serve_app.embedded import EmbeddedRedis
 from tests.servers import RunningServer, eventually
-from wallets.model import Account, HealthStatus
+from wallets.derivation import DerivationScheme
+from wallets.model import Account, HealthStatus, SealedAddress
 
-ACCOUNT = Account(uuid4(), "eth", 0)
+ACCOUNT, STANDARD = Account(uuid4(), "eth", 0), DerivationScheme.STANDARD
+ADDRESS = SealedAddress("0xabc", "seal")
 
 
 @pytest.fixture
@@ -28,10 +30,10 @@ async def connections(redis_server: RunningServer[EmbeddedRedis]) -> AsyncIterat
 async def test_a_server_that_hangs_costs_a_moment(redis_server: RunningServer[EmbeddedRedis], connections: RedisConnections) -> None:
     """A miss, an allowed request, a cache that forgets; each in about 50 ms."""
     cache, limiter = RedisAddressCache(connections), RedisRateLimiter(connections, 1, 1)
-    await cache.put(ACCOUNT, "0xabc")
+    await cache.put(ACCOUNT, STANDARD, ADDRESS)
     with redis_server.held() as duration:
-        found = await cache.get(ACCOUNT)
-        await cache.put(ACCOUNT, "0xdef")
+        found = await cache.get(ACCOUNT, STANDARD)
+        await cache.put(ACCOUNT, STANDARD, ADDRESS)
         answers = [await limiter.acquire("key") for _ in range(2)]
 
     assert found is None
@@ -45,10 +47,10 @@ async def test_a_server_that_hangs_is_not_asked_for_a_while(redis_server: Runnin
         cache = RedisAddressCache(connections)
         with redis_server.held():
             for _ in range(5):
-                await cache.get(ACCOUNT)
+                await cache.get(ACCOUNT, STANDARD)
             start = time.monotonic()
             for _ in range(100):
-                await cache.get(ACCOUNT)
+                await cache.get(ACCOUNT, STANDARD)
             elapsed = time.monotonic() - start
 
     assert elapsed < 1
@@ -57,17 +59,17 @@ async def test_a_server_that_hangs_is_not_asked_for_a_while(redis_server: Runnin
 async def test_a_server_that_crashes_comes_back(redis_server: RunningServer[EmbeddedRedis], connections: RedisConnections) -> None:
     """It is used again by itself, and remembers what it was told before."""
     cache = RedisAddressCache(connections)
-    await cache.put(ACCOUNT, "0xabc")
+    await cache.put(ACCOUNT, STANDARD, ADDRESS)
     with redis_server.stopped():
-        assert await cache.get(ACCOUNT) is None
+        assert await cache.get(ACCOUNT, STANDARD) is None
 
-    async def found() -> str:
-        address = await cache.get(ACCOUNT)
+    async def found() -> SealedAddress:
+        address = await cache.get(ACCOUNT, STANDARD)
         if address is None:
             raise LookupError
         return address
 
-    assert await eventually(found, LookupError) == "0xabc"
+    assert await eventually(found, LookupError) == ADDRESS
 
 
 async def test_answers_are_not_mixed_up_after_a_timeout(redis_server: RunningServer[EmbeddedRedis], connections: RedisConnections) -> None:
@@ -75,23 +77,23 @@ async def test_answers_are_not_mixed_up_after_a_timeout(redis_server: RunningSer
     accounts = [Account(uuid4(), "eth", index) for index in range(20)]
     cache = RedisAddressCache(connections)
     for account in accounts:
-        await cache.put(account, f"0x{account.index}")
+        await cache.put(account, STANDARD, SealedAddress(f"0x{account.index}", "seal"))
     with redis_server.held():
-        await cache.get(accounts[0])
+        await cache.get(accounts[0], STANDARD)
 
-    found = [await cache.get(account) for account in accounts]
+    found = [await cache.get(account, STANDARD) for account in accounts]
 
     assert any(found)
-    assert {(account.index, address) for account, address in zip(accounts, found, strict=True) if address is not None} <= {
+    assert {(account.index, address.text) for account, address in zip(accounts, found, strict=True) if address is not None} <= {
         (account.index, f"0x{account.index}") for account in accounts
     }
 
 
 async def test_addresses_end(connections: RedisConnections) -> None:
     """After the time that is set."""
-    await RedisAddressCache(connections, ttl_seconds=100).put(ACCOUNT, "0xabc")
+    await RedisAddressCache(connections, ttl_seconds=100).put(ACCOUNT, STANDARD, ADDRESS)
 
-    ttl = await connections._client.ttl(f"wallets:address:{ACCOUNT.wallet_id}:eth:0")
+    ttl = await connections._client.ttl(f"wallets:address:{ACCOUNT.wallet_id}:standard:eth:0")
 
     assert 90 < ttl <= 100
 
@@ -100,7 +102,7 @@ async def test_a_wrong_password_is_away(redis_server: RunningServer[EmbeddedRedi
     """An error that Redis answers is a miss as well."""
     url = redis_server.server.url.replace("unix://:", "unix://:wrong")
     async with RedisConnections(url) as connections:
-        assert await RedisAddressCache(connections).get(ACCOUNT) is None
+        assert await RedisAddressCache(connections).get(ACCOUNT, STANDARD) is None
         with pytest.raises(RedisAwayError):
             await connections.ping()
 

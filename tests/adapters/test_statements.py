@@ -14,11 +14,11 @@ import asyncpg
 import pytest
 
 import adapters
-from adapters import lock_signal, postgres
+from adapters import lock_signal, postgres, postgres_addresses
 from tests.servers import RunningServer
 from wallets.model import Account
 
-REQUESTS = (postgres, lock_signal)
+REQUESTS = (postgres, postgres_addresses, lock_signal)
 """What a replica runs for requests, and while it waits for them."""
 
 OTHERS = {
@@ -32,8 +32,8 @@ OTHERS = {
 }
 """Modules with statements that no request runs, and why."""
 
-FEW_ROWS = {"keyring_lock", "wallet_counts"}
-"""Tables whose number of rows is bounded by the schema: reading all of them is the quickest way."""
+FEW_ROWS = {"address_keys", "keyring_lock", "wallet_counts"}
+"""Tables of one row, or a few: reading all of them is the quickest way."""
 
 _VERBS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ")
 
@@ -44,7 +44,8 @@ INSERT INTO derived_addresses (wallet_id, network, address_index, address, creat
 SELECT id, 'eth', 0, md5(id::text), now() FROM master_wallets;
 INSERT INTO audit_logs (action, status, wallet_id, request_id, ip_address, api_key_id, details, created_at)
 SELECT 'transaction:sign', 'ok', id, '', '', '', '{}', now() FROM master_wallets;
-ANALYZE master_wallets, derived_addresses, audit_logs"""
+INSERT INTO account_keys (wallet_id, path, sealed) SELECT id, 'm', 'aesgcm:v1:x' FROM master_wallets;
+ANALYZE account_keys, master_wallets, derived_addresses, audit_logs"""
 
 
 def arguments(account: Account, address: str) -> Mapping[str, tuple[Any, ...]]:
@@ -61,8 +62,12 @@ def arguments(account: Account, address: str) -> Mapping[str, tuple[Any, ...]]:
         "_ADDRESS": (wallet_id, account.network, account.variant, account.index),
         "_ADDRESS_RANGE": (wallet_id, account.network, account.variant, account.index, account.index + 99),
         "_ACCOUNTS": (address,),
-        "_INSERT_ADDRESS": (wallet_id, account.network, 7, account.variant, "0x7", at),
-        "_INSERT_ADDRESSES": ([wallet_id], [account.network], [8], [account.variant], ["0x8"], [at]),
+        "_PUT_ADDRESSES": ([wallet_id], [account.network], [8], [account.variant], ["0x8"], ["blake2b:v1:x"], [at]),
+        "_ADDRESS_KEY": (),
+        "_ADD_ADDRESS_KEY": (1, "vault:v1:x", at),
+        "_ADDRESS_KEY_OF": (1,),
+        "_ACCOUNT_KEY": (wallet_id, "m/44'/60'/0'"),
+        "_PUT_ACCOUNT_KEY": (wallet_id, "m/44'/60'/0'", "aesgcm:v1:x"),
         "_INSERT_EVENTS": event,
         "_EPOCH": (),
         "_MOVE_ON": ("a channel",),

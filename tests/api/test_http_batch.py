@@ -147,8 +147,9 @@ async def test_a_range_of_addresses(client: httpx.AsyncClient, world: World) -> 
     third = (await client.get(f"/api/v1/wallets/{wallet_id}/address/ton?index=2")).json()
     left, rows = world.limiter.left, len(world.audit.events)
 
-    answer = await client.get(f"/api/v1/wallets/{wallet_id}/addresses/ton?first=1&count=5")
-    again = await client.get(f"/api/v1/wallets/{wallet_id}/addresses/ton?first=1&count=5")
+    body = {"network": "ton", "first": 1, "count": 5}
+    answer = await client.post(f"/api/v1/wallets/{wallet_id}/addresses", json=body)
+    again = await client.post(f"/api/v1/wallets/{wallet_id}/addresses", json=body)
 
     content = answer.json()
     assert answer.status_code == 200
@@ -162,26 +163,52 @@ async def test_a_range_of_addresses(client: httpx.AsyncClient, world: World) -> 
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "problem"),
+    ("body", "status", "problem"),
     [
-        ("addresses/eth?count=0", 422, "unprocessable-request"),
-        ("addresses/eth?count=1001", 422, "unprocessable-request"),
-        ("addresses/eth?count=1_0", 422, "unprocessable-request"),
-        ("addresses/eth?index=1", 422, "unprocessable-request"),
-        ("addresses/eth?first=2147483647&count=2", 400, "invalid-request"),
-        ("addresses/no_such_network", 400, "unsupported-network"),
+        ({"network": "eth", "count": 0}, 422, "unprocessable-request"),
+        ({"network": "eth", "count": 1001}, 422, "unprocessable-request"),
+        ({"network": "eth", "count": "10"}, 422, "unprocessable-request"),
+        ({"network": "eth", "count": 2.0}, 422, "unprocessable-request"),
+        ({"network": "eth", "count": True}, 422, "unprocessable-request"),
+        ({"network": "eth", "first": -1}, 422, "unprocessable-request"),
+        ({"network": "eth", "index": 1}, 422, "unprocessable-request"),
+        ({"first": 1}, 422, "unprocessable-request"),
+        ([], 422, "unprocessable-request"),
+        ({"network": "eth", "first": 2147483647, "count": 2}, 400, "invalid-request"),
+        ({"network": "no_such_network"}, 400, "unsupported-network"),
     ],
 )
-async def test_a_range_that_cannot_be_is_refused(client: httpx.AsyncClient, path: str, status: int, problem: str) -> None:
-    """With a reason, like the single call."""
-    answer = await client.get(f"/api/v1/wallets/{await new_wallet(client)}/{path}")
+async def test_a_range_that_cannot_be_is_refused(client: httpx.AsyncClient, world: World, body: object, status: int, problem: str) -> None:
+    """With a reason, like the single call, and with nothing changed."""
+    wallet_id = await new_wallet(client)
+
+    answer = await client.post(f"/api/v1/wallets/{wallet_id}/addresses", json=body)
 
     assert (answer.status_code, answer.json()["type"]) == (status, f"urn:crypto-wallets:problem:{problem}")
+    assert world.book.addresses == {}
+
+
+@pytest.mark.parametrize(("body", "cost"), [({"network": "eth", "count": 1001}, 1), ({"network": "eth", "count": "10"}, 1), ([], 1)])
+async def test_a_range_that_is_none_is_charged_as_one_request(client: httpx.AsyncClient, world: World, body: object, cost: int) -> None:
+    """Whatever it says instead of a number."""
+    wallet_id = await new_wallet(client)
+    left = world.limiter.left
+
+    await client.post(f"/api/v1/wallets/{wallet_id}/addresses", json=body)
+
+    assert left - world.limiter.left == cost
+
+
+async def test_there_is_no_range_by_get(client: httpx.AsyncClient) -> None:
+    """One way to ask, which is charged by what is in the body."""
+    answer = await client.get(f"/api/v1/wallets/{await new_wallet(client)}/addresses/eth")
+
+    assert answer.status_code == 404
 
 
 async def test_a_range_of_an_unknown_wallet_is_not_found(client: httpx.AsyncClient) -> None:
     """Like the single call."""
-    answer = await client.get(f"/api/v1/wallets/{uuid4()}/addresses/eth")
+    answer = await client.post(f"/api/v1/wallets/{uuid4()}/addresses", json={"network": "eth"})
 
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:crypto-wallets:problem:wallet-not-found")
 
@@ -191,6 +218,6 @@ async def test_the_default_range_has_twenty(client: httpx.AsyncClient, world: Wo
     wallet_id = await new_wallet(client)
     left = world.limiter.left
 
-    answer = await client.get(f"/api/v1/wallets/{wallet_id}/addresses/eth")
+    answer = await client.post(f"/api/v1/wallets/{wallet_id}/addresses", json={"network": "eth"})
 
     assert len(answer.json()["addresses"]) == 20 == left - world.limiter.left

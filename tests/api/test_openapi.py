@@ -24,7 +24,7 @@ OPERATIONS = {
     ("post", "/api/v1/wallets/import"),
     ("get", "/api/v1/wallets/{wallet_id}"),
     ("get", "/api/v1/wallets/{wallet_id}/address/{network}"),
-    ("get", "/api/v1/wallets/{wallet_id}/addresses/{network}"),
+    ("post", "/api/v1/wallets/{wallet_id}/addresses"),
     ("post", "/api/v1/wallets/{wallet_id}/sign"),
     ("post", "/api/v1/wallets/{wallet_id}/sign-message"),
     ("post", "/api/v1/wallets/{wallet_id}/sign-typed-data"),
@@ -124,6 +124,8 @@ async def test_real_answers_are_as_described(client: httpx.AsyncClient, world: W
     for network in CHAINS:
         address = await client.get(f"{wallet}/address/{network}")
         answers += [address, await client.get(f"/api/v1/addresses/{address.json()['address']}")]
+        answers.append(await client.post(f"{wallet}/addresses", json={"network": network, "count": 2}))
+        assert answers[-1].status_code == 200
     signed = await client.post(f"{wallet}/sign", json={"network": "eth", "index": 0, "unsigned_tx": UNSIGNED})
     assert signed.status_code == 200
     answers.append(signed)

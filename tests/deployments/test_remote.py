@@ -11,7 +11,8 @@ from ray import cloudpickle
 
 from deployments import remote
 from deployments.remote import Answers, Call, CallAnswerer, RemoteCustody, SignerFaultError, SignersUnavailableError
-from tests.fakes import FakeAddressCache, FakeComponent
+from tests.fake_addresses import FakeAddressCache
+from tests.fakes import FakeComponent
 from tests.known_phrase import PHRASE
 from tests.samples import typed_mail
 from tests.wallets.custody_house import CALLER, House, unsigned
@@ -91,7 +92,7 @@ async def test_every_call_answers_as_it_does_here() -> None:
     assert await there.list_older_wallets(created.position, 10) == await house.custody.list_older_wallets(created.position, 10)
     assert await there.address(account, CALLER) == await house.custody.address(account, CALLER)
     assert await there.address_range(account, 5, CALLER) == await house.custody.address_range(account, 5, CALLER)
-    assert await there.accounts((await there.address(account, CALLER)).text) == [account]
+    assert await there.accounts((await there.address(account, CALLER)).text, CALLER) == [account]
     assert (await there.sign(request)).signed == (await house.custody.sign(request)).signed
     message = MessageRequest(Account(wallet.id, "eth", 0), TypedMessage(typed_mail()), CALLER)
     assert await there.sign_message(message) == await house.custody.sign_message(message)

@@ -32,8 +32,12 @@ async def test_a_replica_serves_with_everything(
 
     assert addresses[0] == addresses[1]
     assert (health["status"], health["components"]["redis"]) == ("ok", "ok")
-    assert 'vault_operations_duration_seconds_count{operation="encrypt",status="ok"} 1.0' in metrics
-    assert 'vault_operations_duration_seconds_count{operation="decrypt",status="ok"} 1.0' in metrics
+    for operation in ("encrypt", "decrypt"):  # of the wallet's mnemonic, and of the address key's
+        assert f'vault_operations_duration_seconds_count{{operation="{operation}",status="ok"}} 2.0' in metrics
+    for cache, result in (("memory", "hit"), ("memory", "miss"), ("redis", "miss")):
+        assert f'address_cache_requests_total{{cache="{cache}",result="{result}"}} 1.0' in metrics
+    for store in ("redis", "database", "account_keys"):
+        assert f'address_forgeries_total{{store="{store}"}} 0.0' in metrics
     assert "address_cache_size 1.0" in metrics
     assert "address_cache_capacity 1000.0" in metrics
 

@@ -219,7 +219,7 @@ async def test_an_address_that_was_exchanged_is_found(office: RecordsOffice) -> 
     assert "1 address is not what its wallet derives" in proven.stderr
     with pytest.raises(WalletError):
         async with office.service() as custody:
-            await custody.accounts(right)
+            await custody.accounts(right, CALLER)
 
 
 @pytest.mark.parametrize("command", [["backup"], ["restore", "x"], ["prove"], ["import-v1"]])

@@ -70,7 +70,7 @@ async def test_the_new_service_signs_for_old_wallets(move: Move, hardened: list[
                 for index in (0, 1, 12):  # the last one was never derived before
                     expected = address(move.v1.phrases[wallet_id], network, index)
                     assert expected == (await custody.address(Account(wallet_id, network, index), CALLER)).text
-                    assert [Account(wallet_id, network, index)] == await custody.accounts(expected)
+                    assert [Account(wallet_id, network, index)] == await custody.accounts(expected, CALLER)
 
 
 async def test_reports_for_programs(move: Move) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from tests.fakes import FakeAddressCache, FakeComponent, FakeKeyEncryption, Journal
+from tests.fake_addresses import FakeAddressCache
+from tests.fakes import FakeComponent, FakeKeyEncryption, Journal
 from tests.known_phrase import PHRASE
 from tests.records_in_memory import Records
 from wallets.derivation import DerivationScheme
@@ -49,6 +50,7 @@ class House:
     def __post_init__(self) -> None:
         records = Records(self.journal, self.cache)
         self.store, self.addresses, self.audit, self.lock_signal = records.store, records.addresses, records.audit, records.lock_signal
+        self.address_keys, self.shared, self.watcher = records.address_keys, records.shared, records.watcher
         keyring = Keyring(self.store, self.encryption, max_seeds=self.max_seeds)
         self.custody = records.custody(self.encryption, keyring, self.components, lambda: self.now)
 

@@ -1,16 +1,11 @@
 """Keys are rotated, wallets rewrapped and moved, and old versions retired, without losing a wallet or an audit row."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from collections.abc import Sequence
 
 import pytest
 
-from adapters.key_backends import KeyBackends
-from tests.fake_ciphertexts import FakeCiphertextStore
-from tests.fakes import FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
-from tests.wallets.custody_house import CALLER, NOW
-from wallets.derivation import DerivationScheme
+from tests.fakes import FakeKeyEncryption
+from tests.wallets.lifecycle_house import Office, every_step
 from wallets.errors import (
     AuditUnavailableError,
     ConflictError,
@@ -19,68 +14,21 @@ from wallets.errors import (
     KeyEncryptionUnavailableError,
     StoreUnavailableError,
 )
-from wallets.key_lifecycle import KeyLifecycle, Progress
-from wallets.keyring import associated_data
-from wallets.model import AuditAction, AuditEvent, AuditStatus, EncryptedMnemonic, KeyVersion, KeyVersions, Wallet
-from wallets.ports import KeyEncryption
+from wallets.key_lifecycle import Progress
+from wallets.model import (
+    AuditAction,
+    AuditStatus,
+    EncryptedMnemonic,
+    KeyVersion,
+    KeyVersions,
+)
 from wallets.secret import Mnemonic
-
-
-@dataclass
-class Office:
-    """An operator with two backends and a store, all in memory."""
-
-    journal: Journal = field(default_factory=Journal)
-    vault: FakeKeyEncryption = field(default_factory=lambda: FakeKeyEncryption("vault"))
-    local: FakeKeyEncryption = field(default_factory=lambda: FakeKeyEncryption("local"))
-    phrases: dict[UUID, Mnemonic] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.store = FakeWalletStore(self.journal)
-        self.ciphertexts = FakeCiphertextStore(self.store)
-        self.audit = FakeAuditLog(self.journal)
-        self.keys = KeyLifecycle(self.ciphertexts, self.audit, CALLER, batch_size=3, now=lambda: NOW)
-
-    @property
-    def both(self) -> KeyBackends:
-        """Decrypt with whichever of the two a ciphertext names."""
-        return KeyBackends({"vault": self.vault, "local": self.local}, "local")
-
-    async def keep(self, encryption: FakeKeyEncryption, count: int) -> None:
-        """Keep new wallets, and forget their audit rows."""
-        for number in range(count):
-            wallet = Wallet(uuid4(), f"wallet {number}", DerivationScheme.STANDARD, NOW)
-            self.phrases[wallet.id] = Mnemonic(f"phrase of {wallet.id}".encode())
-            ciphertext = await encryption.encrypt(self.phrases[wallet.id], associated_data=associated_data(wallet))
-            await self.store.add(wallet, ciphertext, AuditEvent(AuditAction.WALLET_CREATE, AuditStatus.OK, wallet.id, CALLER, NOW))
-        self.journal.events.clear()
-
-    async def damage_one(self) -> UUID:
-        """Put the ciphertext of one wallet into the row of another, and return whose row that is."""
-        one, other, *_ = self.store.rows()
-        self.store.replace_ciphertext(one.wallet.id, other.ciphertext)
-        del self.phrases[one.wallet.id]
-        return one.wallet.id
-
-    async def all_decrypt(self, encryption: KeyEncryption) -> bool:
-        """Say whether every wallet that is not damaged decrypts to its own phrase."""
-        rows = [row for row in self.store.rows() if row.wallet.id in self.phrases]
-        items = [EncryptedMnemonic(row.ciphertext, associated_data(row.wallet)) for row in rows]
-        return list(await encryption.decrypt_many(items)) == [self.phrases[row.wallet.id] for row in rows]
-
-    def events(self, action: AuditAction) -> Sequence[AuditEvent]:
-        """Return the audit rows of an action."""
-        return [event for event in self.journal.events if event.action is action]
 
 
 @pytest.fixture
 def office() -> Office:
     """An operator with nothing kept yet."""
     return Office()
-
-
-async def _all(steps: AsyncIterator[Progress]) -> list[Progress]:
-    return [progress async for progress in steps]
 
 
 async def test_a_rotation_is_audited_before_and_after(office: Office) -> None:
@@ -123,7 +71,7 @@ async def test_rewrapping_brings_every_wallet_to_the_latest_version(office: Offi
     await office.vault.rotate()
     await office.keep(office.vault, 2)
 
-    steps = await _all(office.keys.rewrap(office.vault))
+    steps = await every_step(office.keys.rewrap(office.vault))
 
     assert [Progress(7, done) for done in (0, 3, 4, 7)] == steps
     assert {KeyVersion("vault", 3): 9} == dict(await office.ciphertexts.count())
@@ -140,10 +88,10 @@ async def test_rewrapping_again_changes_nothing(office: Office) -> None:
     """What is under the latest version is not due."""
     await office.keep(office.vault, 4)
     await office.vault.rotate()
-    await _all(office.keys.rewrap(office.vault))
+    await every_step(office.keys.rewrap(office.vault))
     before = office.store.rows()
 
-    assert [Progress(0)] == await _all(office.keys.rewrap(office.vault))
+    assert [Progress(0)] == await every_step(office.keys.rewrap(office.vault))
     assert before == office.store.rows()
 
 
@@ -153,7 +101,7 @@ async def test_rewrapping_leaves_other_backends_alone(office: Office) -> None:
     await office.keep(office.local, 2)
     await office.vault.rotate()
 
-    assert [Progress(2), Progress(2, 2)] == await _all(office.keys.rewrap(office.vault))
+    assert [Progress(2), Progress(2, 2)] == await every_step(office.keys.rewrap(office.vault))
     assert {KeyVersion("vault", 2): 2, KeyVersion("local", 1): 2} == dict(await office.ciphertexts.count())
 
 
@@ -171,10 +119,10 @@ async def test_rewrapping_goes_on_where_it_was_interrupted(office: Office) -> No
     for gone in (office.ciphertexts, office.audit):
         gone.away = True
         with pytest.raises(StoreUnavailableError):
-            await _all(office.keys.rewrap(office.vault))
+            await every_step(office.keys.rewrap(office.vault))
         gone.away = False
 
-    assert [Progress(5), Progress(5, 3), Progress(5, 5)] == await _all(office.keys.rewrap(office.vault))
+    assert [Progress(5), Progress(5, 3), Progress(5, 5)] == await every_step(office.keys.rewrap(office.vault))
     assert await office.all_decrypt(office.vault)
 
 
@@ -185,7 +133,7 @@ async def test_a_damaged_wallet_does_not_hinder_the_others(office: Office) -> No
     damaged = await office.damage_one()
     before = await office.store.encrypted_mnemonic(damaged)
 
-    steps = await _all(office.keys.rewrap(office.vault))
+    steps = await every_step(office.keys.rewrap(office.vault))
 
     assert Progress(7, 6, 1) == steps[-1]
     assert before == await office.store.encrypted_mnemonic(damaged)
@@ -203,12 +151,12 @@ async def test_a_wallet_that_somebody_else_renewed_meanwhile_is_left_as_it_is(of
     async def overtaken(items: Sequence[EncryptedMnemonic]) -> Sequence[str | CorruptCiphertextError]:
         renewed = await rewrap_many(items)
         monkeypatch.setattr(office.vault, "rewrap_many", rewrap_many)
-        await _all(office.keys.rewrap(office.vault))
+        await every_step(office.keys.rewrap(office.vault))
         return renewed
 
     monkeypatch.setattr(office.vault, "rewrap_many", overtaken)
 
-    steps = await _all(office.keys.rewrap(office.vault))
+    steps = await every_step(office.keys.rewrap(office.vault))
 
     assert [Progress(3), Progress(3, 0)] == steps
     assert await office.all_decrypt(office.vault)
@@ -221,14 +169,14 @@ async def test_migrating_moves_every_wallet(office: Office) -> None:
     await office.keep(office.vault, 1)
     await office.keep(office.local, 2)
 
-    steps = await _all(office.keys.migrate(office.both, office.local, "local"))
+    steps = await every_step(office.keys.migrate(office.both, office.local, "local"))
 
     assert [Progress(6, done) for done in (0, 3, 5, 6)] == steps
     assert {KeyVersion("local", 1): 8} == dict(await office.ciphertexts.count())
     assert await office.all_decrypt(office.local)
     rows = [(each.details["from"], each.details["to"], each.details["wallets"]) for each in office.events(AuditAction.KEYS_MIGRATE)]
     assert rows == [("vault:v1", "local:v1", 3), ("vault:v1", "local:v1", 2), ("vault:v2", "local:v1", 1)]
-    assert [Progress(0)] == await _all(office.keys.migrate(office.both, office.local, "local"))
+    assert [Progress(0)] == await every_step(office.keys.migrate(office.both, office.local, "local"))
 
 
 async def test_a_new_ciphertext_that_does_not_decrypt_to_the_same_never_takes_the_old_ones_place(office: Office) -> None:
@@ -238,7 +186,7 @@ async def test_a_new_ciphertext_that_does_not_decrypt_to_the_same_never_takes_th
 
     office.local = _Bad("local")
 
-    steps = await _all(office.keys.migrate(office.vault, office.local, "local"))
+    steps = await every_step(office.keys.migrate(office.vault, office.local, "local"))
 
     assert Progress(3, 1, 2) == steps[-1]
     for row in (first, second):
@@ -256,7 +204,7 @@ async def test_a_damaged_or_nameless_ciphertext_is_not_moved(office: Office) -> 
     office.store.replace_ciphertext(nameless, "nonsense")
     del office.phrases[nameless]
 
-    steps = await _all(office.keys.migrate(office.both, office.local, "local"))
+    steps = await every_step(office.keys.migrate(office.both, office.local, "local"))
 
     assert Progress(4, 2, 2) == steps[-1]
     failed = {event.wallet_id for event in office.events(AuditAction.KEYS_MIGRATE) if event.status is AuditStatus.FAILED}
@@ -280,9 +228,9 @@ async def test_every_secret_of_a_batch_is_closed(office: Office, monkeypatch: py
     steps = office.keys.migrate(office.vault, office.local, "local")
     if away:
         with pytest.raises(KeyEncryptionUnavailableError):
-            await _all(steps)
+            await every_step(steps)
     else:
-        await _all(steps)
+        await every_step(steps)
 
     assert len(opened) == (3 if away else 6)
     for phrase in opened:
@@ -294,7 +242,7 @@ async def test_retiring_refuses_old_versions_from_then_on(office: Office) -> Non
     """Audited before and after; everything that is kept still decrypts."""
     await office.keep(office.vault, 2)
     await office.vault.rotate()
-    await _all(office.keys.rewrap(office.vault))
+    await every_step(office.keys.rewrap(office.vault))
     office.journal.events.clear()
 
     versions = await office.keys.retire(office.vault, 2)
