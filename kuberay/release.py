@@ -1,0 +1,144 @@
+"""See a rendered release as its parts: the RayService, its groups of pods, what they are told, and everything beside it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from kuberay.documents import Document, ManifestError, at, items, parse
+
+HEAD = "headgroup"
+"""What the operator writes into the label ray.io/group of the head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """The template of a pod, whoever starts it."""
+
+    name: str
+    labels: Mapping[str, str]
+    spec: Mapping[str, Any]
+
+    @property
+    def containers(self) -> list[Document]:
+        """Its containers, those that run first included."""
+        return [*items(self.spec, "initContainers"), *items(self.spec, "containers")]
+
+    def secret_paths(self) -> Mapping[str, str]:
+        """Return each file that a Secret, a token or a ConfigMap is mounted as, with the kind of source that it comes from."""
+        mounts = {mount["name"]: str(mount["mountPath"]) for each in self.containers for mount in items(each, "volumeMounts")}
+        found: dict[str, str] = {}
+        for volume in items(self.spec, "volumes"):
+            folder = mounts.get(volume["name"])
+            for source in items(volume, "projected", "sources") if folder else ():
+                kind = next(iter(source))
+                files = [source[kind]["path"]] if kind == "serviceAccountToken" else [each["path"] for each in items(source, kind, "items")]
+                found |= {f"{folder}/{file}": kind for file in files}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The head, or a group of workers."""
+
+    name: str
+    start: Mapping[str, str]
+    pod: Pod
+    document: Document
+
+    @property
+    def ray(self) -> Document:
+        """The container of Ray, which is the first."""
+        return next(iter(items(self.pod.spec, "containers")), {})
+
+    def port(self, name: str) -> int | None:
+        """Return the number of Ray's port with this name."""
+        return next((each.get("containerPort") for each in items(self.ray, "ports") if each.get("name") == name), None)
+
+
+class Release:
+    """All documents of a rendering."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = documents
+
+    def of(self, kind: str) -> list[Document]:
+        """Return every document of a kind."""
+        return [each for each in self.documents if each.get("kind") == kind]
+
+    def names(self, kind: str) -> set[str]:
+        """Return the names of the documents of a kind."""
+        return {str(at(each, "metadata", "name")) for each in self.of(kind)}
+
+    @cached_property
+    def service(self) -> Document:
+        """The RayService.
+
+        Raises:
+            ManifestError: There is none, or more than one.
+        """
+        found = self.of("RayService")
+        if len(found) != 1:
+            msg = f"there are {len(found)} RayServices; a release has one"
+            raise ManifestError(msg)
+        return found[0]
+
+    @cached_property
+    def cluster(self) -> Document:
+        """The configuration of its Ray cluster."""
+        return at(self.service, "spec", "rayClusterConfig") or {}
+
+    @cached_property
+    def head(self) -> Group:
+        """The head."""
+        return _group(HEAD, self.cluster.get("headGroupSpec") or {})
+
+    @cached_property
+    def workers(self) -> list[Group]:
+        """The groups of workers."""
+        return [_group(str(each.get("groupName")), each) for each in items(self.cluster, "workerGroupSpecs")]
+
+    @property
+    def groups(self) -> list[Group]:
+        """The head and the workers."""
+        return [self.head, *self.workers]
+
+    @property
+    def pods(self) -> Iterator[Pod]:
+        """Every template of a pod."""
+        yield from (group.pod for group in self.groups)
+        for job in self.of("Job"):
+            template = at(job, "spec", "template") or {}
+            yield Pod(f"Job {at(job, 'metadata', 'name')}", at(template, "metadata", "labels") or {}, template.get("spec") or {})
+
+    @cached_property
+    def serve(self) -> Document:
+        """What `serveConfigV2` says.
+
+        Raises:
+            ManifestError: It is not one YAML document.
+        """
+        documents = parse(str(at(self.service, "spec", "serveConfigV2") or ""))
+        if len(documents) != 1:
+            msg = "spec.serveConfigV2 is no YAML document"
+            raise ManifestError(msg)
+        return documents[0]
+
+    @property
+    def deployments(self) -> list[Document]:
+        """The deployments of Serve's application."""
+        return [each for application in items(self.serve, "applications") for each in items(application, "deployments")]
+
+    def environment(self, container: Document) -> dict[str, str]:
+        """Return what a container is told by ConfigMaps and in plain values."""
+        config_maps = {at(each, "metadata", "name"): each.get("data") or {} for each in self.of("ConfigMap")}
+        told: dict[str, str] = {}
+        for source in items(container, "envFrom"):
+            told |= config_maps.get(at(source, "configMapRef", "name"), {})
+        return told | {each["name"]: str(each["value"]) for each in items(container, "env") if "value" in each}
+
+
+def _group(name: str, document: Document) -> Group:
+    template = document.get("template") or {}
+    pod = Pod(f"group {name}", at(template, "metadata", "labels") or {}, template.get("spec") or {})
+    return Group(name, document.get("rayStartParams") or {}, pod, document)

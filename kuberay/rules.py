@@ -1,0 +1,47 @@
+"""Every rule, in one table: what the documents of a release say together, and what an operator, Ray or the service would make of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from kuberay.beside_rules import budgets, migrations, monitors, network
+from kuberay.pod_rules import accounts, files, images, memory, references, restricted, settings, spread
+from kuberay.ray_rules import authentication, autoscaler, cluster_names, fault_tolerance, head, ports, room, shutdown, upgrade
+from kuberay.release import Release
+from kuberay.serve_rules import serve_config, topology
+
+Rule = Callable[[Release], Iterator[str]]
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "names": cluster_names,
+        "upgrade": upgrade,
+        "head": head,
+        "autoscaler": autoscaler,
+        "authentication": authentication,
+        "fault tolerance": fault_tolerance,
+        "ports": ports,
+        "shutdown": shutdown,
+        "room": room,
+        "serve config": serve_config,
+        "topology": topology,
+        "images": images,
+        "restricted pods": restricted,
+        "service accounts": accounts,
+        "secrets": files,
+        "settings": settings,
+        "references": references,
+        "memory": memory,
+        "spread": spread,
+        "budgets": budgets,
+        "network": network,
+        "migration": migrations,
+        "monitoring": monitors,
+    }
+)
+
+
+def broken(release: Release) -> Iterator[tuple[str, str]]:
+    """Say which rules a release breaks, with what to do."""
+    for name, rule in RULES.items():
+        for problem in rule(release):
+            yield name, problem

@@ -1,0 +1,98 @@
+"""What Ray Serve makes of `serveConfigV2`: it ignores a key that it does not know, and looks at the scaling only when it scales."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from ray.serve.config import AutoscalingConfig
+from ray.serve.schema import ServeDeploySchema
+
+from kuberay.documents import Document, at, items
+from kuberay.release import Release
+
+_CLASSES = {"inline": {"WalletService"}, "isolated": {"Gateway", "Signer"}}
+_POLICY = "deployments.autoscaling:by_requests_and_memory"
+
+
+def serve_config(release: Release) -> Iterator[str]:
+    """Every key is one of Serve's, every value one that it takes, and nothing is in it that should be in a Secret."""
+    yield from _unknown(release.serve, ServeDeploySchema, "serveConfigV2")
+    try:
+        ServeDeploySchema.model_validate(release.serve)
+    except ValidationError as error:
+        yield from (f"serveConfigV2: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    if release.serve.get("proxy_location") != "EveryNode":
+        yield "serveConfigV2: proxy_location must be EveryNode: with HeadOnly workers never become ready"
+    if at(release.serve, "http_options", "host") != "0.0.0.0":  # noqa: S104  # compared with
+        yield "serveConfigV2: http_options.host must be 0.0.0.0: a pod is reached from elsewhere"
+    for application in items(release.serve, "applications"):
+        for name in ("args", "runtime_env"):
+            if application.get(name):
+                yield f"serveConfigV2: {name} is kept in Ray's control plane, where no setting of ours belongs; use ConfigMaps and Secrets"
+        if application.get("import_path") != "serve_app.app:build_app":
+            yield "serveConfigV2: import_path must be serve_app.app:build_app"
+    if len(items(release.serve, "applications")) != 1:
+        yield "serveConfigV2: there must be one application: with a second one, gRPC clients would have to name theirs"
+    for deployment in release.deployments:
+        yield from _scaling(deployment)
+
+
+def topology(release: Release) -> Iterator[str]:
+    """The deployments are those of the topology that the replicas are told, and isolated only signers have what custody needs."""
+    told = {release.environment(group.ray).get("APP__TOPOLOGY", "inline") for group in release.groups}
+    named = {str(each.get("name")) for each in release.deployments}
+    if len(told) != 1 or named != _CLASSES.get(next(iter(told))):
+        yield f"APP__TOPOLOGY is {' and '.join(sorted(told))}, but serveConfigV2 has {', '.join(sorted(named))}; make them fit"
+    for group in release.groups:
+        component = group.pod.labels.get("app.kubernetes.io/component")
+        custody = [name for name in release.environment(group.ray) if name.startswith(("APP__VAULT__", "APP__DATABASE__"))]
+        credentials = [path for path in group.pod.secret_paths() if "vault" in path]
+        if component == "head" and (custody or credentials):
+            yield "the head needs no settings or credentials of custody in its Ray container; take them out"
+        if "isolated" in told and component == "worker" and (custody or credentials or _mounts_database(group.pod.secret_paths())):
+            yield f"{group.pod.name}: gateways must not have {', '.join(custody + credentials) or 'the database'}; only signers do"
+
+
+def _mounts_database(paths: Any) -> bool:
+    return any("database" in path for path in paths)
+
+
+def _scaling(deployment: Document) -> Iterator[str]:
+    name, scaling = deployment.get("name"), deployment.get("autoscaling_config")
+    if not isinstance(scaling, dict):
+        yield f"{name}: autoscaling_config is missing; Serve would run one replica"
+        return
+    yield from _unknown(scaling, AutoscalingConfig, f"{name}.autoscaling_config")
+    try:
+        AutoscalingConfig(**scaling)
+    except (ValidationError, ValueError, TypeError) as error:
+        yield f"{name}: autoscaling_config is refused by Serve ({str(error).splitlines()[-1].strip() or 'see its message'}); put it right"
+        return
+    if at(scaling, "policy", "policy_function") != _POLICY:
+        yield f"{name}: the policy must be {_POLICY}, which looks at memory as well"
+    if scaling.get("aggregation_function") != "max" or scaling.get("downscaling_factor") != 0.5:
+        yield f"{name}: scaling down must look at the maximum and give up half of what is too many (max, 0.5)"
+    if scaling.get("upscale_delay_s", 30) > 10:
+        yield f"{name}: upscale_delay_s must be 10 at most: load does not wait"
+    if scaling["target_ongoing_requests"] > deployment.get("max_ongoing_requests", 5):
+        yield f"{name}: target_ongoing_requests must not exceed max_ongoing_requests, or nothing is ever scaled up"
+
+
+def _unknown(value: object, model: type[BaseModel], path: str) -> Iterator[str]:
+    """Name every key that the model has no field for, which pydantic is told to ignore."""
+    if not isinstance(value, dict):
+        return
+    for key, below in value.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            yield f"{path}: Serve knows no {key} and ignores it; see how it is spelled"
+            continue
+        for inner in _models(field.annotation):
+            for number, each in enumerate(below if isinstance(below, list) else [below]):
+                yield from _unknown(each, inner, f"{path}.{key}" + (f"[{number}]" if isinstance(below, list) else ""))
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]

@@ -1,0 +1,297 @@
+"""One mistake after the other that a person might make in the manifests, and by what it is found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import yaml
+
+from kuberay.documents import Document
+
+Change = Callable[[list[Document]], None]
+
+_HEAD = "RayService/wallets spec rayClusterConfig headGroupSpec"
+_WORKERS = "RayService/wallets spec rayClusterConfig workerGroupSpecs 0"
+_POD = f"{_WORKERS} template spec"
+_RAY = f"{_POD} containers 0"
+_CLUSTER = "RayService/wallets spec rayClusterConfig"
+_SERVE = "applications 0 deployments 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A change of the documents of an overlay, the rule that finds it, and a part of what the rule says."""
+
+    name: str
+    rule: str
+    says: str
+    make: Change
+    overlay: str = "production"
+
+
+def put(path: str, value: object) -> Change:
+    """Set what is at a path, which begins with `Kind/name` (a name without its hash); steps are apart by spaces."""
+    return partial(_put, path, value)
+
+
+def drop(path: str) -> Change:
+    """Take out what is at a path."""
+    return partial(_drop, path)
+
+
+def add(path: str, value: object) -> Change:
+    """Add to the list at a path."""
+    return partial(_add, path, value)
+
+
+def serve(path: str, value: object) -> Change:
+    """Set what is at a path of `serveConfigV2`; None takes it out."""
+    return partial(_serve, path, value)
+
+
+def both(*changes: Change) -> Change:
+    """Make several changes."""
+
+    def make(documents: list[Document]) -> None:
+        for change in changes:
+            change(documents)
+
+    return make
+
+
+def _parent(documents: list[Document], path: str) -> tuple[Any, Any]:
+    start, *steps = path.split(" ")
+    kind, _, name = start.partition("/")
+    value: Any = next(each for each in documents if each["kind"] == kind and each["metadata"]["name"].startswith(name))
+    *above, last = [int(step) if step.isdigit() else step for step in steps]
+    for step in above:
+        value = value[step]
+    return value, last
+
+
+def _put(path: str, value: object, documents: list[Document]) -> None:
+    parent, last = _parent(documents, path)
+    parent[last] = value
+
+
+def _drop(path: str, documents: list[Document]) -> None:
+    if " " not in path:
+        kind, _, name = path.partition("/")
+        documents[:] = [each for each in documents if not (each["kind"] == kind and each["metadata"]["name"].startswith(name))]
+        return
+    parent, last = _parent(documents, path)
+    del parent[last]
+
+
+def _add(path: str, value: object, documents: list[Document]) -> None:
+    parent, last = _parent(documents, path)
+    parent[last] = [*parent[last], value]
+
+
+def _serve(path: str, value: object, documents: list[Document]) -> None:
+    parent, last = _parent(documents, "RayService/wallets spec serveConfigV2")
+    config = yaml.safe_load(parent[last])
+    *above, final = [int(step) if step.isdigit() else step for step in path.split(" ")]
+    place = config
+    for step in above:
+        place = place[step]
+    if value is None:
+        del place[final]
+    else:
+        place[final] = value
+    parent[last] = yaml.safe_dump(config)
+
+
+_SETTINGS = "ConfigMap/wallets-ray-settings data"
+
+MISTAKES = (
+    # The RayService and its cluster.
+    Mistake("a name too long", "names", "shorten it to 47", put("RayService/wallets metadata name", "w" * 48)),
+    Mistake("another version of Ray", "names", "the image has Ray", put(f"{_CLUSTER} rayVersion", "2.9.0")),
+    Mistake(
+        "incremental upgrades",
+        "upgrade",
+        "has no gRPC",
+        put("RayService/wallets spec upgradeStrategy type", "NewClusterWithIncrementalUpgrade"),
+    ),
+    Mistake("no upgrade strategy", "upgrade", "write NewCluster", drop("RayService/wallets spec upgradeStrategy")),
+    Mistake("a threshold of long ago", "upgrade", "leave it out", put("RayService/wallets spec serviceUnhealthySecondThreshold", 300)),
+    Mistake("the old cluster goes too soon", "upgrade", "120 to 300", put("RayService/wallets spec rayClusterDeletionDelaySeconds", 30)),
+    Mistake("the head is no endpoint", "upgrade", "without endpoints", put("RayService/wallets spec excludeHeadPodFromServeSvc", True)),
+    Mistake("a head with cores", "head", 'num-cpus: "0"', put(f"{_HEAD} rayStartParams num-cpus", "1")),
+    Mistake("an object store by default", "head", "object-store-memory", drop(f"{_WORKERS} rayStartParams object-store-memory")),
+    Mistake("no autoscaler", "autoscaler", "turn it on", drop(f"{_CLUSTER} enableInTreeAutoscaling")),
+    Mistake("the old autoscaler", "autoscaler", "v2", put(f"{_CLUSTER} autoscalerOptions version", "v1")),
+    Mistake("an autoscaler that cannot write", "autoscaler", "/tmp", put(f"{_CLUSTER} autoscalerOptions volumeMounts", [])),
+    Mistake("no token", "authentication", "without a token", drop(f"{_CLUSTER} authOptions")),
+    Mistake("a token without its secret", "authentication", "secretName", drop(f"{_CLUSTER} authOptions secretName")),
+    Mistake("GCS that forgets", "fault tolerance", "name a Redis", drop(f"{_CLUSTER} gcsFaultToleranceOptions")),
+    Mistake(
+        "a password in the manifest",
+        "fault tolerance",
+        "must come from a Secret",
+        put(f"{_CLUSTER} gcsFaultToleranceOptions redisPassword", {"value": "x"}),
+    ),
+    Mistake(
+        "one state for two clusters",
+        "fault tolerance",
+        "share",
+        put(f"{_CLUSTER} gcsFaultToleranceOptions externalStorageNamespace", "one"),
+    ),
+    Mistake(
+        "the password twice",
+        "fault tolerance",
+        "REDIS_PASSWORD",
+        put(f"{_HEAD} template spec containers 0 env", [{"name": "REDIS_PASSWORD", "value": ""}]),
+    ),
+    # Ports and shutdown.
+    Mistake("a port that Serve does not open", "ports", "opens 3000", put(f"{_RAY} ports 0 containerPort", 8000)),
+    Mistake("no port for gRPC on the head", "ports", "make them one", drop(f"{_HEAD} template spec containers 0 ports 6")),
+    Mistake("Serve opens another", "ports", "opens 8000", serve("http_options port", 8000)),
+    Mistake("a service on another port", "ports", "port 80", put("RayService/wallets spec serveService spec ports 0 port", 8080)),
+    Mistake("a target by number", "ports", "as targetPort", put("RayService/wallets spec serveService spec ports 0 targetPort", 3000)),
+    Mistake("gRPC that proxies do not know", "ports", "h2c", drop("RayService/wallets spec serveService spec ports 1 appProtocol")),
+    Mistake("metrics elsewhere", "ports", "8080", put(f"{_RAY} ports 2 containerPort", 9090)),
+    Mistake("too little grace", "shutdown", "at least preStop + drain", put(f"{_POD} terminationGracePeriodSeconds", 35)),
+    Mistake("ray stop", "shutdown", "nothing else", put(f"{_RAY} lifecycle preStop exec command", ["ray", "stop"])),
+    Mistake("no pause", "shutdown", "preStop", drop(f"{_RAY} lifecycle")),
+    Mistake("a drain too short", "shutdown", "30 s more", put(f"{_SETTINGS} RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S", "15")),
+    # Room.
+    Mistake("more at least than at most", "room", "minReplicas <= replicas", put(f"{_WORKERS} minReplicas", 20)),
+    Mistake("no bound above", "room", "maxReplicas must hold", put(f"{_WORKERS} maxReplicas", 2147483647)),
+    Mistake("no place for one more", "room", "give one more", both(put(f"{_WORKERS} minReplicas", 2), put(f"{_WORKERS} replicas", 2))),
+    Mistake("no place for all", "room", "10 places for 10", put(f"{_WORKERS} maxReplicas", 10)),
+    Mistake("old replicas go first", "room", "max_surge_percent", serve(f"{_SERVE} max_surge_percent", 0)),
+    Mistake("nowhere to be", "room", "0 places", serve(f"{_SERVE} ray_actor_options", {"num_cpus": 1, "resources": {"signer": 1}})),
+    # Serve.
+    Mistake("a key misspelt", "serve config", "knows no max_ongoing_request ", serve(f"{_SERVE} max_ongoing_request", 1)),
+    Mistake("a key of the scaling misspelt", "serve config", "knows no min_replica ", serve(f"{_SERVE} autoscaling_config min_replica", 1)),
+    Mistake("a value of another type", "serve config", "http_options.port", serve("http_options port", "http")),
+    Mistake(
+        "more replicas at least than at most", "serve config", "refused by Serve", serve(f"{_SERVE} autoscaling_config min_replicas", 11)
+    ),
+    Mistake("no scaling", "serve config", "one replica", serve(f"{_SERVE} autoscaling_config", None)),
+    Mistake("requests alone", "serve config", "memory as well", serve(f"{_SERVE} autoscaling_config policy", None)),
+    Mistake("down by the mean", "serve config", "maximum", serve(f"{_SERVE} autoscaling_config aggregation_function", "mean")),
+    Mistake("up after a while", "serve config", "load does not wait", serve(f"{_SERVE} autoscaling_config upscale_delay_s", 60)),
+    Mistake("a target out of reach", "serve config", "nothing is ever", serve(f"{_SERVE} autoscaling_config target_ongoing_requests", 40)),
+    Mistake("a proxy on the head alone", "serve config", "EveryNode", serve("proxy_location", "HeadOnly")),
+    Mistake("on loopback", "serve config", "from elsewhere", serve("http_options host", "127.0.0.1")),
+    Mistake("arguments", "serve config", "control plane", serve("applications 0 args", {"api_key": "x"})),
+    Mistake("another application", "serve config", "build_app", serve("applications 0 import_path", "serve_app.app:app")),
+    Mistake("a second application", "serve config", "one application", serve("applications", [{"name": "a", "import_path": "a:b"}] * 2)),
+    Mistake("one topology told, another served", "topology", "make them fit", put(f"{_SETTINGS} APP__TOPOLOGY", "isolated")),
+    Mistake(
+        "Vault at the gateways",
+        "topology",
+        "only signers",
+        put(f"{_RAY} env", [{"name": "APP__VAULT__ADDRESS", "value": "https://vault"}]),
+        overlay="isolated",
+    ),
+    Mistake(
+        "a login to Vault at the gateways",
+        "topology",
+        "only signers",
+        add(f"{_POD} volumes 1 projected sources", {"serviceAccountToken": {"audience": "vault", "path": "vault-token"}}),
+        overlay="isolated",
+    ),
+    # Pods.
+    Mistake("a mutable tag", "images", "name it by digest", put(f"{_RAY} image", "registry.example.com/crypto-wallets-service:2.0.0")),
+    Mistake("no tag", "images", "name it by digest", put("Job/wallets spec template spec containers 0 image", "crypto-wallets-service")),
+    Mistake("the latest one", "images", "name it by digest", put(f"{_RAY} image", "x:latest"), overlay="local"),
+    Mistake("root", "restricted pods", "runAsNonRoot", put(f"{_POD} securityContext runAsUser", 0)),
+    Mistake("no seccomp", "restricted pods", "RuntimeDefault", drop(f"{_POD} securityContext seccompProfile")),
+    Mistake("the node's network", "restricted pods", "hostNetwork", put(f"{_POD} hostNetwork", True)),
+    Mistake("a folder of the node", "restricted pods", "hostPath", put(f"{_POD} volumes 0", {"name": "tmp", "hostPath": {"path": "/tmp"}})),
+    Mistake("more privileges", "restricted pods", "allowPrivilegeEscalation", drop(f"{_RAY} securityContext allowPrivilegeEscalation")),
+    Mistake("capabilities", "restricted pods", "drop all", put(f"{_RAY} securityContext capabilities", {"drop": ["NET_RAW"]})),
+    Mistake("a root to write to", "restricted pods", "readOnlyRoot", drop(f"{_RAY} securityContext readOnlyRootFilesystem")),
+    Mistake("no folder to write to", "restricted pods", "mounted at /tmp", put(f"{_RAY} volumeMounts 0 mountPath", "/tmp/ray")),
+    Mistake("a privileged autoscaler", "restricted pods", "the autoscaler", drop(f"{_CLUSTER} autoscalerOptions securityContext")),
+    Mistake("an account that is not there", "service accounts", "add it", drop("ServiceAccount/wallets-custody")),
+    Mistake("a token everywhere", "service accounts", "must be false", drop(f"{_POD} automountServiceAccountToken")),
+    Mistake(
+        "an account with a token", "service accounts", "wallets-head", put("ServiceAccount/wallets-head automountServiceAccountToken", True)
+    ),
+    Mistake("a secret that is not mounted", "secrets", "no Secret is mounted", drop(f"{_POD} volumes 1 projected sources 0")),
+    Mistake(
+        "a secret from a ConfigMap",
+        "secrets",
+        "from a Secret",
+        put(
+            f"{_POD} volumes 1 projected sources 0",
+            {
+                "configMap": {"name": "keys", "items": [{"key": "api-key", "path": "api-key"}]},
+            },
+        ),
+    ),
+    Mistake(
+        "a secret in a value",
+        "secrets",
+        "APP__SERVER__API_KEY_FILE",
+        put(f"{_RAY} env", [{"name": "APP__SERVER__API_KEY", "value": "x" * 16}]),
+    ),
+    Mistake("a replica without all", "secrets", "no replica", put(f"{_RAY} envFrom", [])),
+    Mistake("a setting misspelt", "settings", "did you mean", put(f"{_SETTINGS} APP__LOGS__LEVEL", "info")),
+    Mistake(
+        "a file's setting misspelt", "settings", "no such setting", put("ConfigMap/wallets-edge-settings data APP__SERVER__KEY_FILE", "/x")
+    ),
+    Mistake(
+        "no Vault's TLS in production",
+        "settings",
+        "https",
+        put("ConfigMap/wallets-custody-settings data APP__VAULT__ADDRESS", "http://vault:1"),
+    ),
+    Mistake("Serve's own proxy", "settings", "ENABLE_HA_PROXY", drop(f"{_SETTINGS} RAY_SERVE_ENABLE_HA_PROXY")),
+    Mistake("calls that anybody may send", "settings", "GRPC_BY_DEFAULT", put(f"{_SETTINGS} RAY_SERVE_USE_GRPC_BY_DEFAULT", "1")),
+    Mistake(
+        "a ConfigMap that is not there", "references", "base/names.yaml", put(f"{_RAY} envFrom 0 configMapRef name", "wallets-ray-settings")
+    ),
+    Mistake("no limit of memory", "memory", "a limit", drop(f"{_RAY} resources limits memory")),
+    Mistake("the old service's memory", "memory", "1024 MiB", put(f"{_RAY} resources requests memory", "128Mi")),
+    Mistake("pods anywhere", "spread", "over zones", drop(f"{_POD} topologySpreadConstraints")),
+    Mistake("two clusters counted as one", "spread", "ray.io/cluster", drop(f"{_POD} topologySpreadConstraints 0 matchLabelKeys")),
+    Mistake(
+        "others are spread", "spread", "does not select", put(f"{_POD} topologySpreadConstraints 0 labelSelector matchLabels", {"a": "b"})
+    ),
+    # What stands beside.
+    Mistake("a share of pods", "budgets", "whole number", put("PodDisruptionBudget/wallets-workers spec minAvailable", "50%")),
+    Mistake(
+        "a group that is not there",
+        "budgets",
+        "not there",
+        put("PodDisruptionBudget/wallets-workers spec selector matchLabels ray.io/group", "x"),
+    ),
+    Mistake("no budget", "budgets", "has no PodDisruptionBudget", drop("PodDisruptionBudget/wallets-workers")),
+    Mistake("open pods", "network", "closes every pod", drop("NetworkPolicy/wallets-closed")),
+    Mistake("everybody", "network", "lets everybody in", drop("NetworkPolicy/wallets-clients spec ingress 0 from")),
+    Mistake("all ports", "network", "name the ports", drop("NetworkPolicy/wallets-clients spec ingress 0 ports")),
+    Mistake("GCS for clients", "network", "Ray's own", add("NetworkPolicy/wallets-clients spec ingress 0 ports", {"port": 6379})),
+    Mistake(
+        "the job API for clients",
+        "network",
+        "operator's pods alone",
+        add("NetworkPolicy/wallets-clients spec ingress 0 ports", {"port": 8265}),
+    ),
+    Mistake("anywhere", "network", "leads everywhere", drop("NetworkPolicy/wallets-custody spec egress 0 to")),
+    Mistake("Vault closed", "network", "Vault is open to", drop("NetworkPolicy/wallets-custody")),
+    Mistake("a job of the last release", "migration", "has its own", put("Job/wallets metadata name", "wallets-migrate-1-0-8")),
+    Mistake("a job without end", "migration", "waits for ever", drop("Job/wallets spec activeDeadlineSeconds")),
+    Mistake(
+        "the head migrates",
+        "migration",
+        "changes nothing",
+        put(f"{_HEAD} template spec initContainers 0 command", ["crypto-wallets", "migrate"]),
+    ),
+    Mistake(
+        "a port without a name", "monitoring", "no pod has a port", put("PodMonitor/wallets-ray spec podMetricsEndpoints 0 port", "http")
+    ),
+    Mistake(
+        "a metric that there is not",
+        "monitoring",
+        "no metric",
+        put("PrometheusRule/wallets spec groups 0 rules 0 expr", "sum(wallets_lost{a='b'})"),
+    ),
+    Mistake("an open parenthesis", "monitoring", "parentheses", put("PrometheusRule/wallets spec groups 0 rules 0 expr", "sum(up")),
+)

@@ -1,0 +1,78 @@
+"""The image is made of what is needed and of no more, and whoever cannot build it is told why."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parent.parent.parent
+_DOCKERFILE = (_ROOT / "Dockerfile").read_text()
+_FINAL = _DOCKERFILE.rpartition("FROM ")[2]
+_BUILD = _ROOT / "kuberay" / "build-image.sh"
+_TOOLS = Path("/usr/bin")
+
+
+def _build(tools: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", _BUILD], env={"PATH": str(tools), "UV_VERSION": "1", **environ}, capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder with the tools that every machine has, and without buildah."""
+    for name in ("dirname", "sed", "git"):
+        (tmp_path / name).symlink_to(_TOOLS / name)
+    return tmp_path
+
+
+def test_every_package_is_in_the_image() -> None:
+    """What the wheel is made of is what the Dockerfile copies, and the context lets in."""
+    packages = set(tomllib.loads((_ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    ignored = (_ROOT / ".dockerignore").read_text().split()
+
+    assert set(re.findall(r"^COPY (\w+) \1$", _DOCKERFILE, re.MULTILINE)) == packages
+    assert "*" in ignored
+    assert {f"!{name}" for name in packages} | {"!pyproject.toml", "!uv.lock", "!README.md"} == {each for each in ignored if each[0] == "!"}
+
+
+def test_the_base_has_no_default() -> None:
+    """Both stages are of the base that the builder names by digest."""
+    assert re.search(r"^ARG BASE$", _DOCKERFILE, re.MULTILINE)
+    assert re.findall(r"^FROM (\S+)", _DOCKERFILE, re.MULTILINE) == ["${BASE}", "${BASE}"]
+
+
+def test_the_image_is_what_kuberay_needs() -> None:
+    """It runs as uid 1000, has bash and wget for the probes, says how it is, and has neither a compiler nor Python's installers."""
+    installed = re.findall(r"apt-get install [^\\&]*", _FINAL)
+
+    assert "USER 1000:1000" in _FINAL
+    assert [each.split("--no-install-recommends ")[1].split() for each in installed] == [["bash", "ca-certificates", "python3", "wget"]]
+    assert "HEALTHCHECK" in _FINAL
+    assert {"title", "description", "version", "revision"} == set(re.findall(r"org\.opencontainers\.image\.(\w+)=", _FINAL))
+    assert "/var/lib/apt/lists" in _FINAL
+
+
+@pytest.mark.parametrize("base", ["docker.io/library/debian:12-slim", "debian"])
+def test_a_base_that_may_change_is_refused(base: str, tools: Path) -> None:
+    """A tag is another image tomorrow."""
+    done = _build(tools, BASE=base)
+
+    assert done.returncode == 1
+    assert f"BASE must be pinned by digest, as in docker.io/library/debian:12-slim@sha256:..., but is {base}" in done.stderr
+
+
+def test_without_buildah_it_says_that_nothing_was_built(tools: Path) -> None:
+    """And what to install."""
+    done = _build(tools)
+
+    assert (done.returncode, done.stderr) == (1, "buildah is missing, so the image was not built: apt-get install buildah\n")
+
+
+def test_the_build_is_made_by_the_makefile() -> None:
+    """It gives the version of uv, of which there is one."""
+    assert "UV_VERSION=$(UV_VERSION)" in (_ROOT / "Makefile").read_text()
+    assert os.access(_BUILD, os.X_OK)
