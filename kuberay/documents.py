@@ -18,7 +18,7 @@ class ManifestError(Exception):
     """Manifests cannot be rendered or read; the message says why."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML without dates, and without a key that is given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -86,7 +86,7 @@ def kustomized(overlay: Path) -> list[Document]:
     return parse(_run("kubectl", "kustomize", str(overlay)))
 
 
-def templated(values: Sequence[Path], *settings: str, chart: Path = FOLDER / "chart") -> list[Document]:
+def templated(values: Sequence[Path], *settings: str, namespace: str = "crypto-wallets") -> list[Document]:
     """Render the chart with files of values and settings such as `image.tag=x`, as `helm template` does.
 
     Raises:
@@ -94,7 +94,7 @@ def templated(values: Sequence[Path], *settings: str, chart: Path = FOLDER / "ch
     """
     files = [argument for path in values for argument in ("--values", str(path))]
     given = [argument for setting in settings for argument in ("--set", setting)]
-    return parse(_run("helm", "template", "wallets", str(chart), *files, *given))
+    return parse(_run("helm", "template", "wallets", str(FOLDER / "chart"), "--namespace", namespace, *files, *given))
 
 
 def _run(tool: str, *arguments: str) -> str:

@@ -1,0 +1,89 @@
+"""The chart says what the overlays say, for the same settings, and refuses what cannot be right."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kuberay.check import OVERLAYS, main, problems
+from kuberay.documents import FOLDER, Document, ManifestError, find_tool, parse, templated
+from kuberay.schemas import Schemas
+from tests.kuberay.conftest import Render
+
+_VALUES = FOLDER / "chart" / "values"
+_SUFFIX = re.compile(r"(wallets-[a-z]+-settings)-[0-9a-z]{10}\b")
+
+
+@pytest.fixture(autouse=True)
+def helm() -> None:
+    """Skip where there is no Helm."""
+    if find_tool("helm") is None:
+        pytest.skip("helm is not here, and there is none to install for this kind of machine")
+
+
+def _comparable(documents: list[Document]) -> list[Document]:
+    """Leave out the suffixes of names, which each tool makes in its own way of what is in the ConfigMap, and read `serveConfigV2`."""
+    plain = parse(_SUFFIX.sub(r"\1", yaml.dump_all(documents, Dumper=yaml.CSafeDumper)))
+    for document in plain:
+        if document["kind"] == "RayService":
+            document["spec"]["serveConfigV2"] = yaml.safe_load(document["spec"]["serveConfigV2"])
+    return sorted(plain, key=lambda each: (each["kind"], each["metadata"]["name"]))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_it_says_what_the_overlay_says(overlay: str, render: Render) -> None:
+    """Every document, and every field of each, is the same."""
+    overlaid = render(overlay)
+
+    charted = templated([_VALUES / f"{overlay}.yaml"], namespace=overlaid[0]["metadata"]["namespace"])
+
+    assert _comparable(charted) == _comparable(overlaid)
+
+
+def test_a_setting_changes_the_name_of_its_config_map() -> None:
+    """So the cluster is started anew when a setting changes, and not when nothing does."""
+    first, second, changed = (
+        {each["metadata"]["name"] for each in templated([_VALUES / "production.yaml"], *settings) if each["kind"] == "ConfigMap"}
+        for settings in ((), (), ("settings.edge.APP__SERVER__TRUSTED_PROXIES=10.0.0.0/8",))
+    )
+
+    assert first == second
+    assert len(first - changed) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("image.digest=", "name the image by digest"),
+        ("topology=both", "inline or isolated"),
+        ("replicas.min=11", "min must not exceed max"),
+        ("workers.min=12", "min must not exceed max"),
+    ],
+)
+def test_what_cannot_be_right_is_not_rendered(setting: str, says: str) -> None:
+    """Helm stops, with a sentence that says what to do."""
+    with pytest.raises(ManifestError, match=says):
+        templated([_VALUES / "production.yaml"], setting)
+
+
+def test_values_that_render_are_checked_as_overlays_are(schemas: Schemas, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """More replicas than the workers have places for are found, also by the command."""
+    few = tmp_path / "few.yaml"
+    few.write_text((_VALUES / "production.yaml").read_text() + "workers:\n  max: 10\n")
+
+    found = list(problems(templated([few]), schemas))
+    code = main(["--values", str(few)])
+
+    assert [each.partition(":")[0] for each in found] == ["room"]
+    assert code == 1
+    assert f"chart: {found[0]}" in capsys.readouterr().out
+
+
+def test_the_chart_has_the_version_of_the_service() -> None:
+    """One release, one number."""
+    chart = yaml.safe_load((FOLDER / "chart" / "Chart.yaml").read_text())
+    version = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())["project"]["version"]
+
+    assert chart["version"] == chart["appVersion"] == version
