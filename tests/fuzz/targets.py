@@ -25,7 +25,7 @@ from tests.wallets.psbts import MESSAGES
 from tests.wallets.psbts import VECTORS as BITCOIN
 from tests.wallets.second_opinions import EVM, ORIGINALS, TRON, is_taken
 from tests.wallets.test_protobuf import GOOGLE, SAMPLE
-from wallets.chains import CHAINS, chain_for
+from wallets.chains import CHAINS, chain_for, usual_variant
 from wallets.chains.evm.intent import read_evm_call
 from wallets.chains.evm.payload import decode_payload
 from wallets.chains.protobuf import decode
@@ -143,11 +143,10 @@ def _typed_data(network: str, raw: bytes) -> None:
             assert "\\u0000" not in json.dumps(found.intent.as_details())
 
 
-def _ton_request(raw: bytes) -> None:
-    """It is refused, or becomes a payload for wallets of each version."""
-    for variant in ("", "v5r1", "v3r2"):
-        with suppress(MalformedTransactionError):
-            CHAINS["ton"].decode(b"{" + raw, variant)
+def _ton_request(variant: str, raw: bytes) -> None:
+    """It is refused, or becomes a payload for wallets of this version."""
+    with suppress(MalformedTransactionError):
+        CHAINS["ton"].decode(b"{" + raw, variant)
 
 
 def _call(raw: bytes) -> None:
@@ -180,8 +179,8 @@ def _body(raw: bytes) -> None:
                 if isinstance(found, schemas.InspectTransaction | schemas.SignTransaction):
                     inspect(found.network, found.text, found.type or found.version or "")
                 if isinstance(found, schemas.SignMessage):
-                    chosen = found.format or ""
-                    read_message(chain_for(found.network), TextMessage(found.message or "", chosen), found.type or "")
+                    chain, message = chain_for(found.network), TextMessage(found.message or "", found.format or "")
+                    read_message(chain, message, usual_variant(chain, found.type or ""))
 
 
 def _address(raw: bytes) -> None:
@@ -206,6 +205,8 @@ _PSBTS = {
     kind: [bytes.fromhex(each["unsigned_tx"]) for each in BITCOIN["transactions"] if each["type"] == kind]
     for kind in ("taproot", "nested", "legacy")
 }
+_TON_VERSIONS = {"v4r2": "", "v5r1": "v5r1", "v3r2": "v3r2"}
+_REQUESTS = [json.dumps(each["request"])[1:].encode() for each in _TON["transactions"] if "request" in each]
 _SIGN_BODIES: list[dict[str, Any]] = [
     {"label": "a", "mnemonic_length": 24},
     {"label": "a", "mnemonic": "zoo", "passphrase": "", "scheme": "v1_0_8"},
@@ -224,7 +225,7 @@ TARGETS: dict[str, Target] = {
     "psbt doge": Target(partial(_psbt, "doge", ""), _PSBTS["legacy"]),
     "psbt ltc": Target(partial(_psbt, "ltc", ""), ORIGINALS["btc"]),
     "bag of cells": Target(_bag, [b64decode(each["boc"]) for each in _vectors("ton_boc")["accepted"]]),
-    "ton request": Target(_ton_request, [json.dumps(each["request"])[1:].encode() for each in _TON["transactions"] if "request" in each]),
+    **{f"ton request {name}": Target(partial(_ton_request, variant), _REQUESTS) for name, variant in _TON_VERSIONS.items()},
     "ton sign data": Target(partial(_message, "ton", ""), _texts(*(each["request"] for each in _TON["sign_data"]))),
     "sol message": Target(partial(_message, "sol", ""), [bytes.fromhex(each["message"]) for each in solana_messages.VECTORS["messages"]]),
     "eth message": Target(partial(_message, "eth", ""), [bytes.fromhex(each["message_hex"][2:]) for each in _EVM_MESSAGES["messages"]]),

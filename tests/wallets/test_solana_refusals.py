@@ -257,3 +257,30 @@ def test_lengths_are_read_in_their_shortest_form(number: int) -> None:
 
     assert number == reader.compact_u16()
     assert reader.remaining == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "target", "warnings"),
+    [
+        (50_000, 41, ()),
+        (49_999, 41, ("the fee may be more than a tenth of the amount",)),
+        (10**9, 0, ("the recipient is the zero address: what is sent there is lost",)),
+    ],
+)
+def test_odd_transfers_are_warned_of(amount: int, target: int, warnings: tuple[str, ...]) -> None:
+    """A fee of more than a tenth of what is sent, and value for the address of zeros."""
+    keys = [our_key().public_key, bytes([target]) * 32, bytes(32)] if target else [our_key().public_key, bytes(32)]
+    data = bytes([2, 0, 0, 0]) + amount.to_bytes(8, "little")
+    instruction = bytes([len(keys) - 1, 2, 0, 1, len(data)]) + data
+
+    assert SOL.decode(message(keys=keys, instructions=[instruction])).intent.warnings == warnings
+
+
+def test_an_approval_without_bounds_is_warned_of() -> None:
+    """The largest amount there is means all that there ever will be."""
+    bounded, unbounded = (
+        SOL.decode(call(token_programs.TOKEN, bytes([4]) + amount.to_bytes(8, "little"))).intent.warnings for amount in (5, 2**64 - 1)
+    )
+
+    assert "all there will ever be" not in bounded[0]
+    assert unbounded[0].endswith(", which is all there will ever be")

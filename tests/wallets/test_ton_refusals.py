@@ -55,12 +55,12 @@ def test_a_library_is_no_text(body: Cell) -> None:
         assert TON.decode(raw).intent.kind == "contract_call"
 
 
-NOBODY = Address(0, bytes(32))
+STRANGER = Address(0, b"\x35" * 32)
 
 
 def jetton_intent(*, custom: Cell | None = None, forward: Cell) -> Intent:
-    """Return the intent of a jetton transfer of nothing to nobody, with these payloads."""
-    body = Builder().uint(0x0F8A7EA5, 32).uint(0, 64).uint(0, 4).uint(0b100, 3).uint(0, 8 + 256).uint(0, 2)
+    """Return the intent of a jetton transfer of nothing to a stranger, with these payloads."""
+    body = Builder().uint(0x0F8A7EA5, 32).uint(0, 64).uint(0, 4).uint(0b100, 3).uint(0, 8).octets(STRANGER.account).uint(0, 2)
     body = body.uint(1, 1).ref(custom) if custom else body.uint(0, 1)
     return TON.decode(encode(payload(message_with(body.uint(0, 4).uint(1, 1).ref(forward).cell())))).intent
 
@@ -83,7 +83,7 @@ def test_what_a_jetton_transfer_forwards_is_shown(forward: Builder, shown: dict[
     assert intent.kind == "token_transfer"
     own = {name: value for name, value in intent.details.items() if name not in {"wallet", "payload_hash"}}
     assert own == {"seqno": 1, "messages": 1, "mode": 3, "query_id": 0, "forward_ton_amount": 0, **shown}
-    assert intent.warnings == ((f"message 1 has a payload for {NOBODY.non_bounceable} {warning}",) if warning else ())
+    assert intent.warnings == ((f"message 1 has a payload for {STRANGER.non_bounceable} {warning}",) if warning else ())
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_custom_payload_is_warned_of(custom: Cell, shown: str, warning: str) -
     intent = jetton_intent(custom=custom, forward=Builder().cell())
 
     assert intent.details["custom_payload"] == shown
-    assert intent.warnings == (f"message 1 has a custom payload for {NOBODY.bounceable} {warning}",)
+    assert intent.warnings == (f"message 1 has a custom payload for {STRANGER.bounceable} {warning}",)
 
 
 @pytest.mark.parametrize("case", VECTORS["refused"], ids=lambda each: each["name"])
@@ -221,3 +221,13 @@ def test_the_message_is_external_and_names_no_source() -> None:
 
     assert message.is_external
     assert (message.info.src, message.info.import_fee) == (None, 0)
+
+
+@pytest.mark.parametrize("workchain", [0, -1])
+def test_value_for_the_zero_address_is_warned_of(workchain: int) -> None:
+    """Nobody has the key of a contract whose state hashes to zero: what is sent there is lost."""
+    nobody = Builder().uint(0b011000, 6).uint(0b100, 3).uint(workchain & 0xFF, 8).octets(bytes(32)).uint(1, 4).uint(1, 8)
+
+    intent = TON.decode(encode(payload(nobody.uint(0, 1 + 4 + 4 + 64 + 32 + 2).cell()))).intent
+
+    assert intent.warnings == ("the recipient is the zero address: what is sent there is lost",)

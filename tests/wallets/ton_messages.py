@@ -49,7 +49,7 @@ def payload(message: Cell, mode: int = 3) -> Cell:
     return Builder().uint(WALLET_ID, 32).uint(1, 32).uint(1, 32).uint(0, 8).uint(mode, 8).ref(message).cell()
 
 
-def message_with(body: Cell | None, *, state: Cell | None = None, destination: bytes = bytes(32)) -> Cell:
+def message_with(body: Cell | None, *, state: Cell | None = None, destination: bytes = b"\x35" * 32) -> Cell:
     """Make a message of one nanoton, with a body and an initial state as references, or none of them."""
     builder = Builder().uint(0b011000, 6).uint(0b100, 3).uint(0, 8).octets(destination).uint(1, 4).uint(1, 8).uint(0, 1 + 4 + 4 + 64 + 32)
     builder = builder.uint(0b11, 2).ref(state) if state else builder.uint(0, 1)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, fee_warnings, recipient_warnings
 from wallets.chains.solana.instruction import Effect, Kind
 from wallets.chains.solana.message import Message
 from wallets.chains.solana.programs import PRECOMPILES, effects_of
-from wallets.chains.solana.system_program import ADVANCE_NONCE
+from wallets.chains.solana.system_program import ADVANCE_NONCE, SYSTEM
 from wallets.encoding import base58, legible
 from wallets.errors import MalformedTransactionError
 from wallets.hashes import sha256
@@ -31,6 +32,7 @@ def read_intent(message: Message) -> Intent:
     numbered = enumerate(message.instructions, start=1)
     effects = [effect for number, instruction in numbered for effect in effects_of(message, instruction, number)]
     limits = _limits(effects)
+    max_fee = _max_fee(message, limits)
     kind = min((effect.kind for effect in effects), key=_KINDS.index, default=Kind.MEMO)
     # The instruction that gives the transaction its kind; compute-budget instructions usually stand before it.
     main = next((effect for effect in effects if effect.kind is kind), None)
@@ -39,11 +41,11 @@ def read_intent(message: Message) -> Intent:
         kind=kind,
         sender=_sender(message, effects),
         transfers=tuple(transfer for effect in effects for transfer in effect.transfers),
-        max_fee=_max_fee(message, limits),
+        max_fee=max_fee,
         contract=main.name if main and kind is Kind.CONTRACT_CALL else None,
         method=main.name if main and kind is not Kind.CONTRACT_CALL else None,
         details=_details(message, effects, limits),
-        warnings=_warnings(message, effects),
+        warnings=_value_warnings(effects, max_fee) + _warnings(message, effects),
     )
 
 
@@ -102,6 +104,13 @@ def _instruction_details(effects: Sequence[Effect]) -> dict[str, str]:
     if len(effects) == 1:
         return dict(effects[0].details)
     return {f"{name}_{number}": value for number, effect in enumerate(effects, start=1) for name, value in effect.details.items()}
+
+
+def _value_warnings(effects: Sequence[Effect], max_fee: int) -> tuple[str, ...]:
+    """Return what is odd about sending SOL: to nobody, or for a fee of more than a tenth of it."""
+    sent = [transfer for effect in effects if effect.kind is Kind.TRANSFER for transfer in effect.transfers if transfer.asset == "native"]
+    lost = recipient_warnings(ZERO_ADDRESS) if any(transfer.recipient == SYSTEM for transfer in sent) else ()
+    return lost + fee_warnings(sum([transfer.amount for transfer in sent]), max_fee)
 
 
 def _warnings(message: Message, effects: Sequence[Effect]) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ _AUTHORITIES = (
 """`AuthorityType` of Token-2022; the Token program has the first four."""
 
 
+_ALL = 2**64 - 1
+
+
 def read_token(call: Call) -> Effect | None:
     """Read an instruction of the Token program; None where it is not known here."""
     return tagged(_TOKEN, 1, call)
@@ -125,7 +128,7 @@ def _approve_checked(call: Call) -> Effect:
 
 
 def _approved(name: str, source: str, delegate: str, owner: str, amount: int) -> Effect:
-    warning = f"lets {delegate} spend {amount} base units from {source}"
+    warning = f"lets {delegate} spend {amount} base units from {source}" + (", which is all there will ever be" if amount == _ALL else "")
     details = {"account": source, "delegate": delegate, "amount": str(amount)}
     return Effect(name, Kind.TOKEN_APPROVAL, payer=owner, warnings=(warning,), details=details)
 

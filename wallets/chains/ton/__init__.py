@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from wallets.chains.base import Own, no_typed_data
-from wallets.chains.ton.address import Address
+from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, recipient_warnings
+from wallets.chains.ton.address import WORKCHAINS, Address
 from wallets.chains.ton.boc import Builder, Cell, decode, encode
 from wallets.chains.ton.message import Effect, Kind, effect_of
 from wallets.chains.ton.request import write_payload
@@ -42,6 +43,8 @@ _SHOWN_MESSAGES = 50
 _SHOWN_WARNINGS = 100
 """What is more than that is counted: an intent must stay readable, and small enough to be audited. Every transfer is listed."""
 _KINDS = tuple(Kind)
+_NOBODY = [Address(workchain, bytes(32)) for workchain in WORKCHAINS]
+_ZERO_ADDRESSES = frozenset([text for each in _NOBODY for text in (each.bounceable, each.non_bounceable)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +191,13 @@ def _intent(network: str, contract: WalletContract, payload: Cell, order: Order,
             "messages": len(effects),
             **_message_details(effects),
         },
-        warnings=_cut([warning for effect in effects for warning in effect.warnings]),
+        warnings=_cut([*_lost(effects), *(warning for effect in effects for warning in effect.warnings)]),
     )
+
+
+def _lost(effects: Sequence[Effect]) -> tuple[str, ...]:
+    recipients = {transfer.recipient for effect in effects for transfer in effect.transfers}
+    return () if recipients.isdisjoint(_ZERO_ADDRESSES) else recipient_warnings(ZERO_ADDRESS)
 
 
 def _message_details(effects: Sequence[Effect]) -> dict[str, str | int]:
