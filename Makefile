@@ -8,7 +8,7 @@ IMAGE ?= localhost/crypto-wallets-service:dev
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test check chaos differential fuzz format bench bench-full image sbom lock clean
+.PHONY: run test check proto chaos differential fuzz format bench bench-full image sbom lock clean
 
 run: .venv/.run-installed ## Run the whole service in the foreground
 	@exec .venv/bin/crypto-wallets up
@@ -24,6 +24,10 @@ check: .venv/.test-installed ## Lint, types and import contracts
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+proto: .venv/.test-installed ## Make the Python of the protos, and lint them; a test sees that it is fresh
+	.venv/bin/buf lint api/proto
+	.venv/bin/python -m grpc_tools.protoc -I api/proto --python_out=api/proto --pyi_out=api/proto api/proto/crypto_wallet/*/*.proto
 
 chaos: .venv/.test-installed ## Kill rewraps and migrations of keys at 200 random points; `make test` does it at 20
 	CHAOS_POINTS=200 .venv/bin/pytest tests/serve_app/test_keys_killed.py

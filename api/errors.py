@@ -13,7 +13,8 @@
         ├── UnprocessableError
         ├── UnknownRouteError
         ├── MethodNotAllowedError
-        └── OverloadedError
+        ├── OverloadedError
+        └── DeadlineExceededError
 """
 
 import math
@@ -100,6 +101,10 @@ class OverloadedError(EdgeError):
     """More requests wait than the replica lets wait."""
 
 
+class DeadlineExceededError(EdgeError):
+    """The caller waits no longer (a deadline of gRPC's)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What an error is to clients: its stable name (`urn:crypto-wallets:problem:<name>`), title, HTTP status and gRPC code."""
@@ -113,6 +118,11 @@ class Outcome:
     def urn(self) -> str:
         """The `type` of the problem document (RFC 9457)."""
         return f"urn:crypto-wallets:problem:{self.name}"
+
+    @property
+    def reason(self) -> str:
+        """The `reason` of the `google.rpc.ErrorInfo` (AIP-193)."""
+        return self.name.upper().replace("-", "_")
 
 
 INTERNAL = Outcome("internal-error", "Internal error", 500, "INTERNAL")
@@ -148,6 +158,7 @@ OUTCOMES: Mapping[type[WalletError], Outcome] = MappingProxyType(
         UnprocessableError: Outcome("unprocessable-request", "Unprocessable request", 422, "INVALID_ARGUMENT"),
         UnknownRouteError: Outcome("unknown-route", "Unknown route", 404, "UNIMPLEMENTED"),
         OverloadedError: Outcome("overloaded", "Overloaded", 503, "UNAVAILABLE"),
+        DeadlineExceededError: Outcome("deadline-exceeded", "Deadline exceeded", 504, "DEADLINE_EXCEEDED"),
         MethodNotAllowedError: Outcome("method-not-allowed", "Method not allowed", 405, "UNIMPLEMENTED"),
     }
 )

@@ -64,7 +64,7 @@ class EdgeMiddleware:
             "route": route,
             "status": status,
             "duration_ms": round(seconds * 1000, 3),
-            **_optional_fields(scope),
+            **known_fields(scope),
         }
         self._access_log.record("debug" if route in _QUIET else "info", fields)
 
@@ -103,7 +103,7 @@ def request_id_of(scope: Scope) -> str:
     return str(uuid.uuid4())
 
 
-def _optional_fields(scope: Scope) -> dict[str, Any]:
+def known_fields(scope: Scope) -> dict[str, Any]:
     """Return what is known of the request by now: who asked, which wallet, which problem. Never the path, which may hold anything."""
     fields: dict[str, Any] = {}
     wallet_id = scope.get("path_params", {}).get("wallet_id")

@@ -117,8 +117,13 @@ class Metrics:
         )
         self._requests = self._counter("http_requests_total", "HTTP requests answered", "method", "route", "status")
         self._durations = self._histogram("http_request_duration_seconds", "Time to answer HTTP requests", "method", "route")
+        self._rpcs = self._counter("grpc_requests_total", "gRPC requests answered", "method", "code")
+        self._rpc_durations = self._histogram(
+            "grpc_request_duration_seconds", "Time to answer gRPC requests; of streams, while they lasted", "method"
+        )
         # Looking a series up by its labels takes as long as counting in it.
         self._request_series = lru_cache(1024)(self._find_request_series)
+        self._rpc_series = lru_cache(1024)(self._find_rpc_series)
         self._sign_series = lru_cache(1024)(self._signs.labels)
         self._cache_series = lru_cache(1024)(self._cache_requests.labels)
         for store in FORGERY_STORES:  # an alarm needs a value to rise from
@@ -188,6 +193,12 @@ class Metrics:
         count.inc()
         duration.observe(seconds)
 
+    def rpc_ended(self, method: str, code: str, seconds: float) -> None:
+        """Count a gRPC request. `method` is one that is served, such as `/crypto_wallet.v1.WalletService/SignTransaction`."""
+        count, duration = self._rpc_series(method, code)
+        count.inc()
+        duration.observe(seconds)
+
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format: of every process of the node where they are shared, else of this one."""
         if self._directory is None:
@@ -200,6 +211,9 @@ class Metrics:
     def _find_request_series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         method = _one_of(HTTP_METHODS, method)
         return self._requests.labels(method, route, str(status)), self._durations.labels(method, route)
+
+    def _find_rpc_series(self, method: str, code: str) -> tuple[Counter, Histogram]:
+        return self._rpcs.labels(method, code), self._rpc_durations.labels(method)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self._registry)

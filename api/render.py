@@ -50,7 +50,7 @@ def _behind(wallets: Sequence[Wallet], *, has_older: bool) -> str | None:
 
 def address(value: Address) -> dict[str, Any]:
     """Render an address, with its forms where there are several."""
-    content = _account(value.account) | {"address": value.text}
+    content = account(value.account) | {"address": value.text}
     return content | {"forms": dict(value.forms)} if value.forms else content
 
 
@@ -65,7 +65,7 @@ def address_range(values: Sequence[Address]) -> dict[str, Any]:
 
 def accounts(text: str, values: Sequence[Account]) -> dict[str, Any]:
     """Render the accounts that have an address."""
-    return {"address": text, "accounts": [_account(value) for value in values]}
+    return {"address": text, "accounts": [account(value) for value in values]}
 
 
 def signing_result(value: TransactionResult) -> dict[str, Any]:
@@ -134,7 +134,8 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _account(value: Account) -> dict[str, Any]:
+def account(value: Account) -> dict[str, Any]:
+    """Render an account."""
     return {"wallet_id": str(value.wallet_id), "network": value.network, "index": value.index, **_variant(value)}
 
 

@@ -39,7 +39,18 @@ from api.schemas import (
 from wallets import signing
 from wallets.chains import find_chain
 from wallets.derivation import DerivationScheme
-from wallets.model import Account, Caller, HexMessage, MessageRequest, SigningRequest, TextMessage, TypedMessage
+from wallets.model import (
+    Account,
+    Caller,
+    HexMessage,
+    MessageRequest,
+    MessageResult,
+    SigningRequest,
+    TextMessage,
+    TransactionResult,
+    TypedMessage,
+    Wallet,
+)
 from wallets.secret import Phrase
 
 WalletId = Annotated[UUID, Path(description="The wallet's id")]
@@ -138,21 +149,16 @@ class WalletRoutes:
     """The calls that need an API key."""
 
     def __init__(self, edge: Edge) -> None:
-        self._custody = edge.custody
+        self.custody = edge.custody
         self._metrics = edge.metrics
 
     async def create_wallet(self, request: Request, body: CreateWallet) -> Response:
         """Make a wallet with a fresh mnemonic, which never leaves the service."""
-        wallet = await self._custody.create_wallet(body.label, body.mnemonic_length, _caller(request))
-        self._metrics.wallet_created()
-        return render.json_response(render.wallet(wallet))
+        return render.json_response(render.wallet(await self.created(body, _caller(request))))
 
     async def import_wallet(self, request: Request, body: ImportWallet) -> Response:
         """Take over a wallet whose mnemonic exists."""
-        phrase = Phrase.of(body.mnemonic.get_secret_value(), body.passphrase.get_secret_value())
-        wallet = await self._custody.import_wallet(body.label, phrase, DerivationScheme(body.scheme), _caller(request))
-        self._metrics.wallet_imported()
-        return render.json_response(render.wallet(wallet))
+        return render.json_response(render.wallet(await self.imported(body, _caller(request))))
 
     async def list_wallets(
         self,
@@ -166,12 +172,12 @@ class WalletRoutes:
             if "page" in request.query_params:
                 msg = "either page or cursor"
                 raise UnprocessableError(msg)
-            return render.json_response(render.stretch(await self._custody.list_older_wallets(position_of(cursor), per_page), per_page))
-        return render.json_response(render.page(await self._custody.list_wallets(page, per_page)))
+            return render.json_response(render.stretch(await self.custody.list_older_wallets(position_of(cursor), per_page), per_page))
+        return render.json_response(render.page(await self.custody.list_wallets(page, per_page)))
 
     async def get_wallet(self, wallet_id: WalletId) -> Response:
         """Return one wallet."""
-        return render.json_response(render.wallet(await self._custody.wallet(wallet_id)))
+        return render.json_response(render.wallet(await self.custody.wallet(wallet_id)))
 
     async def get_address(
         self,
@@ -199,16 +205,14 @@ class WalletRoutes:
         """Sign a message in the network's own way, which no transaction is signed in."""
         chosen = body.format or ""
         message = TextMessage(body.message, chosen) if body.message is not None else HexMessage(body.message_hex or "", chosen)
-        return await self._signed_message(MessageRequest(account_of(wallet_id, body), message, _caller(request)))
+        return await self._answer_message(MessageRequest(account_of(wallet_id, body), message, _caller(request)))
 
     async def sign_typed_data(self, request: Request, wallet_id: WalletId, body: SignTypedData) -> Response:
         """Decode a message of fields with types, sign it, and write it down."""
-        return await self._signed_message(MessageRequest(account_of(wallet_id, body), TypedMessage(body.typed_data), _caller(request)))
+        return await self._answer_message(MessageRequest(account_of(wallet_id, body), TypedMessage(body.typed_data), _caller(request)))
 
-    async def _signed_message(self, request: MessageRequest) -> Response:
-        with self._counted(request.account.network):
-            result = await self._custody.sign_message(request)
-        return render.json_response(render.message_result(result))
+    async def _answer_message(self, request: MessageRequest) -> Response:
+        return render.json_response(render.message_result(await self.signed_message(request)))
 
     async def sign_batch(self, request: Request, wallet_id: WalletId, body: SignBatch) -> Response:
         """Sign up to 1,000 transactions of one wallet: results in their order, an error in the place of what is refused."""
@@ -220,35 +224,59 @@ class WalletRoutes:
 
     async def _signed_batch(self, items: Sequence[tuple[UUID, SignTransaction]], caller: Caller) -> Response:
         requests = [SigningRequest(account_of(wallet_id, item), item.text, caller) for wallet_id, item in items]
-        outcomes = await self._custody.sign_batch(requests)
-        results = []
-        for request, outcome in zip(requests, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                self._metrics.sign_ended(request.account.network, outcome)
-                results.append({"error": problems.of_item(outcome)})
-            else:
-                self._metrics.sign_ended(request.account.network)
-                results.append(render.signing_result(outcome))
+        outcomes = await self.outcomes(requests)
+        results = [
+            {"error": problems.of_item(outcome)} if isinstance(outcome, Exception) else render.signing_result(outcome)
+            for outcome in outcomes
+        ]
         return render.json_response({"results": results})
 
     async def derive_addresses(self, request: Request, wallet_id: WalletId, body: DeriveAddresses) -> Response:
         """Return the addresses of up to 1,000 accounts that follow each other, deriving new ones. Each costs as much as a request."""
         first = Account(wallet_id, body.network, body.first, variant(body.network, body.type, body.version))
-        return render.json_response(render.address_range(await self._custody.address_range(first, body.count, _caller(request))))
+        return render.json_response(render.address_range(await self.custody.address_range(first, body.count, _caller(request))))
 
     async def find_address(self, request: Request, address: Annotated[AddressText, Path()]) -> Response:
         """Return the accounts that have an address, if it was derived here before."""
-        return render.json_response(render.accounts(address, await self._custody.accounts(address, _caller(request))))
+        return render.json_response(render.accounts(address, await self.custody.accounts(address, _caller(request))))
 
     async def address(self, account: Account, caller: Caller) -> dict[str, Any]:
         """Return the answer of `get_address`."""
-        return render.address(await self._custody.address(account, caller))
+        return render.address(await self.custody.address(account, caller))
 
     async def signed(self, account: Account, unsigned_tx: str, caller: Caller) -> dict[str, Any]:
         """Return the answer of `sign`, and count how it ended."""
-        with self._counted(account.network):
-            result = await self._custody.sign(SigningRequest(account, unsigned_tx, caller))
-        return render.signing_result(result)
+        return render.signing_result(await self.signed_result(SigningRequest(account, unsigned_tx, caller)))
+
+    async def created(self, body: CreateWallet, caller: Caller) -> Wallet:
+        """Make a wallet, and count it."""
+        wallet = await self.custody.create_wallet(body.label, body.mnemonic_length, caller)
+        self._metrics.wallet_created()
+        return wallet
+
+    async def imported(self, body: ImportWallet, caller: Caller) -> Wallet:
+        """Take over a wallet, and count it."""
+        phrase = Phrase.of(body.mnemonic.get_secret_value(), body.passphrase.get_secret_value())
+        wallet = await self.custody.import_wallet(body.label, phrase, DerivationScheme(body.scheme), caller)
+        self._metrics.wallet_imported()
+        return wallet
+
+    async def signed_result(self, request: SigningRequest) -> TransactionResult:
+        """Sign a transaction, and count how that ended."""
+        with self._counted(request.account.network):
+            return await self.custody.sign(request)
+
+    async def signed_message(self, request: MessageRequest) -> MessageResult:
+        """Sign a message, and count how that ended."""
+        with self._counted(request.account.network):
+            return await self.custody.sign_message(request)
+
+    async def outcomes(self, requests: Sequence[SigningRequest]) -> Sequence[TransactionResult | Exception]:
+        """Sign each of a batch, and count how each ended."""
+        outcomes = await self.custody.sign_batch(requests)
+        for request, outcome in zip(requests, outcomes, strict=True):
+            self._metrics.sign_ended(request.account.network, outcome if isinstance(outcome, Exception) else None)
+        return outcomes
 
     @contextmanager
     def _counted(self, network: str) -> Iterator[None]:
@@ -262,7 +290,7 @@ class WalletRoutes:
 
     async def lock(self, request: Request) -> Response:
         """Forget every unlocked seed, in every replica, within a second. What is signed later is decrypted anew."""
-        return render.json_response(render.keyring_lock(await self._custody.lock(_caller(request))))
+        return render.json_response(render.keyring_lock(await self.custody.lock(_caller(request))))
 
 
 class HealthRoutes:

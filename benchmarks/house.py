@@ -134,7 +134,7 @@ def open_house() -> Iterator[House]:
 @contextmanager
 def _service(folder: Path, name: str, settings: Mapping[str, str], program: Sequence[str]) -> Iterator[Target]:
     folder.mkdir(mode=0o711)
-    port = free_port_range(1)
+    port = free_port_range(2)
     environ = {**settings, "APP__DATA_DIR": str(folder), "APP__SERVER__PORT": str(port)}
     with _running(program, environ, folder / "output") as process:
         target = Target(name, f"http://127.0.0.1:{port}", "", process.pid)

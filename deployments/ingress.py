@@ -1,10 +1,13 @@
 """Be the ingress of a topology: what Serve's HAProxy sends requests to."""
 
+from functools import partial
+
 from fastapi import FastAPI
 
+from api.grpc.server import GrpcServer
 from api.http import create_http_app
 from deployments.replica import HardenedReplica
-from deployments.serve_corrections import answer_directly
+from deployments.serve_corrections import answer_directly, answer_grpc_by
 from deployments.settings import Settings
 from deployments.wiring import OpenCustody, open_edge
 
@@ -17,6 +20,7 @@ class Ingress(HardenedReplica):
         answer_directly()
         edge = await self._resources.enter_async_context(open_edge(settings, open_custody))
         self._app = create_http_app(edge)
+        answer_grpc_by(partial(GrpcServer, edge))
         self.tell_start(edge.metrics)
 
     def __serve_build_asgi_app__(self) -> FastAPI:

@@ -17,7 +17,8 @@ PLAIN = r"^[A-Za-z0-9._-]{1,256}$"
 RESOURCE = r"^[A-Za-z][A-Za-z0-9._-]{0,63}$|^$"
 """A custom resource of a Ray node."""
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+MAX_PORT = 65_535
+Port = Annotated[int, Field(ge=1, le=MAX_PORT)]
 
 
 class Environment(StrEnum):

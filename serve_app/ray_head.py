@@ -1,4 +1,4 @@
-"""Run a Ray head on loopback with the Serve application behind HAProxy: `python -m serve_app.ray_head TEMP_DIR PORT`.
+"""Run a Ray head on loopback with the Serve application behind HAProxy: `python -m serve_app.ray_head TEMP_DIR PORT GRPC_PORT`.
 
 Upon SIGTERM or SIGINT HAProxy stops taking connections, what is in flight is answered, and Ray ends. `serve_app.cluster` says how it is
 started; it is a program of its own, so that the supervisor has no Ray in it.
@@ -18,6 +18,7 @@ import psutil
 import ray
 from ray import serve
 
+from deployments.grpc_port import NO_SERVICES
 from deployments.requirements import require_dependencies
 from deployments.settings import load
 from serve_app import haproxy
@@ -36,10 +37,10 @@ LOOPBACK = "127.0.0.1"
 _RAY_CORE = ("gcs_server", "raylet")
 
 
-def main(temp_dir: str, port: int) -> int:
+def main(temp_dir: str, port: int, grpc_port: int) -> int:
     """Run the cluster until SIGTERM or SIGINT; return the exit code."""
     stop = threading.Event()
-    _start(temp_dir, port, stop)
+    _start(temp_dir, port, grpc_port, stop)
     core = {child.pid: child.name() for child in psutil.Process().children() if child.name() in _RAY_CORE}
     while not stop.wait(0.5):
         lost = [name for pid, name in core.items() if not runs(pid)]
@@ -51,7 +52,7 @@ def main(temp_dir: str, port: int) -> int:
     return 0
 
 
-def _start(temp_dir: str, port: int, stop: threading.Event) -> None:
+def _start(temp_dir: str, port: int, grpc_port: int, stop: threading.Event) -> None:
     """Start Ray, then the application; `stop` is set by SIGTERM and SIGINT from before the first request can come."""
     settings = require_dependencies(load())
     ray.init(
@@ -68,7 +69,7 @@ def _start(temp_dir: str, port: int, stop: threading.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     # On loopback, and with it the replicas' own ports; HAProxy alone listens where the settings say.
-    serve.start(http_options={"host": LOOPBACK, "port": port})
+    serve.start(http_options={"host": LOOPBACK, "port": port}, grpc_options={"port": grpc_port, "grpc_servicer_functions": [NO_SERVICES]})
     serve.run(bind(settings, cores=cores()), name=APPLICATION, route_prefix="/")
 
 
@@ -82,7 +83,8 @@ def _drain() -> None:
     sockets = list(Path(os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"]).parent.rglob("admin.sock"))
     for admin in sockets:
         # In this order: clients that must connect anew find nobody listening, rather than a queue that is thrown away.
-        _ask_haproxy(admin, haproxy.STOP_ACCEPTING)
+        for command in haproxy.STOP_ACCEPTING:
+            _ask_haproxy(admin, command)
         _ask_haproxy(admin, haproxy.DRAINING)
     idle_until = time.monotonic() + IDLE_SECONDS
     while any(_connections(admin) for admin in sockets) and time.monotonic() < idle_until:
@@ -128,4 +130,4 @@ def _haproxies() -> Iterator[psutil.Process]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

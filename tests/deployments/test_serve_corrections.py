@@ -2,23 +2,33 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from functools import partial
+from types import MethodType, SimpleNamespace
 from typing import Any
 
+import grpc
 import orjson
 import pytest
 import uvicorn
-from ray.serve._private import http_util, replica
+from ray._common.utils import import_attr
+from ray.serve._private import default_impl, http_util, replica
 from ray.serve._private.common import RequestMetadata, RequestProtocol
 from ray.serve._private.replica import Replica
 from ray.serve._private.utils import Semaphore
 from starlette.types import Message, Receive, Scope, Send
 
-from deployments import serve_corrections
-from deployments.serve_corrections import answer_directly, close_handle_port
+from api.errors import OverloadedError
+from api.grpc.call import Slots
+from api.grpc.server import GrpcServer, Handlers
+from deployments import grpc_port, serve_corrections
+from deployments.serve_corrections import answer_directly, answer_grpc_by, close_handle_port
+from serve_app.cluster import CORRECT_PROXY
+from serve_app.ports import free_ports
+from tests.api.conftest import World
 
 ORIGINALS = {(replica, "add_port_to_grpc_server"): close_handle_port, (Replica, "_direct_ingress_asgi"): answer_directly}
 ORIGINALS |= {(http_util, "RequestIdMiddleware"): answer_directly}
+ORIGINALS |= {(replica, "start_grpc_server"): lambda: answer_grpc_by(partial(GrpcServer, World().edge()))}
 
 
 @pytest.fixture
@@ -63,6 +73,7 @@ class Server:
             _semaphore=Semaphore(lambda: 2),
             _metrics_manager=self.counter,
             _user_callable_asgi_app=self.app,
+            _http_options=SimpleNamespace(host="127.0.0.1"),
         )
 
     async def app(self, _scope: Scope, _receive: Receive, send: Send) -> None:
@@ -157,6 +168,71 @@ async def test_the_rest_is_left_to_serve(server: Server, monkeypatch: pytest.Mon
 
     assert left == [path]
     assert server.counter.most == 0
+
+
+async def test_a_replica_starts_our_server_where_serve_starts_its_own(server: Server) -> None:
+    """It listens where the replica's HTTP port does, takes its places from Serve's, and lets Serve say whether it is well."""
+    given: list[Slots] = []
+    asked: list[str] = []
+
+    def make(slots: Slots, more: Handlers) -> GrpcServer:
+        given.append(slots)
+        return GrpcServer(World().edge(), slots, more)
+
+    def factory(_self: object, service_method: str, streaming_type: object) -> Any:
+        async def answer(_request: object, _context: object) -> bytes:
+            asked.append(f"{service_method} {streaming_type}")
+            return b""
+
+        return answer
+
+    answer_grpc_by(make)
+    options, loop = SimpleNamespace(port=free_ports(1)[0]), asyncio.get_running_loop()
+    method = MethodType(factory, server.replica)
+    task, started = await vars(replica)["start_grpc_server"](method, options, event_loop=loop, enable_so_reuseport=False)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{options.port}") as channel:
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/ray.serve.RayServeAPIService/Healthz")
+        await call(b"")
+    async with given[0]():
+        ongoing = server.counter.ongoing
+    await started.stop(0)
+    await task
+
+    assert asked == ["/ray.serve.RayServeAPIService/Healthz gRPCStreamingType.UNARY_UNARY"]
+    assert (ongoing, server.counter.ongoing) == (1, 0)
+
+
+async def test_grpc_is_refused_where_http_is(server: Server) -> None:
+    """Both take their places from the same number; where too many wait, the next is refused."""
+    slot = serve_corrections._Slot(server.replica)
+    server.replica._num_queued_requests = server.replica.max_queued_requests
+
+    with pytest.raises(OverloadedError):
+        await slot.__aenter__()
+
+    assert server.counter.most == 0
+
+
+def test_serves_own_proxy_serves_nothing_and_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function that Serve is given adds no service, and the one by which it opens a port opens it there."""
+    monkeypatch.setattr(default_impl, "add_grpc_address", default_impl.add_grpc_address)
+    bound: list[str] = []
+
+    middlewares = grpc_port.keep_on_loopback()
+    vars(default_impl)["add_grpc_address"](SimpleNamespace(add_insecure_port=bound.append), "[::]:9500")
+
+    assert middlewares == []
+    assert bound == ["127.0.0.1:9500"]
+    assert import_attr(CORRECT_PROXY) is grpc_port.keep_on_loopback
+    import_attr(grpc_port.NO_SERVICES)(object(), object())
+
+
+def test_an_unknown_proxy_of_serves_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Serve opens the port in another way, it would be open to all."""
+    monkeypatch.delattr(default_impl, "add_grpc_address")
+
+    with pytest.raises(RuntimeError, match="locked version"):
+        grpc_port.keep_on_loopback()
 
 
 @pytest.mark.usefixtures("_as_it_was")

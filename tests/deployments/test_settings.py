@@ -14,6 +14,8 @@ from deployments.settings import ConfigurationError, Settings, forget_secrets, l
     [
         ({"APP__SERVER__PROT": "3000"}, "did you mean APP__SERVER__PORT"),
         ({"APP__SERVER__PORT": "s3cr3t"}, "APP__SERVER__PORT"),
+        ({"APP__SERVER__PORT": "65535"}, "PORT and GRPC_PORT must be two, and none above 65535"),
+        ({"APP__SERVER__PORT": "3000", "APP__SERVER__GRPC_PORT": "3000"}, "PORT and GRPC_PORT must be two"),
         ({"APP__SERVER__API_KEY": "s3cr3t"}, "at least 16"),
         ({"APP__ENV": "production", "APP__SERVER__ALLOW_UNAUTHENTICATED": "true"}, "refused"),
         ({"APP__ENV": "production", "APP__VAULT__ADDRESS": "http://vault.internal:8200"}, "https"),

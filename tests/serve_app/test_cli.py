@@ -12,6 +12,7 @@ import pytest
 from adapters.migrations import migrate
 from deployments.settings import variables
 from serve_app.folder_lock import folder_lock
+from serve_app.ports import free_port_range
 from tests.serve_app.conftest import Run
 
 
@@ -57,14 +58,16 @@ def test_status_as_json_says_that_nothing_runs(run: Run) -> None:
     assert json.loads(result.stdout)["ok"] is False
 
 
-def test_up_says_who_has_the_port(run: Run, tmp_path: Path) -> None:
-    """A port that is taken ends `up` before it has started anything."""
+@pytest.mark.parametrize("name", ["PORT", "GRPC_PORT"])
+def test_up_says_who_has_the_port(run: Run, tmp_path: Path, name: str) -> None:
+    """A port that is taken, HTTP's or gRPC's, ends `up` before it has started anything."""
+    free = free_port_range(2)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
 
-        result = run("up", APP__SERVER__PORT=str(port))
+        result = run("up", **{"APP__SERVER__PORT": str(free), "APP__SERVER__GRPC_PORT": str(free + 1), f"APP__SERVER__{name}": str(port)})
 
     assert result.exit_code == 1
     assert result.stderr.startswith(f"port {port} on 127.0.0.1 is taken by ")

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+import grpc
 import httpx
 import psutil
 import pytest
@@ -61,11 +62,33 @@ backend busy
     http-reuse always
     timeout queue 9s
     server busy 127.0.0.1:{alive} check observe layer4 error-limit 10 on-error mark-down
+frontend grpc_frontend
+    # gRPC requires HTTP/2. HAProxy decodes H2 frames into HTTP request
+    bind {told}:{grpc} proto h2
+    acl is_list_applications path /ray.serve.RayServeAPIService/ListApplications
+    use_backend grpc_fallback_backend if is_list_applications
+    acl is_dead path /dead.v1.Dead/Call
+    use_backend grpc_dead if is_dead
+    acl is_alive path /alive.v1.Alive/Call
+    use_backend grpc_alive if is_alive
+    default_backend default_grpc_backend
+backend grpc_fallback_backend
+    server fallback 127.0.0.1:{grpc_alive} proto h2
+backend grpc_dead
+    server dead 127.0.0.1:{dead} proto h2
+backend grpc_alive
+    server alive 127.0.0.1:{grpc_alive} proto h2
+backend default_grpc_backend
+    acl has_application_header req.hdr(application) -m found
+    http-request return {not_found} "Application '%[req.hdr(application)]' not found. Ping /ray.serve/..." if has_application_header
+    http-request return {not_found} "Application metadata not set. Ping /ray.serve.RayServeAPIService/ListApplications for more."
 listen stats
   bind *:{stats}
   stats enable
   stats uri /stats
 """
+
+_NOT_FOUND = "status 200 content-type application/grpc hdr grpc-status 5 hdr grpc-message"
 
 
 class _Replica(BaseHTTPRequestHandler):
@@ -99,7 +122,7 @@ class _Replica(BaseHTTPRequestHandler):
 
 
 class Start(Protocol):
-    """Start an HAProxy that listens at `host`, where Serve was told `told`, and return its URL."""
+    """Start an HAProxy that listens at `host`, where Serve was told `told`, and return its URL; its gRPC port is in the folder."""
 
     def __call__(self, host: str, told: str = "127.0.0.1", sockets: Path | None = None) -> str:
         """Start it."""
@@ -120,6 +143,22 @@ def _replica() -> Iterator[int]:
     server.server_close()
 
 
+@pytest.fixture(name="grpc_replica")
+def _grpc_replica() -> Iterator[int]:
+    def answer(_request: bytes, context: grpc.ServicerContext) -> bytes:
+        if any(name == "hang" for name, _ in context.invocation_metadata()):
+            time.sleep(1.5)
+        return ",".join(str(value) for name, value in context.invocation_metadata() if name == "x-forwarded-for").encode()
+
+    server = grpc.server(ThreadPoolExecutor(2))
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(answer)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("alive.v1.Alive", {"Call": handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port
+    server.stop(0).wait()
+
+
 @pytest.fixture(name="folder")
 def _folder() -> Iterator[Path]:
     with TemporaryDirectory(dir="/tmp") as name:  # a socket's path is short
@@ -127,16 +166,19 @@ def _folder() -> Iterator[Path]:
 
 
 @pytest.fixture(name="start")
-def _start(replica: int, folder: Path) -> Iterator[Start]:
+def _start(replica: int, grpc_replica: int, folder: Path) -> Iterator[Start]:
     processes = []
 
     def start(host: str, told: str = "127.0.0.1", sockets: Path | None = None) -> str:
-        port, metrics, stats, dead = free_ports(4)
-        haproxy.install(folder / "the wrapper", folder, binary=get_haproxy_binary(), host=host, port=port, sockets=sockets)
-        ports = {"port": port, "metrics": metrics, "stats": stats, "dead": dead, "alive": replica, "told": told}
-        (folder / "haproxy.cfg").write_text(_CONFIGURATION.format(folder=folder, **ports))
+        port, grpc_port, metrics, stats, dead = free_ports(5)
+        haproxy.install(
+            folder / "the wrapper", folder, binary=get_haproxy_binary(), host=host, port=port, grpc_port=grpc_port, sockets=sockets
+        )
+        ports = {"port": port, "grpc": grpc_port, "metrics": metrics, "stats": stats, "dead": dead, "alive": replica, "told": told}
+        (folder / "haproxy.cfg").write_text(_CONFIGURATION.format(folder=folder, not_found=_NOT_FOUND, grpc_alive=grpc_replica, **ports))
         processes.append(subprocess.Popen([folder / "the wrapper", "-db", "-f", folder / "haproxy.cfg"], stderr=subprocess.DEVNULL))
         url = f"http://{'[::1]' if ':' in host else '127.0.0.1'}:{port}"
+        (folder / "grpc-port").write_text(str(grpc_port))
         wait_until(lambda: _answers(url))
         return url
 
@@ -168,12 +210,12 @@ def _command(folder: Path, command: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0"])
-def test_only_the_service_has_a_port(start: Start, folder: Path, host: str) -> None:
-    """It is where the settings say; statistics and metrics are on sockets that nobody else may use."""
+def test_only_the_service_has_ports(start: Start, folder: Path, host: str) -> None:
+    """It has two, HTTP's and gRPC's, where the settings say; statistics and metrics are on sockets that nobody else may use."""
     start(host)
 
     sockets = [path for path in folder.glob("*.sock") if path.name != "admin.sock"]
-    assert _listening() == [host]
+    assert _listening() == [host, host]
     assert len(sockets) == 2
     assert all(stat.S_ISSOCK(path.stat().st_mode) and path.stat().st_mode & 0o777 == 0o600 for path in sockets)
 
@@ -185,7 +227,7 @@ def test_in_a_cluster_the_service_is_reached_from_elsewhere_and_the_statistics_a
 
     start("0.0.0.0", told="*", sockets=sockets)
 
-    assert _listening() == ["0.0.0.0"]
+    assert _listening() == ["0.0.0.0", "0.0.0.0"]
     assert len(list(sockets.iterdir())) == 2
     assert sockets.stat().st_mode & 0o777 == 0o700
 
@@ -255,7 +297,8 @@ def test_answers_close_their_connections_during_a_drain(start: Start, folder: Pa
     url = start("127.0.0.1")
     with httpx.Client() as client:
         before = client.get(url + "/alive")
-        _command(folder, haproxy.STOP_ACCEPTING)
+        for command in haproxy.STOP_ACCEPTING:
+            _command(folder, command)
         _command(folder, haproxy.DRAINING)
         during = client.get(url + "/alive")
 
@@ -263,3 +306,40 @@ def test_answers_close_their_connections_during_a_drain(start: Start, folder: Pa
         assert during.headers["connection"] == "close"
         with pytest.raises(httpx.TransportError):
             client.get(url + "/alive", timeout=1)
+
+
+def _call(folder: Path, path: str, *metadata: tuple[str, str]) -> bytes:
+    with grpc.insecure_channel(f"127.0.0.1:{(folder / 'grpc-port').read_text()}") as channel:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+        return call(b"", metadata=metadata, timeout=10)
+
+
+def test_grpc_goes_to_a_replica_with_the_address_of_the_client(start: Start, folder: Path) -> None:
+    """The last address of the metadata is the one that connected, whatever came before."""
+    start("127.0.0.1")
+
+    assert _call(folder, "/alive.v1.Alive/Call", ("x-forwarded-for", "6.6.6.6")) == b"6.6.6.6,127.0.0.1"
+    assert _call(folder, "/alive.v1.Alive/Call") == b"127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("path", "metadata", "code"),
+    [
+        ("/any.v1.Service/Call", (), grpc.StatusCode.UNAVAILABLE),
+        ("/any.v1.Service/Call", (("application", "other"),), grpc.StatusCode.UNAVAILABLE),
+        ("/dead.v1.Dead/Call", (), grpc.StatusCode.UNAVAILABLE),
+        ("/alive.v1.Alive/Call", (("hang", "1"),), grpc.StatusCode.UNAVAILABLE),
+        ("/ray.serve.RayServeAPIService/ListApplications", (), grpc.StatusCode.UNIMPLEMENTED),
+    ],
+)
+def test_what_haproxy_answers_itself_is_a_status_of_grpc(
+    start: Start, folder: Path, path: str, metadata: tuple[tuple[str, str], ...], code: grpc.StatusCode
+) -> None:
+    """No application, no replica, one that hangs, and what is Serve's own have a status each, and none speaks of Serve."""
+    start("127.0.0.1")
+
+    with pytest.raises(grpc.RpcError) as refused:
+        _call(folder, path, *metadata)
+
+    assert refused.value.code() is code
+    assert "erve" not in (refused.value.details() or "").removeprefix("this is not served")

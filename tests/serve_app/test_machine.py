@@ -94,16 +94,13 @@ def test_makes_no_api_key_where_none_is_needed(tmp_path: Path, settings: Mapping
 
 
 @pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("127.0.0.1", "http://127.0.0.1:3000"),
-        ("0.0.0.0", "http://127.0.0.1:3000"),
-        ("::1", "http://[::1]:3000"),
-        ("::", "http://[::1]:3000"),
-    ],
+    ("host", "reached"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "[::1]"), ("::", "[::1]")],
 )
-def test_names_an_address_that_clients_here_can_reach(tmp_path: Path, host: str, url: str) -> None:
-    """A service on all addresses is reached by loopback."""
+def test_names_an_address_that_clients_here_can_reach(tmp_path: Path, host: str, reached: str) -> None:
+    """A service on all addresses is reached by loopback, over HTTP and gRPC."""
     settings = {"APP__SERVER__HOST": host}
 
-    assert Machine(load(settings), settings, tmp_path, print).url == url
+    machine = Machine(load(settings), settings, tmp_path, print)
+
+    assert (machine.url, machine.grpc_target) == (f"http://{reached}:3000", f"{reached}:3001")

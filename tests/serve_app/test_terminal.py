@@ -23,7 +23,7 @@ from tests.serve_app.running_service import running
 def test_the_calls_of_the_banner_work_as_they_are() -> None:
     """Pasted into a shell, each call succeeds: create, address, sign, list."""
     with running(World()) as url:
-        text = banner({"url": url, "folder": "/data", "logs": "/data/logs"}, API_KEY, seconds=1.0)
+        text = banner({"url": url, "grpc": "127.0.0.1:3001", "folder": "/data", "logs": "/data/logs"}, API_KEY, seconds=1.0)
         create, *others = [line.strip() for line in text.splitlines() if line.startswith("  curl")]
         wallet = _pasted(create, "")
 
@@ -36,11 +36,22 @@ def test_the_calls_of_the_banner_work_as_they_are() -> None:
 
 def test_the_banner_names_what_a_person_needs() -> None:
     """URLs, the key and where it is kept, the logs, and how to stop stand in it."""
-    facts = {"url": "http://127.0.0.1:3000", "folder": "/data", "logs": "/data/logs", "api_key_file": "/data/api-key"}
+    facts = {"url": "http://127.0.0.1:3000", "grpc": "127.0.0.1:3001", "folder": "/data", "logs": "/data/logs"}
+    facts["api_key_file"] = "/data/api-key"
 
     text = banner(facts, "the-key-of-this-service", seconds=12.34)
 
-    words = ("/api/v1", "/swagger-ui", "/metrics", "the-key-of-this-service", "/data/api-key", "/data/logs", "Ctrl-C", "12.3 s")
+    words = (
+        "/api/v1",
+        "127.0.0.1:3001",
+        "/swagger-ui",
+        "/metrics",
+        "the-key-of-this-service",
+        "/data/api-key",
+        "/data/logs",
+        "Ctrl-C",
+        "12.3 s",
+    )
     assert all(word in text for word in words)
 
 

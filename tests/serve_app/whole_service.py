@@ -23,7 +23,7 @@ class Service:
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self.folder = folder
         # Below the range from which the system gives out ports: it must stay free while a killed HAProxy is away.
-        port = free_port_range(1)
+        port = free_port_range(2)
         self.url = f"http://127.0.0.1:{port}"
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("APP__")} | {
             "APP__DATA_DIR": str(folder),

@@ -1,0 +1,217 @@
+"""Sign what comes in a stream, with as little as each signature needs: those that come together are decoded, signed and audited together.
+
+What is under way is bounded, so that neither a client who sends faster than is signed nor one who does not read the results has anything
+kept in memory for long: while there is no room nothing is read, and gRPC's own flow control makes the client wait.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from starlette.types import Scope
+
+from api.auth import limit_key
+from api.edge import admit, charge
+from api.errors import DeadlineExceededError, RateLimitedError, UnprocessableError
+from api.grpc import replies, requests
+from api.grpc.call import Calls, Context, Requests, Sleep, parse
+from api.grpc.open_streams import OpenStreams
+from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
+from api.routes import WalletRoutes
+from api.schemas import MAX_BATCH
+from wallets.errors import UnavailableError, WalletError
+from wallets.model import Caller, SigningRequest, TransactionResult
+
+CHUNK = 250
+"""Items that are signed together at most: more gain nothing, and have others wait."""
+
+CHUNKS_AT_ONCE = 2
+"""While one is being written down, the next is signed."""
+
+ROOM = MAX_BATCH
+"""Items that wait at most before no more is read."""
+
+ANSWER_BYTES = 1_048_576
+"""Beyond this, the results of one chunk are told in several messages: clients take 4 MiB unless told otherwise."""
+
+IDLE_SECONDS = 300.0
+"""How long a stream may bring nothing while nothing of it is under way."""
+
+WRITE_SECONDS = 60.0
+"""How long a client may leave a result unread."""
+
+STREAMS_OF_CLIENT = 8
+"""Streams of one client at once, in one replica: each may keep some megabytes."""
+
+STREAMS = 64
+"""Streams at once, in one replica."""
+
+
+class _Item(NamedTuple):
+    """One transaction under its client's name for it: a request, or what is wrong with it."""
+
+    id: str
+    request: SigningRequest | WalletError
+
+
+class SignStream:
+    """The stream of `crypto_wallet.v2.WalletService`."""
+
+    def __init__(self, calls: Calls, routes: WalletRoutes, sleep: Sleep = asyncio.sleep) -> None:
+        self._calls = calls
+        self._routes = routes
+        self._sleep = sleep
+        self._inboxes: set[_Inbox] = set()
+        self._limit = OpenStreams(of_client=STREAMS_OF_CLIENT, of_all=STREAMS)
+
+    def close(self) -> None:
+        """Have every open stream read nothing more, answer what is under way, and end with `UNAVAILABLE`."""
+        for inbox in self._inboxes:
+            inbox.close()
+
+    async def serve(self, stream: Requests, context: Context, scope: Scope) -> None:
+        """Serve one stream to its end.
+
+        Raises:
+            WalletError: The caller is not let in, has too many streams, or sends what is no item; or the service ends.
+        """
+        caller = await admit(self._calls.edge, scope)
+        with self._limit.opened(limit_key(caller.api_key_id, caller.ip_address)):
+            idle = asyncio.timeout(IDLE_SECONDS)
+            inbox, writing = _Inbox(caller, idle), asyncio.Lock()
+            self._inboxes.add(inbox)
+            try:
+                async with idle, asyncio.TaskGroup() as group:
+                    inbox.reading = group.create_task(inbox.fill(stream))
+                    for _ in range(CHUNKS_AT_ONCE):
+                        group.create_task(self._work(inbox, caller, context, writing))
+            except TimeoutError:
+                raise DeadlineExceededError(f"nothing has come for {IDLE_SECONDS:g} s") from None
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+            finally:
+                self._inboxes.discard(inbox)
+            if inbox.is_closed:
+                raise UnavailableError("the service ends; send what was not answered on another stream")
+
+    async def _work(self, inbox: "_Inbox", caller: Caller, context: Context, writing: asyncio.Lock) -> None:
+        """Take what is there, sign it and tell how it ended, until there is no more."""
+        while chunk := await inbox.take():
+            await self._pay(caller, len(chunk))
+            outcomes = await self._signed(chunk)
+            try:
+                async with asyncio.timeout(WRITE_SECONDS), writing:
+                    for message in _messages(chunk, outcomes):
+                        await context.write(message.SerializeToString())
+            except TimeoutError:
+                raise DeadlineExceededError(f"results were not read for {WRITE_SECONDS:g} s") from None
+            inbox.forget(len(chunk))
+
+    async def _pay(self, caller: Caller, cost: int) -> None:
+        """Wait until the caller may have what a chunk costs."""
+        while True:
+            try:
+                return await charge(self._calls.edge, caller, cost)
+            except RateLimitedError as error:
+                await self._sleep(error.retry_after)
+
+    async def _signed(self, chunk: Sequence[_Item]) -> Sequence[TransactionResult | Exception]:
+        """Return how each item of a chunk ended."""
+        wanted = [item.request for item in chunk if isinstance(item.request, SigningRequest)]
+        try:
+            async with self._calls.slots():
+                signed = iter(await self._routes.outcomes(wanted) if wanted else ())
+        except Exception as error:  # noqa: BLE001  # the outcome of each of them, which is answered: the stream's others are signed
+            return [item.request if isinstance(item.request, WalletError) else error for item in chunk]
+        return [item.request if isinstance(item.request, WalletError) else next(signed) for item in chunk]
+
+
+class _Inbox:
+    """Items that have come, until they are answered."""
+
+    reading: "asyncio.Task[None]"
+
+    def __init__(self, caller: Caller, idle: asyncio.Timeout) -> None:
+        self._caller = caller
+        self._idle = idle
+        self.is_closed = False
+        self._items: deque[_Item] = deque()
+        self._under_way = 0
+        self._has_ended = False
+        self._filled = asyncio.Event()
+        self._has_room = asyncio.Event()
+
+    async def fill(self, stream: Requests) -> None:
+        """Read items as long as there is room for them.
+
+        Raises:
+            MalformedBodyError: A message is none.
+            UnprocessableError: It has no items, or too many, or one whose id is too long.
+        """
+        try:
+            await self._fill(stream)
+        finally:
+            self._has_ended = True
+            self._filled.set()
+
+    async def _fill(self, stream: Requests) -> None:
+        async for raw in stream:
+            items = parse(raw, v2.SignTransactionsRequest).items
+            if not 1 <= len(items) <= MAX_BATCH:
+                msg = f"items: a message has 1 to {MAX_BATCH} of them"
+                raise UnprocessableError(msg)
+            self._items.extend(_item(item, self._caller) for item in items)
+            self._under_way += len(items)
+            self._idle.reschedule(None)
+            self._filled.set()
+            while len(self._items) >= ROOM:
+                self._has_room.clear()
+                await self._has_room.wait()
+
+    async def take(self) -> Sequence[_Item]:
+        """Return the next items, as soon as there is one; none when no more will come."""
+        while not self._items and not self._has_ended:
+            self._filled.clear()
+            await self._filled.wait()
+        chunk = [self._items.popleft() for _ in range(min(CHUNK, len(self._items)))]
+        self._has_room.set()
+        return chunk
+
+    def close(self) -> None:
+        """Read no more."""
+        self.is_closed = True
+        self.reading.cancel()
+
+    def forget(self, count: int) -> None:
+        """Take so many items for answered."""
+        self._under_way -= count
+        if not self._under_way:
+            self._idle.reschedule(asyncio.get_running_loop().time() + IDLE_SECONDS)
+
+
+def _item(message: v2.SignItem, caller: Caller) -> _Item:
+    if len(message.id) > requests.MAX_ID_LENGTH:
+        msg = f"items.id: at most {requests.MAX_ID_LENGTH} characters are allowed"
+        raise UnprocessableError(msg)
+    try:
+        account = requests.account(message.account, "account")
+        return _Item(message.id, SigningRequest(account, requests.transaction(message.transaction), caller))
+    except WalletError as error:
+        return _Item(message.id, error)
+
+
+def _messages(chunk: Sequence[_Item], outcomes: Sequence[TransactionResult | Exception]) -> Iterator[v2.SignTransactionsResponse]:
+    """Write outcomes into as few messages as a client surely takes."""
+    message, size = v2.SignTransactionsResponse(), 0
+    for item, outcome in zip(chunk, outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            written = v2.SignOutcome(id=item.id, error=replies.problem(outcome))
+        else:
+            written = v2.SignOutcome(id=item.id, signed=replies.signed(outcome))
+        if size and size + written.ByteSize() > ANSWER_BYTES:
+            yield message
+            message, size = v2.SignTransactionsResponse(), 0
+        size += written.ByteSize()
+        message.outcomes.append(written)
+    yield message

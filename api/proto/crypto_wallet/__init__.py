@@ -1,0 +1,1 @@
+"""Packages `crypto_wallet.*` of the gRPC contract."""

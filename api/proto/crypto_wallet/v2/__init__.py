@@ -1,0 +1,1 @@
+"""Version 2: everything that HTTP has, and a stream."""
