@@ -176,11 +176,12 @@ def main(url: str, file: str, per_second: str, seconds: str, seed: str) -> None:
     loop = OpenLoop(lambda: Connection(address), read_requests(Path(file), address))
     gc.disable()
     loop.run(due)
-    times = {"latencies": _quantiles(loop.latencies), "refusals": _quantiles(loop.refusals)}
+    times = {"latencies": quantiles(loop.latencies), "refusals": quantiles(loop.refusals)}
     sys.stdout.write(json.dumps({"requests": len(due), "failed": loop.failed, "seconds": loop.seconds, **times}) + "\n")
 
 
-def _quantiles(latencies: Sequence[float]) -> dict[float, float]:
+def quantiles(latencies: Sequence[float]) -> dict[float, float]:
+    """Return latencies by the fraction that took no longer; nothing of none."""
     ordered = sorted(latencies)
     return {fraction: quantile(ordered, fraction) for fraction in QUANTILES} if ordered else {}
 

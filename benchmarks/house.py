@@ -57,6 +57,12 @@ class Target:
     database_url: str | None = None
 
     @property
+    def grpc(self) -> str:
+        """Where its gRPC is: at the next port."""
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        return f"{host}:{int(port) + 1}"
+
+    @property
     def client(self) -> ServiceClient:
         """A client that shows the key."""
         return ServiceClient(self.url, self.api_key)

@@ -60,6 +60,12 @@ def opened(target: Target, requests: Path, *, per_second: float, seconds: float,
     return _outcome((*program, target.url, str(requests), str(per_second), str(seconds), str(seed)), seconds)
 
 
+def called(target: Target, requests: Path, *, batch: int, connections: int, seconds: float) -> Outcome:
+    """Have each connection send a request over gRPC as soon as its last one is answered."""
+    program = (sys.executable, "-m", "benchmarks.grpc_generator")
+    return _outcome((*program, target.grpc, str(requests), str(batch), str(connections), str(seconds)), seconds)
+
+
 def _outcome(command: Sequence[str], seconds: float) -> Outcome:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = subprocess.run(  # noqa: S603  # no shell; `closed` and `opened` write the command

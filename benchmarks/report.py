@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmarks import addresses, batches, closed_loop, custody, growth, open_loop, overload, primitives, start, topologies
+from benchmarks import addresses, batches, closed_loop, custody, growth, grpc_calls, open_loop, overload, primitives, start, topologies
 from benchmarks.confidence import CONFIDENCE, paired_ratio
 from benchmarks.observe import APPLICATION
 from benchmarks.results import Case, Results, Series
 from benchmarks.session import CPU, SIZES, THROUGHPUT
 
-QUESTIONS = (primitives, custody, closed_loop, open_loop, overload, batches, addresses, topologies, start, growth)
+QUESTIONS = (primitives, custody, closed_loop, open_loop, overload, batches, grpc_calls, addresses, topologies, start, growth)
 """Every question, in the order in which they are asked: the open loop and overload need the knee that the closed loop finds."""
 
 YARDSTICKS: Mapping[str, str] = {

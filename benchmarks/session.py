@@ -96,6 +96,12 @@ class Session:
             outcome = load.closed(target, requests, connections=connections, seconds=self.scale.closed_seconds)
         self._add(question, case, outcome, observation, work)
 
+    def called(self, question: str, case: Case, target: Target, requests: Path, *, connections: int, work: int = 1) -> None:
+        """Measure a closed loop over gRPC once."""
+        with observed(self.house, target) as observation:
+            outcome = load.called(target, requests, batch=work, connections=connections, seconds=self.scale.closed_seconds)
+        self._add(question, case, outcome, observation, work)
+
     def opened(self, question: str, case: Case, target: Target, requests: Path, *, per_second: float, seed: int) -> None:
         """Measure an open loop once."""
         with observed(self.house, target) as observation:
