@@ -1,7 +1,7 @@
 """Sign over gRPC as fast as it is answered: `python -m benchmarks.grpc_generator TARGET REQUESTS_FILE BATCH CONNECTIONS SECONDS`.
 
 A batch of 1 is the single call, made by as many callers at once as there are connections, on four channels. A larger one is a stream of
-messages with so many items on each connection, of which two are unanswered at any time. One process with asyncio, whose CPU time is reported
+messages with so many items on each connection, two of them unanswered at any time. One process with asyncio, whose CPU time is reported
 beside what it measures: it costs more than wrk does, and shares the cores with the service.
 """
 
