@@ -8,8 +8,7 @@ from api.grpc import replies, requests
 from api.proto.crypto_wallet.v1 import wallet_service_pb2 as v1
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
 from api.routes import WalletRoutes
-from api.schemas import DEFAULT_COUNT
-from api.schemas import MAX_BATCH
+from api.schemas import DEFAULT_COUNT, MAX_BATCH
 from wallets import signing
 from wallets.model import Caller, MessageRequest, SigningRequest, TypedMessage
 
