@@ -94,11 +94,7 @@ class Metrics:
         self._circuit = self._gauge("vault_circuit_state", "Processes of this node by the state of their circuit to Vault", "state")
         self._cache_size = self._gauge("address_cache_size", "Addresses in the caches of this node's processes")
         self._cache_capacity = self._gauge("address_cache_capacity", "Addresses that these caches hold at most")
-        self._cache_requests = self._counter("address_cache_requests_total", "Addresses looked for in a cache", "cache", "result")
-        self._forgeries = self._counter(
-            "address_forgeries_total", "Addresses, and keys of addresses, that somebody else has written; each is an alarm", "store"
-        )
-        self._unsealed = self._counter("addresses_without_seal_total", "Stored addresses that were derived again because they had no seal")
+        self._count_addresses()
         self._seeds = self._gauge("keyring_unlocked_seeds", "Seeds that this node's processes hold unlocked")
         self._corrupt = self._counter("keyring_corrupt_ciphertexts_total", "Stored ciphertexts that did not decrypt; each is an alarm")
         self._hardening = Gauge(
@@ -125,9 +121,6 @@ class Metrics:
         self._request_series = lru_cache(1024)(self._find_request_series)
         self._rpc_series = lru_cache(1024)(self._find_rpc_series)
         self._sign_series = lru_cache(1024)(self._signs.labels)
-        self._cache_series = lru_cache(1024)(self._cache_requests.labels)
-        for store in FORGERY_STORES:  # an alarm needs a value to rise from
-            self._forgeries.labels(store)
 
     def wallet_created(self) -> None:
         """Count a wallet that was created."""
@@ -207,6 +200,17 @@ class Metrics:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call]  # published without types
         return prometheus_client.generate_latest(registry)
+
+    def _count_addresses(self) -> None:
+        """Make what counts how addresses are found."""
+        self._cache_requests = self._counter("address_cache_requests_total", "Addresses looked for in a cache", "cache", "result")
+        self._forgeries = self._counter(
+            "address_forgeries_total", "Addresses, and keys of addresses, that somebody else has written; each is an alarm", "store"
+        )
+        self._unsealed = self._counter("addresses_without_seal_total", "Stored addresses that were derived again because they had no seal")
+        self._cache_series = lru_cache(1024)(self._cache_requests.labels)
+        for store in FORGERY_STORES:  # an alarm needs a value to rise from
+            self._forgeries.labels(store)
 
     def _find_request_series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         method = _one_of(HTTP_METHODS, method)
