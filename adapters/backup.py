@@ -22,11 +22,13 @@ TABLES: Mapping[str, str] = {
     "address_keys": "number",
     "account_keys": "id",
     "audit_logs": "id",
+    "signed_nonces": "id",
     "taken_over_audit_rows": "digest",
 }
 """What a backup holds, each table after those that it refers to, with the column that orders its rows."""
 
 LEFT_OUT: Mapping[str, str] = {
+    "idempotent_requests": "answers are kept for a day, and are of requests that the backup may not know",
     "wallet_counts": "the database counts the wallets again as they are restored",
     "keyring_lock": "the moment at which replicas last forgot their seeds says nothing to those of another database",
     "schema_migrations": "the backup names the schema's version, and restoring makes it",

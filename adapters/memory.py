@@ -2,9 +2,10 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from adapters.limits import Bucket, CallKind, Client, Limit, Limits, Verdict, verdict
 from wallets.model import Account, AuditEvent, Page, Position, Stretch, Wallet
 from wallets.ports import WalletStore
 
@@ -80,18 +81,13 @@ class CachedWalletStore:
 
 
 class MemoryRateLimiter:
-    """Allow each key `burst_size` requests at once and `requests_per_second` in the long run, in this process.
+    """Limit clients in this process alone. See `api.limits.RateLimiter`.
 
-    The generic cell rate algorithm (ITU-T I.371): of each key only the time is kept at which its burst will be whole again. Keys whose
-    burst is whole are forgotten, and beyond `capacity` keys the one that will be so first.
+    Buckets whose burst is whole are forgotten, and beyond `capacity` buckets the one that was used longest ago.
     """
 
-    def __init__(
-        self, requests_per_second: float, burst_size: int, *, capacity: int = 100_000, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        # In whole nanoseconds, because sums of floats miss a whole burst by a hair.
-        self._interval_ns = round(1e9 / requests_per_second)
-        self._tolerance_ns = burst_size * self._interval_ns
+    def __init__(self, limits: Limits, *, capacity: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
         self._capacity = capacity
         self._clock = clock
         self._whole_at: OrderedDict[str, int] = OrderedDict()
@@ -99,22 +95,44 @@ class MemoryRateLimiter:
     def __len__(self) -> int:
         return len(self._whole_at)
 
-    async def acquire(self, key: str, cost: int = 1) -> float | None:
+    async def acquire(self, client: Client, kind: CallKind, cost: int = 1) -> Verdict:
         """See `api.limits.RateLimiter.acquire`."""
+        return self.decide(self._limits.buckets(client, kind), cost)
+
+    def decide(self, buckets: Sequence[Bucket], cost: int, *, share: int = 1) -> Verdict:
+        """Take what a request costs from all buckets or none. Of `share` replicas that limit apart, each has its part."""
+        # In whole nanoseconds, because sums of floats miss a whole burst by a hair.
         now = round(self._clock() * 1e9)
-        whole_at = max(self._whole_at.get(key, now), now)
-        wait = whole_at + min(cost * self._interval_ns, self._tolerance_ns) - self._tolerance_ns - now
-        if wait > 0:
-            return wait / 1e9
-        self._whole_at[key] = whole_at + cost * self._interval_ns
-        self._whole_at.move_to_end(key)
+        whole_at = [max(self._whole_at.get(bucket.key, now), now) for bucket in buckets]
+        prices = [cost * round(bucket.limit.interval_us * 1e3) * share for bucket in buckets]
+        wait = max(
+            whole + min(price, tolerance) - tolerance - now
+            for whole, price, tolerance in zip(whole_at, prices, (_tolerance_ns(bucket.limit, share) for bucket in buckets), strict=True)
+        )
+        if wait <= 0:
+            whole_at = [whole + price for whole, price in zip(whole_at, prices, strict=True)]
+            for bucket, whole in zip(buckets, whole_at, strict=True):
+                self._whole_at[bucket.key] = whole
+                self._whole_at.move_to_end(bucket.key)
+            self._forget(now)
+        return verdict(buckets, max(wait, 0) / 1e3, [(whole - now) / 1e3 for whole in whole_at], share=share)
+
+    def learn(self, buckets: Sequence[Bucket], debts_us: Sequence[int]) -> None:
+        """Take over the debts that others have reckoned, so as to go on from there."""
+        now = round(self._clock() * 1e9)
+        for bucket, debt in zip(buckets, debts_us, strict=True):
+            self._whole_at[bucket.key] = now + 1_000 * debt
+            self._whole_at.move_to_end(bucket.key)
         self._forget(now)
-        return None
 
     def _forget(self, now: int) -> None:
-        """Drop keys that were used longest ago: those that are whole, and what is too many."""
+        """Drop buckets that were used longest ago: those that are whole, and what is too many."""
         while self._whole_at:
             key, whole_at = next(iter(self._whole_at.items()))
             if whole_at > now and len(self._whole_at) <= self._capacity:
                 return
             del self._whole_at[key]
+
+
+def _tolerance_ns(limit: Limit, share: int) -> int:
+    return max(limit.burst_size, share) * round(limit.interval_us * 1e3)

@@ -16,7 +16,9 @@ import structlog
 
 from adapters.database import PostgresDatabase
 from adapters.gathering import Gathered
+from adapters.idempotency import write_answers
 from adapters.migrations import SchemaMismatchError, check_schema
+from adapters.nonces import write_nonces
 from wallets.derivation import DerivationScheme
 from wallets.errors import AuditUnavailableError, ConflictError, StoreUnavailableError, WalletNotFoundError
 from wallets.model import AuditEvent, ComponentHealth, HealthStatus, Page, Position, Stretch, Wallet
@@ -128,6 +130,9 @@ class PostgresAuditLog:
 
     async def record(self, event: AuditEvent) -> None:
         """See `AuditLog.record`."""
+        if is_bound(event):
+            await self._record_bound([event])
+            return
         if len(self._rows) >= self._max_waiting:
             raise _no_audit()
         try:
@@ -138,6 +143,9 @@ class PostgresAuditLog:
 
     async def record_all(self, events: Sequence[AuditEvent]) -> None:
         """See `AuditLog.record_all`."""
+        if any(map(is_bound, events)):
+            await self._record_bound(events)
+            return
         if len(self._rows) + len(events) > self._max_waiting:
             raise _no_audit()
         try:
@@ -148,6 +156,16 @@ class PostgresAuditLog:
         for answer in answers:
             if answer is not None:
                 raise answer
+
+    async def _record_bound(self, events: Sequence[AuditEvent]) -> None:
+        """Write rows with what stands and falls with them, in a transaction of their own."""
+        try:
+            async with asyncio.timeout(self._deadline_seconds), self._database.connection() as connection, connection.transaction():
+                await write_nonces(connection, events)
+                await write_answers(connection, events)
+                await insert_events(connection, [row_of(event) for event in events])
+        except (StoreUnavailableError, TimeoutError, asyncpg.PostgresError) as error:
+            raise _no_audit(error) from error
 
     async def _write(self, rows: Sequence[Row]) -> Sequence[Exception | None]:
         try:
@@ -203,13 +221,19 @@ async def insert_wallet(connection: "type_connection", wallet: Wallet, encrypted
 
 
 async def insert_event(connection: "type_connection", event: AuditEvent) -> None:
-    """Write an audit row in whichever transaction the connection is."""
+    """Write an audit row, and what stands and falls with it, in whichever transaction the connection is."""
+    await write_answers(connection, [event])
     await insert_events(connection, [row_of(event)])
 
 
 async def insert_events(connection: "type_connection", rows: Sequence[Row]) -> None:
     """Write audit rows, at least one, in whichever transaction the connection is."""
     await connection.execute(_INSERT_EVENTS, *(list(column) for column in zip(*rows, strict=True)))
+
+
+def is_bound(event: AuditEvent) -> bool:
+    """Tell whether something is written with the event's row, all or nothing."""
+    return event.answer is not None or event.nonce is not None
 
 
 def row_of(event: AuditEvent) -> Row:

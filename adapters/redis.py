@@ -1,19 +1,19 @@
-"""Share addresses and rate limits between replicas through Redis. Redis away is a miss, never a failure."""
+"""Reach Redis, and share addresses between replicas through it. Redis away is a miss, never a failure."""
 
 import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import redis.asyncio
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
-from adapters.gathering import Gathered
-from adapters.memory import MemoryRateLimiter
-from adapters.resilience import CircuitBreaker, CircuitOpenError
+from adapters.redis_url import CONNECT_SECONDS, close, connect, parse
+from adapters.resilience import CircuitBreaker, CircuitOpenError, CircuitState
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, ComponentHealth, HealthStatus, SealedAddress
 
@@ -22,29 +22,8 @@ T = TypeVar("T")
 LONGEST_SECONDS = 0.05
 """What an answer of Redis may cost at most: it is asked to save time."""
 
-_AWAY = (RedisError, OSError, TimeoutError)
-_HEALTH_SECONDS = 1.0
-
-_TAKE = """\
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
-local whole_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
-local waits, is_taken = {}, false
-for i = 3, #ARGV do
-  local cost = tonumber(ARGV[i]) * interval
-  local wait = whole_at + math.min(cost, tolerance) - tolerance - now
-  if wait >= 1 then
-    waits[i - 2] = math.ceil(wait)
-  else
-    waits[i - 2], whole_at, is_taken = 0, whole_at + cost, true
-  end
-end
-if is_taken then redis.call('SET', KEYS[1], string.format('%.0f', whole_at), 'PX', math.ceil((whole_at - now) / 1000)) end
-return waits
-"""
-"""The algorithm of `MemoryRateLimiter` for several requests of one client, in microseconds of Redis' clock, which is one for all replicas.
-Lua's numbers are doubles: at today's date they err by a quarter of a microsecond, so that a wait of less than one is none."""
+_AWAY = (RedisError, RedisClusterException, OSError, TimeoutError, ValueError)
+"""The last is what the client makes of an answer that is none."""
 
 _log = structlog.get_logger(__name__)
 
@@ -53,29 +32,43 @@ class RedisAwayError(Exception):
     """Redis did not answer in time, or answered an error. Never leaves this package."""
 
 
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script in Lua, and the digest by which Redis knows it once it has run."""
+
+    text: str
+    digest: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return the script of a text."""
+        return cls(text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324  # the digest that Redis uses; it protects nothing
+
+
 class RedisConnections:
-    """Connections to one Redis. One that is away is not asked again for a while. Use as an asynchronous context manager."""
+    """Connections to one Redis (`adapters.redis_url`). One that is away is not asked again for a while.
+
+    Use as an asynchronous context manager.
+    """
 
     def __init__(
-        self, url: str, *, max_connections: int = 64, longest_seconds: float = LONGEST_SECONDS, breaker: CircuitBreaker | None = None
+        self,
+        url: str,
+        ca_file: Path | None = None,
+        *,
+        max_connections: int = 64,
+        longest_seconds: float = LONGEST_SECONDS,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
         self._longest_seconds = longest_seconds
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
-            url,
-            max_connections=max_connections,
-            timeout=longest_seconds,
-            socket_connect_timeout=_HEALTH_SECONDS,
-            socket_timeout=_HEALTH_SECONDS,
-        )
-        self._client = redis.asyncio.Redis.from_pool(pool)
-        self._take = self._client.register_script(_TAKE)
-        self._breaker = breaker or CircuitBreaker(failures_to_open=5, open_seconds=2, successes_to_close=1)
+        self._client = connect(parse(url), ca_file, max_connections=max_connections, wait_seconds=longest_seconds)
+        self._breaker = breaker or CircuitBreaker(failures_to_open=3, open_seconds=0.5, longest_open_seconds=5, successes_to_close=1)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await close(self._client)
 
     async def get(self, key: str) -> str | None:
         """Return the text kept under a key.
@@ -94,14 +87,36 @@ class RedisConnections:
         """
         await self._asked(lambda: self._client.set(key, value, ex=ttl_seconds))
 
-    async def take(self, key: str, costs: Sequence[int], interval_us: float, tolerance_us: float) -> list[int]:
-        """Take requests of a key in one step; return for each 0, or the microseconds until it will be allowed.
+    async def run(self, script: Script, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        """Run a script in one step, and return its answer.
 
         Raises:
             RedisAwayError: Redis is away.
         """
-        args: list[str | int] = [f"{interval_us:.3f}", f"{tolerance_us:.3f}", *costs]
-        return [int(wait) for wait in await self._asked(lambda: self._take(keys=[key], args=args))]
+        return await self._asked(lambda: self._run(script, keys, args))
+
+    async def run_patiently(self, script: Script, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        """Run a script for nobody who waits: it has a second, and is asked also when Redis was given up.
+
+        This is how connections are made again that take longer to make than a request may wait.
+
+        Raises:
+            RedisAwayError: Redis is away.
+        """
+        started = time.monotonic()
+        answer = await _patiently(self._run(script, keys, args))
+        if time.monotonic() - started < self._longest_seconds:
+            # Requests would find the same; without any, nobody would ever see that it is well again.
+            self._breaker.hasten()
+            with suppress(CircuitOpenError), self._breaker.guard(_AWAY):
+                pass
+        return answer
+
+    async def _run(self, script: Script, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        try:
+            return await self._client.evalsha(script.digest, len(keys), *keys, *args)
+        except NoScriptError:  # after a restart or a failover
+            return await self._client.eval(script.text, len(keys), *keys, *args)
 
     async def ping(self) -> None:
         """See that Redis answers, whether or not the others ask it at present.
@@ -109,11 +124,12 @@ class RedisConnections:
         Raises:
             RedisAwayError: Redis is away.
         """
-        try:
-            async with asyncio.timeout(_HEALTH_SECONDS):
-                await self._client.echo("ping")
-        except _AWAY as error:
-            raise RedisAwayError from error
+        await _patiently(self._client.get("wallets:health"))  # which nobody ever writes
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether Redis is not asked at present, or for once only, because it did not serve."""
+        return self._breaker.state is not CircuitState.CLOSED
 
     async def _asked(self, command: Callable[[], Awaitable[Any]]) -> Any:
         try:
@@ -154,42 +170,8 @@ class RedisAddressCache:
             return
 
 
-class RedisRateLimiter:
-    """Limit a key over all replicas together; while Redis is away, in each replica alone.
-
-    Requests of one key that come together are asked for in one step.
-    """
-
-    def __init__(self, connections: RedisConnections, requests_per_second: float, burst_size: int) -> None:
-        self._connections = connections
-        self._interval_us = 1e6 / requests_per_second
-        self._tolerance_us = burst_size * self._interval_us
-        self._alone = MemoryRateLimiter(requests_per_second, burst_size)
-        self._steps: dict[str, Gathered[int, float | None]] = {}
-
-    async def acquire(self, key: str, cost: int = 1) -> float | None:
-        """See `api.limits.RateLimiter.acquire`."""
-        step = self._steps.get(key)
-        if step is None:
-            step = self._steps[key] = Gathered(partial(self._take, key))
-        try:
-            return await step.ask(cost)
-        finally:
-            if step.is_idle:
-                self._steps.pop(key, None)
-
-    async def _take(self, key: str, costs: Sequence[int]) -> Sequence[float | None]:
-        # Hashed: what a client sends must not become the name of a key of any length.
-        name = f"wallets:limit:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-        try:
-            waits_us = await self._connections.take(name, costs, self._interval_us, self._tolerance_us)
-        except RedisAwayError:
-            return [await self._alone.acquire(key, cost) for cost in costs]
-        return [wait / 1e6 if wait else None for wait in waits_us]
-
-
 class RedisHealth:
-    """Say whether Redis answers; without it the service goes on, `degraded`. See `wallets.ports.Component`."""
+    """Say whether Redis serves; without it the service goes on, `degraded`. See `wallets.ports.Component`."""
 
     name = "redis"
 
@@ -202,8 +184,23 @@ class RedisHealth:
         try:
             await self._connections.ping()
         except RedisAwayError:
-            return ComponentHealth(HealthStatus.DEGRADED, (time.monotonic() - start) * 1000, {"reason": "Redis is away"})
+            return _degraded(start, "Redis is away: each replica limits requests by itself")
+        if self._connections.is_given_up:
+            # It is full, or slow, or was away until a moment ago.
+            return _degraded(start, "Redis answers, but does not serve: each replica limits requests by itself")
         return ComponentHealth(HealthStatus.OK, (time.monotonic() - start) * 1000)
+
+
+async def _patiently(command: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await command
+    except _AWAY as error:
+        raise RedisAwayError from error
+
+
+def _degraded(start: float, reason: str) -> ComponentHealth:
+    return ComponentHealth(HealthStatus.DEGRADED, (time.monotonic() - start) * 1000, {"reason": reason})
 
 
 def _address_key(account: Account, scheme: DerivationScheme) -> str:

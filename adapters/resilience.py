@@ -38,6 +38,8 @@ TRIAL_SECONDS = 1.0
 class CircuitBreaker:
     """Stop calling what has failed several times in a row, for a while; then try with one call at a time, until several succeeded.
 
+    After each trial that fails it is open for twice as long, up to `longest_open_seconds`, if that is given.
+
     Written here because no library closes only after several successes, which 1.0.8 did.
     """
 
@@ -46,11 +48,13 @@ class CircuitBreaker:
         *,
         failures_to_open: int = 5,
         open_seconds: float = 30,
+        longest_open_seconds: float | None = None,
         successes_to_close: int = 3,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._failures_to_open = failures_to_open
-        self._open_seconds = open_seconds
+        self._first_open_seconds = self._open_seconds = open_seconds
+        self._longest_open_seconds = longest_open_seconds or open_seconds
         self._successes_to_close = successes_to_close
         self._clock = clock
         self._opened_at: float | None = None
@@ -129,11 +133,14 @@ class CircuitBreaker:
         if failed:
             self._failures += 1
             if half_open or self._failures >= self._failures_to_open:
+                if half_open:
+                    self._open_seconds = min(2 * self._open_seconds, self._longest_open_seconds)
                 self._change(self._clock())
             return
         self._failures = 0
         self._successes += half_open
         if half_open and self._successes >= self._successes_to_close:
+            self._open_seconds = self._first_open_seconds
             self._change(None)
 
     def _change(self, opened_at: float | None) -> None:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Protocol
 
+from adapters.limits import Client
 from api.errors import AuthenticationError
 
 UNAUTHENTICATED_ID = "unauthenticated"
@@ -132,12 +133,12 @@ class ClientAddresses:
 
 
 @lru_cache(_REMEMBERED)
-def limit_key(api_key: str, address: str) -> str:
+def limited_client(api_key_id: str, address: str) -> Client:
     """Return whom a rate limit counts as one client: key and address; of IPv6 the network of 64 bits that one client usually holds."""
     client = ipaddress.ip_address(address)
     if isinstance(client, IPv6Address):
         address = str(ipaddress.ip_network((int(client), _IPV6_CLIENT_PREFIX), strict=False))
-    return f"{api_key}:{address}"
+    return Client(api_key_id, address)
 
 
 def _right_to_left(fields: str) -> Iterator[IpAddress | None]:

@@ -12,8 +12,10 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.limits import CallKind
 from api import problems
 from api.edge import Edge, admit
+from api.idempotency import HEADER
 from api.routes import WalletRoutes
 from wallets.derivation import MAX_INDEX
 from wallets.errors import WalletError
@@ -65,7 +67,7 @@ class DirectRoutes:
     async def _sign(self, wallet_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         self._enter(scope, self._sign_route, wallet_id)
         try:
-            caller = await admit(self._edge, scope)
+            caller = await admit(self._edge, scope, CallKind.SIGN)
             body = await _read(receive)
             call = _signing_call(body)
             if call is None:
@@ -129,12 +131,12 @@ async def _answer(content: dict[str, object], send: Send) -> None:
 
 
 def _has_plain_body(scope: Scope) -> bool:
-    """Tell whether a body of a moderate, declared length is sent as plain JSON, and nothing as query."""
+    """Tell whether a body of a moderate, declared length is sent as plain JSON, nothing as query, and no `Idempotency-Key`."""
     if scope["query_string"]:
         return False
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
-        if name.startswith((b"content-", b"transfer-")):
+        if name.startswith((b"content-", b"transfer-", HEADER)):
             if name in found:
                 return False
             found[name] = value

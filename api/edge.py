@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
+from adapters.limits import CallKind, Verdict
 from api.access_log import AccessLog
-from api.auth import Authenticator, ClientAddresses, limit_key
+from api.auth import Authenticator, ClientAddresses, limited_client
 from api.errors import RateLimitedError
-from api.limits import RateLimiter
+from api.limits import RateLimiter, limit_fields
 from api.observability import Metrics
 from wallets.custody import Custody
 from wallets.model import Caller
@@ -30,18 +31,19 @@ class Edge:
     version: str = "2.0.0"
 
 
-async def admit(edge: Edge, scope: Scope) -> Caller:
+async def admit(edge: Edge, scope: Scope, kind: CallKind = CallKind.READ) -> Caller:
     """Return who asks, if they may. A request that was let in is not asked again.
 
     Raises:
         AuthenticationError: The API key is missing or not valid.
+        LimiterUnavailableError: Whether they ask too often cannot be said.
         RateLimitedError: They ask too often.
     """
     if "caller" in scope:
         admitted: Caller = scope["caller"]
         return admitted
     caller = recognize(edge, scope)
-    await charge(edge, caller)
+    scope["rate_limit"] = await charge(edge, caller, kind=kind)
     return caller
 
 
@@ -60,17 +62,19 @@ def recognize(edge: Edge, scope: Scope) -> Caller:
     return caller
 
 
-async def charge(edge: Edge, caller: Caller, cost: int = 1) -> None:
-    """Return if the caller may have what a request costs.
+async def charge(edge: Edge, caller: Caller, cost: int = 1, kind: CallKind = CallKind.READ) -> Verdict | None:
+    """Return what is left of the caller's limits, if the caller may have what a request costs.
 
     Raises:
+        LimiterUnavailableError: Whether they ask too often cannot be said.
         RateLimitedError: They ask too often.
     """
-    wait = await edge.limiter.acquire(limit_key(caller.api_key_id, caller.ip_address), cost)
-    if wait is not None:
-        seconds = max(1, math.ceil(wait))
+    verdict = await edge.limiter.acquire(limited_client(caller.api_key_id, caller.ip_address), kind, cost)
+    if verdict is not None and verdict.wait_seconds is not None:
+        seconds = max(1, math.ceil(verdict.wait_seconds))
         msg = f"too many requests; try again in {seconds} s"
-        raise RateLimitedError(msg, seconds)
+        raise RateLimitedError(msg, seconds, dict(limit_fields(verdict)))
+    return verdict
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:

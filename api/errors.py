@@ -9,6 +9,7 @@
         ├── MalformedBodyError
         ├── BodyTooLargeError
         ├── UnsupportedMediaTypeError
+        ├── InvalidIdempotencyKeyError
         ├── InvalidParameterError
         ├── UnprocessableError
         ├── UnknownRouteError
@@ -27,14 +28,18 @@ from wallets.errors import (
     AuditUnavailableError,
     ConflictError,
     CorruptCiphertextError,
+    IdempotencyKeyReusedError,
     InvalidMnemonicError,
     InvalidRequestError,
     KeyEncryptionUnavailableError,
+    LimiterUnavailableError,
     LockNotSharedError,
     MalformedMessageError,
     MalformedTransactionError,
+    NonceUsedError,
     NotFoundError,
     PolicyViolationError,
+    RequestRunningError,
     StoreUnavailableError,
     UnavailableError,
     UnsupportedMessageError,
@@ -49,6 +54,10 @@ UNAVAILABLE_RETRY_SECONDS = 5
 """When a client may try again what was refused with 503, where nothing better is known."""
 
 
+RUNNING_RETRY_SECONDS = 1
+"""When a client may ask again for the answer to a request that is being worked on."""
+
+
 class EdgeError(WalletError):
     """Never raised itself: the root of what the edge refuses before the request reaches the domain."""
 
@@ -58,11 +67,12 @@ class AuthenticationError(EdgeError):
 
 
 class RateLimitedError(EdgeError):
-    """This client asks too often. `retry_after` is in whole seconds, at least 1."""
+    """This client asks too often. `retry_after` is in whole seconds, at least 1; `fields` tell of the limits (`api.limits`)."""
 
-    def __init__(self, message: str, retry_after: int = 1) -> None:
+    def __init__(self, message: str, retry_after: int = 1, fields: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.fields = dict(fields)
 
 
 class MalformedBodyError(EdgeError):
@@ -75,6 +85,10 @@ class BodyTooLargeError(EdgeError):
 
 class UnsupportedMediaTypeError(EdgeError):
     """The body is not declared as JSON."""
+
+
+class InvalidIdempotencyKeyError(EdgeError):
+    """The request's `Idempotency-Key` cannot be one, or there are several."""
 
 
 class InvalidParameterError(EdgeError):
@@ -142,18 +156,23 @@ OUTCOMES: Mapping[type[WalletError], Outcome] = MappingProxyType(
         WalletNotFoundError: Outcome("wallet-not-found", "Wallet not found", 404, "NOT_FOUND"),
         AddressNotFoundError: Outcome("address-not-found", "Address not found", 404, "NOT_FOUND"),
         ConflictError: Outcome("conflict", "Conflict", 409, "ALREADY_EXISTS"),
+        IdempotencyKeyReusedError: Outcome("idempotency-key-reused", "Idempotency key used before", 422, "INVALID_ARGUMENT"),
+        NonceUsedError: Outcome("nonce-used", "Nonce used before", 409, "ABORTED"),
+        RequestRunningError: Outcome("request-running", "Request is being worked on", 409, "ABORTED"),
         # Trying again does not help, and somebody has to look: no 503.
         CorruptCiphertextError: Outcome("corrupt-ciphertext", "Corrupt ciphertext", 500, "INTERNAL"),
         UnavailableError: Outcome("unavailable", "Temporarily unavailable", 503, "UNAVAILABLE"),
         KeyEncryptionUnavailableError: Outcome("key-encryption-unavailable", "Key encryption unavailable", 503, "UNAVAILABLE"),
         StoreUnavailableError: Outcome("store-unavailable", "Store unavailable", 503, "UNAVAILABLE"),
         AuditUnavailableError: Outcome("audit-unavailable", "Audit log unavailable", 503, "UNAVAILABLE"),
+        LimiterUnavailableError: Outcome("limits-unavailable", "Limits unavailable", 503, "UNAVAILABLE"),
         LockNotSharedError: Outcome("lock-not-shared", "Locked here alone", 503, "UNAVAILABLE"),
         AuthenticationError: Outcome("authentication-required", "Authentication required", 401, "UNAUTHENTICATED"),
         RateLimitedError: Outcome("rate-limited", "Too many requests", 429, "RESOURCE_EXHAUSTED"),
         MalformedBodyError: Outcome("malformed-body", "Malformed body", 400, "INVALID_ARGUMENT"),
         BodyTooLargeError: Outcome("body-too-large", "Body too large", 413, "INVALID_ARGUMENT"),
         UnsupportedMediaTypeError: Outcome("unsupported-media-type", "Unsupported media type", 415, "INVALID_ARGUMENT"),
+        InvalidIdempotencyKeyError: Outcome("invalid-idempotency-key", "Invalid idempotency key", 400, "INVALID_ARGUMENT"),
         InvalidParameterError: Outcome("invalid-parameter", "Invalid path parameter", 400, "INVALID_ARGUMENT"),
         UnprocessableError: Outcome("unprocessable-request", "Unprocessable request", 422, "INVALID_ARGUMENT"),
         UnknownRouteError: Outcome("unknown-route", "Unknown route", 404, "UNIMPLEMENTED"),
@@ -183,15 +202,19 @@ def headers(error: BaseException) -> dict[str, str]:
     """Return the HTTP headers that the error's status asks for (RFC 9110)."""
     result = outcome(error)
     if isinstance(error, RateLimitedError):
-        return {"Retry-After": str(error.retry_after)}
-    if isinstance(error, MethodNotAllowedError):
-        return {"Allow": ", ".join(error.allowed)}
-    if result.http_status == 401:
-        return {"WWW-Authenticate": 'ApiKey realm="crypto-wallets", header="X-Api-Key"'}
-    if result.http_status == 503:
+        found = {"Retry-After": str(error.retry_after), **error.fields}
+    elif isinstance(error, RequestRunningError):
+        found = {"Retry-After": str(RUNNING_RETRY_SECONDS)}
+    elif isinstance(error, MethodNotAllowedError):
+        found = {"Allow": ", ".join(error.allowed)}
+    elif result.http_status == 401:
+        found = {"WWW-Authenticate": 'ApiKey realm="crypto-wallets", header="X-Api-Key"'}
+    elif result.http_status == 503:
         known = error.retry_after_seconds if isinstance(error, UnavailableError) else None
-        return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS if known is None else max(1, math.ceil(known)))}
-    if isinstance(error, BodyTooLargeError):
+        found = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS if known is None else max(1, math.ceil(known)))}
+    elif isinstance(error, BodyTooLargeError):
         # The rest of the body is not read, so the connection cannot be used again.
-        return {"Connection": "close"}
-    return {}
+        found = {"Connection": "close"}
+    else:
+        found = {}
+    return found

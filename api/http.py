@@ -16,6 +16,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.limits import CallKind
 from api import answers, docs, openapi, problems
 from api.direct import DirectRoutes
 from api.edge import Edge
@@ -31,6 +32,7 @@ Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
 _EVERYWHERE = (401, 429, 500, 503)
 _WITH_BODY = (400, 413, 415, 422)
+_ONCE = (400, 409, 422)
 _OF_WALLET = (400, 404, 422)
 
 
@@ -78,45 +80,39 @@ class _Application(FastAPI):
 
 
 def _add_wallet_routes(app: FastAPI, edge: Edge, routes: WalletRoutes) -> None:
-    route_class = guarded(edge)
+    read, lock = guarded(edge), guarded(edge, remembered=True)
+    create, sign = (guarded(edge, kind=kind, remembered=True) for kind in (CallKind.CREATE, CallKind.SIGN))
 
     def add(
-        method: str, path: str, endpoint: Endpoint, model: type[BaseModel], tag: str, *statuses: int, route: type[APIRoute] = route_class
+        method: str, path: str, endpoint: Endpoint, model: type[BaseModel], tag: str, *statuses: int, route: type[APIRoute] = read
     ) -> None:
+        is_once = getattr(route, "is_remembered", False)
         app.router.add_api_route(
             f"/api/v1{path}",
             endpoint,
             methods=[method],
             tags=[tag],
-            responses={200: {"model": model}, **openapi.problem_responses(*sorted({*statuses, *_EVERYWHERE}))},
-            openapi_extra={"security": [{openapi.SECURITY_SCHEME: []}]},
+            responses={200: {"model": model}, **openapi.problem_responses(*sorted({*statuses, *_EVERYWHERE, *(_ONCE if is_once else ())}))},
+            openapi_extra={"security": [{openapi.SECURITY_SCHEME: []}], **({"parameters": [openapi.IDEMPOTENCY_KEY]} if is_once else {})},
             route_class_override=route,
         )
 
-    add("POST", "/wallets/{wallet_id}/sign", routes.sign, answers.SignAnswer, "accounts", *_WITH_BODY, 403, 404)
+    add("POST", "/wallets/{wallet_id}/sign", routes.sign, answers.SignAnswer, "accounts", *_WITH_BODY, 403, 404, route=sign)
     for path, endpoint in (("sign-message", routes.sign_message), ("sign-typed-data", routes.sign_typed_data)):
-        add("POST", f"/wallets/{{wallet_id}}/{path}", endpoint, answers.SignMessageAnswer, "accounts", *_WITH_BODY, 403, 404)
+        add("POST", f"/wallets/{{wallet_id}}/{path}", endpoint, answers.SignMessageAnswer, "accounts", *_WITH_BODY, 403, 404, route=sign)
     add("POST", "/transactions/inspect", routes.inspect, answers.InspectAnswer, "transactions", *_WITH_BODY)
-    batch, addresses = guarded(edge, batch_cost), guarded(edge, range_cost)
+    batch, addresses = guarded(edge, batch_cost, CallKind.SIGN, remembered=True), guarded(edge, range_cost)
     add("POST", "/wallets/{wallet_id}/sign-batch", routes.sign_batch, answers.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
     add("POST", "/sign-batch", routes.sign_wallets_batch, answers.SignBatchAnswer, "accounts", *_WITH_BODY, route=batch)
-    add(
-        "POST",
-        "/wallets/{wallet_id}/addresses",
-        routes.derive_addresses,
-        answers.AddressRange,
-        "accounts",
-        *_WITH_BODY,
-        404,
-        route=addresses,
-    )
+    derived = answers.AddressRange
+    add("POST", "/wallets/{wallet_id}/addresses", routes.derive_addresses, derived, "accounts", *_WITH_BODY, 404, route=addresses)
     add("GET", "/wallets/{wallet_id}/address/{network}", routes.get_address, answers.AddressAnswer, "accounts", *_OF_WALLET)
-    add("POST", "/wallets", routes.create_wallet, answers.WalletAnswer, "wallets", *_WITH_BODY)
+    add("POST", "/wallets", routes.create_wallet, answers.WalletAnswer, "wallets", *_WITH_BODY, route=create)
     add("GET", "/wallets", routes.list_wallets, answers.WalletList, "wallets", 422)
-    add("POST", "/wallets/import", routes.import_wallet, answers.WalletAnswer, "wallets", *_WITH_BODY)
+    add("POST", "/wallets/import", routes.import_wallet, answers.WalletAnswer, "wallets", *_WITH_BODY, route=create)
     add("GET", "/wallets/{wallet_id}", routes.get_wallet, answers.WalletAnswer, "wallets", *_OF_WALLET)
     add("GET", "/addresses/{address}", routes.find_address, answers.AccountsAnswer, "accounts", *_OF_WALLET)
-    add("POST", "/admin/lock", routes.lock, answers.LockAnswer, "admin", 422)
+    add("POST", "/admin/lock", routes.lock, answers.LockAnswer, "admin", 422, route=lock)
 
 
 def _add_operations(app: FastAPI, edge: Edge) -> None:

@@ -1,9 +1,12 @@
 """Bound what a client may send: how often, and how much."""
 
+import math
+from functools import lru_cache
 from typing import Protocol
 
 from starlette.requests import Request
 
+from adapters.limits import CallKind, Client, Limit, Verdict
 from api.errors import BodyTooLargeError
 
 MAX_BODY_BYTES = 1_048_576
@@ -11,12 +14,15 @@ MAX_DISCARDED_BYTES = 2 * 1_048_576
 
 
 class RateLimiter(Protocol):
-    """Count the requests of clients, told apart by `key`."""
+    """Count the requests of clients."""
 
-    async def acquire(self, key: str, cost: int = 1, /) -> float | None:
-        """Take what a request costs. Return None if it is allowed, else the seconds until it will be. Never raises.
+    async def acquire(self, client: Client, kind: CallKind, cost: int = 1, /) -> Verdict | None:
+        """Take what a request costs, and say whether it is allowed; None where nothing is limited.
 
         What costs more than a burst is allowed when the burst is whole, and paid in full: the client waits the longer afterwards.
+
+        Raises:
+            LimiterUnavailableError: The limits cannot be kept at present, and the settings say to refuse then.
         """
         ...
 
@@ -24,9 +30,26 @@ class RateLimiter(Protocol):
 class Unlimited:
     """Allow every request: what stands in when limits are switched off."""
 
-    async def acquire(self, _key: str, _cost: int = 1, /) -> float | None:
+    async def acquire(self, _client: Client, _kind: CallKind, _cost: int = 1, /) -> None:
         """See `RateLimiter.acquire`."""
-        return None
+
+
+def limit_fields(verdict: Verdict) -> list[tuple[str, str]]:
+    """Return the header fields that tell a client of its limits (draft-ietf-httpapi-ratelimit-headers-10)."""
+    seconds = math.ceil(verdict.reset_seconds if verdict.wait_seconds is None else verdict.wait_seconds)
+    return [("ratelimit", f'"{verdict.limit.name}";r={verdict.remaining};t={seconds}'), ("ratelimit-policy", _policies(verdict.limits))]
+
+
+@lru_cache
+def _policies(limits: tuple[Limit, ...]) -> str:
+    return ", ".join(map(_policy, limits))
+
+
+def _policy(limit: Limit) -> str:
+    """Write a limit as the quota of a window of whole seconds, of which the draft has no other: that in which a burst becomes whole."""
+    window = max(1, math.ceil(limit.burst_size / limit.requests_per_second))
+    quota = limit.burst_size if window > 1 else max(limit.burst_size, int(limit.requests_per_second))
+    return f'"{limit.name}";q={quota};w={window}'
 
 
 async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:

@@ -9,9 +9,11 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.limits import Verdict
 from api import problems
 from api.access_log import AccessLog
 from api.errors import EdgeError
+from api.limits import limit_fields
 from api.observability import HTTP_METHODS, Metrics, describe_exception
 
 CLIENT_CLOSED_REQUEST = 499
@@ -40,7 +42,7 @@ class EdgeMiddleware:
             await self._app(scope, receive, send)
             return
         scope["request_id"] = request_id = request_id_of(scope)
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, request_id, scope)
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
@@ -72,11 +74,12 @@ class EdgeMiddleware:
 class _Answer:
     """Send an answer on with the headers that every one has, and remember its status."""
 
-    __slots__ = ("_request_id", "_send", "status")
+    __slots__ = ("_request_id", "_scope", "_send", "status")
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, scope: Scope) -> None:
         self._send = send
         self._request_id = request_id.encode()
+        self._scope = scope
         self.status: int | None = None
 
     async def send(self, message: Message) -> None:
@@ -85,6 +88,9 @@ class _Answer:
             headers = [*message.get("headers", ()), (b"x-request-id", self._request_id), (b"x-content-type-options", b"nosniff")]
             if all(name != b"cache-control" for name, _ in headers):
                 headers.append((b"cache-control", b"no-store"))
+            limited: Verdict | None = self._scope.get("rate_limit")
+            if limited is not None:
+                headers += [(name.encode(), value.encode()) for name, value in limit_fields(limited)]
             message = {**message, "headers": headers}
         await self._send(message)
 
@@ -92,7 +98,7 @@ class _Answer:
 async def refuse(error: EdgeError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request that is not let as far as the middleware, with the headers that every answer has."""
     request_id = request_id_of(scope)
-    await problems.response(error, request_id)(scope, receive, _Answer(send, request_id).send)
+    await problems.response(error, request_id)(scope, receive, _Answer(send, request_id, scope).send)
 
 
 def request_id_of(scope: Scope) -> str:

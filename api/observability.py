@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import orjson
 import prometheus_client
@@ -97,13 +97,9 @@ class Metrics:
         self._count_addresses()
         self._seeds = self._gauge("keyring_unlocked_seeds", "Seeds that this node's processes hold unlocked")
         self._corrupt = self._counter("keyring_corrupt_ciphertexts_total", "Stored ciphertexts that did not decrypt; each is an alarm")
-        self._hardening = Gauge(
-            "process_hardening",
-            "How each process that sees seeds is protected; the value is 1",
-            ("core_dumps", "dumpable", "memory"),
-            registry=self._registry,
-            multiprocess_mode="liveall",
-        )
+        self._limited_alone = self._counter("rate_limit_alone_total", "Requests limited without the other replicas: Redis was away")
+        hardening = "How each process that sees seeds is protected; the value is 1"
+        self._hardening = self._gauge("process_hardening", hardening, "core_dumps", "dumpable", "memory", mode="liveall")
         self._start = Gauge(
             "replica_start_seconds",
             "How long the newest replica of this node took to start, by stage",
@@ -171,6 +167,10 @@ class Metrics:
         """See `wallets.keyring.Watcher.ciphertext_refused`."""
         self._corrupt.inc()
 
+    def limited_alone(self, requests: int) -> None:
+        """See `adapters.redis_limiter.Watcher.limited_alone`."""
+        self._limited_alone.inc(requests)
+
     def process_hardened(self, *, core_dumps: str, dumpable: str, memory: str) -> None:
         """Take how this process is protected, each in a word of a closed set."""
         self._hardening.labels(core_dumps, dumpable, memory).set(1)
@@ -222,8 +222,8 @@ class Metrics:
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self._registry)
 
-    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        return Gauge(name, meaning, labels, registry=self._registry, multiprocess_mode="livesum")
+    def _gauge(self, name: str, meaning: str, *labels: str, mode: Literal["livesum", "liveall"] = "livesum") -> Gauge:
+        return Gauge(name, meaning, labels, registry=self._registry, multiprocess_mode=mode)
 
     def _histogram(self, name: str, meaning: str, *labels: str) -> Histogram:
         return Histogram(name, meaning, labels, registry=self._registry, buckets=_HTTP_BUCKETS)

@@ -18,17 +18,30 @@ PROBLEMS: Mapping[int, str] = {
     404: "There is no such wallet or address",
     413: "The body has more than 1 MiB",
     415: "The body is not declared as `application/json`",
-    422: "A field or query parameter is missing, unknown, or outside its range",
+    409: "The same `Idempotency-Key` is being worked on (see `Retry-After`), or another transaction has this nonce",
+    422: "A field or query parameter is missing, unknown, or outside its range, or the `Idempotency-Key` is another's",
     429: "Too many requests; see `Retry-After`",
     500: "A fault of the service, or a stored ciphertext that does not decrypt; nothing was released",
     503: "Something the service needs is away; see `Retry-After`. Nothing was released",
+}
+
+IDEMPOTENCY_KEY: Mapping[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "Any text of yours: the request is carried out once, however often it is sent with it",
+    "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
 }
 
 _DESCRIPTION = """\
 Keeps HD wallets, gives out deposit addresses, and signs transactions that nodes accept.
 
 Send your API key as `X-Api-Key`. Every answer carries `X-Request-ID`, yours if you send one. Errors are problem documents (RFC 9457);
-`type` is stable. Unknown fields and query parameters are refused."""
+`type` is stable. Unknown fields and query parameters are refused.
+
+A POST with an `Idempotency-Key` of your choice is carried out once, however often you send it; the same answer comes again, with
+`Idempotency-Replayed: true`. Answers tell what is left of your limit in `RateLimit` and `RateLimit-Policy`."""
 
 _EXAMPLE_PROBLEM = {
     "type": "urn:crypto-wallets:problem:wallet-not-found",

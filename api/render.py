@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from api import problems
 from api.cursors import cursor_of
 from wallets.chains import chain_for
 from wallets.encoding import decimal
@@ -87,6 +88,12 @@ def signing_result(value: TransactionResult) -> dict[str, Any]:
     if not signed.raw:
         del content["signed_tx"]
     return content
+
+
+def batch(outcomes: Sequence[TransactionResult | Exception]) -> dict[str, Any]:
+    """Render what became of the items of a batch, in their order."""
+    results = [{"error": problems.of_item(each)} if isinstance(each, Exception) else signing_result(each) for each in outcomes]
+    return {"results": results}
 
 
 def message_result(value: MessageResult) -> dict[str, Any]:

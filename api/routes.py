@@ -9,11 +9,13 @@ from fastapi import Path, Query, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from api import health, problems, render
+from adapters.limits import CallKind
+from api import health, render
 from api.cursors import position_of
 from api.edge import Edge, admit, charge, recognize
 from api.errors import UnprocessableError
 from api.health import HealthMonitor
+from api.idempotency import answered_once
 from api.json_body import read_json
 from api.schemas import (
     DEFAULT_COUNT,
@@ -61,14 +63,18 @@ Cost = Callable[[Any], int]
 """What a request costs, by its parsed body; never raises, also if it is not valid."""
 
 
-def guarded(edge: Edge, cost_of: Cost | None = None) -> type[APIRoute]:
-    """Return the class of routes that need an API key, and of which a request costs one or as much as `cost_of` says.
+def guarded(edge: Edge, cost_of: Cost | None = None, kind: CallKind = CallKind.READ, *, remembered: bool = False) -> type[APIRoute]:
+    """Return the class of routes that need an API key, and of which a request costs one of its kind, or as much as `cost_of` says.
 
     FastAPI would read the body before any dependency runs; here the caller is let in first, then the query and the body are looked at. Only
     where the body says what a request costs, a caller who is known is charged when it has been read.
+
+    With `remembered` a request that has an `Idempotency-Key` is carried out once.
     """
 
     class GuardedRoute(APIRoute):
+        is_remembered = remembered
+
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
             has_body = self.body_field is not None
@@ -81,15 +87,18 @@ def guarded(edge: Edge, cost_of: Cost | None = None) -> type[APIRoute]:
 
             async def admitted(request: Request) -> Response:
                 if cost_of is None:
-                    await admit(edge, request.scope)
-                    return await handle(await read(request))
+                    await admit(edge, request.scope, kind)
+                    return await once(await read(request))
                 caller, cost = recognize(edge, request.scope), 1
                 try:
                     request = await read(request)
                     cost = cost_of(await request.json())
                 finally:
-                    await charge(edge, caller, cost)
-                return await handle(request)
+                    request.scope["rate_limit"] = await charge(edge, caller, cost, kind)
+                return await once(request)
+
+            async def once(request: Request) -> Response:
+                return await (answered_once(edge.custody, request, handle) if remembered else handle(request))
 
             return admitted
 
@@ -194,7 +203,8 @@ class WalletRoutes:
 
     async def sign(self, request: Request, wallet_id: WalletId, body: SignTransaction) -> Response:
         """Decode a transaction, check it, sign it, and write it down; then return what a node accepts."""
-        return render.json_response(await self.signed(account_of(wallet_id, body), body.text, _caller(request)))
+        answer = await self.signed(account_of(wallet_id, body), body.text, _caller(request), replaces=body.replace)
+        return render.json_response(answer)
 
     async def inspect(self, body: InspectTransaction) -> Response:
         """Decode a transaction and say what it does. Nothing is signed, and no wallet asked."""
@@ -223,13 +233,8 @@ class WalletRoutes:
         return await self._signed_batch([(item.wallet_id, item) for item in body.items], _caller(request))
 
     async def _signed_batch(self, items: Sequence[tuple[UUID, SignTransaction]], caller: Caller) -> Response:
-        requests = [SigningRequest(account_of(wallet_id, item), item.text, caller) for wallet_id, item in items]
-        outcomes = await self.outcomes(requests)
-        results = [
-            {"error": problems.of_item(outcome)} if isinstance(outcome, Exception) else render.signing_result(outcome)
-            for outcome in outcomes
-        ]
-        return render.json_response({"results": results})
+        requests = [SigningRequest(account_of(wallet_id, item), item.text, caller, item.replace) for wallet_id, item in items]
+        return render.json_response(render.batch(await self.outcomes(requests)))
 
     async def derive_addresses(self, request: Request, wallet_id: WalletId, body: DeriveAddresses) -> Response:
         """Return the addresses of up to 1,000 accounts that follow each other, deriving new ones. Each costs as much as a request."""
@@ -244,9 +249,9 @@ class WalletRoutes:
         """Return the answer of `get_address`."""
         return render.address(await self.custody.address(account, caller))
 
-    async def signed(self, account: Account, unsigned_tx: str, caller: Caller) -> dict[str, Any]:
+    async def signed(self, account: Account, unsigned_tx: str, caller: Caller, *, replaces: bool = False) -> dict[str, Any]:
         """Return the answer of `sign`, and count how it ended."""
-        return render.signing_result(await self.signed_result(SigningRequest(account, unsigned_tx, caller)))
+        return render.signing_result(await self.signed_result(SigningRequest(account, unsigned_tx, caller, replaces)))
 
     async def created(self, body: CreateWallet, caller: Caller) -> Wallet:
         """Make a wallet, and count it."""

@@ -162,6 +162,9 @@ class SignTransaction(_Transaction):
     """Sign one transaction."""
 
     index: Index
+    replace: bool = Field(
+        default=False, description="Sign although another transaction was signed with the same nonce, where nonces are guarded"
+    )
 
 
 class SignMessage(_OfNetwork):

@@ -38,6 +38,7 @@ from wallets.model import (
     TransactionResult,
     Wallet,
 )
+from wallets.once import IdempotentRequest
 from wallets.ports import AddressCache, Component
 from wallets.secret import Phrase
 
@@ -215,6 +216,15 @@ class RemoteCustody:
     async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[TransactionResult | Exception]:
         """See `Custody.sign_batch`."""
         return _expect(list, await self._ask("sign_batch", requests))
+
+    async def claim(self, request: IdempotentRequest) -> bytes | None:
+        """See `Custody.claim`."""
+        answer = await self._ask("claim", request)
+        return None if answer is None else _expect(bytes, answer)
+
+    async def release(self, request: IdempotentRequest) -> None:
+        """See `Custody.release`."""
+        await self._ask("release", request)
 
     async def lock(self, caller: Caller) -> KeyringLock:
         """See `Custody.lock`."""

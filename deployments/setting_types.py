@@ -6,7 +6,9 @@ from enum import StrEnum, auto
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from adapters.redis_url import parse
 
 MOUNT = r"^[A-Za-z0-9._/-]{1,128}$"
 """A path in Vault."""
@@ -19,6 +21,12 @@ RESOURCE = r"^[A-Za-z][A-Za-z0-9._-]{0,63}$|^$"
 
 MAX_PORT = 65_535
 Port = Annotated[int, Field(ge=1, le=MAX_PORT)]
+
+
+class Section(BaseModel):
+    """Settings that belong together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Environment(StrEnum):
@@ -42,6 +50,13 @@ class Topology(StrEnum):
     ISOLATED = "isolated"
 
 
+class WithoutRedis(StrEnum):
+    """What becomes of requests whose limits cannot be kept with other replicas."""
+
+    SHARE = auto()
+    REFUSE = auto()
+
+
 class AuthMethod(StrEnum):
     """How the service logs in to Vault."""
 
@@ -61,6 +76,11 @@ def url_of(*schemes: str) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def _redis_url(text: SecretStr) -> SecretStr:
+    parse(text.get_secret_value())
+    return text
 
 
 def _networks(text: str) -> str:
@@ -87,6 +107,7 @@ def _absolute(path: Path) -> Path:
     return path
 
 
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 Networks = Annotated[str, AfterValidator(_networks)]
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticUndefined
 
+from deployments.limit_settings import RateLimitSettings
 from deployments.setting_types import (
     MAX_PORT,
     MOUNT,
@@ -28,7 +29,10 @@ from deployments.setting_types import (
     Networks,
     Port,
     ReadableFile,
+    RedisUrl,
+    Section,
     Topology,
+    WithoutRedis,
     url_of,
 )
 
@@ -40,19 +44,7 @@ class ConfigurationError(Exception):
     """The configuration cannot be right; the message says which variables, and why, one a line, without their values."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
-
-
-class RateLimitSettings(_Section):
-    """The limit of each client (API key and address)."""
-
-    enabled: bool = Field(default=True, description="Limit requests")
-    requests_per_second: float = Field(default=10, gt=0, le=1_000_000, description="Sustained requests a second for one client")
-    burst_size: int = Field(default=10, ge=1, le=1_000_000, description="Requests that may come at once")
-
-
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """What clients see."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for all")
@@ -79,7 +71,7 @@ class ServerSettings(_Section):
         return self.port + 1 if self.grpc_port is None else self.grpc_port
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """PostgreSQL."""
 
     url: Annotated[SecretStr, url_of("postgresql", "postgres")] | None = Field(
@@ -100,14 +92,14 @@ class DatabaseSettings(_Section):
         return self
 
 
-class KeysSettings(_Section):
+class KeysSettings(Section):
     """What encrypts mnemonics."""
 
     backend: KeyBackend = Field(default=KeyBackend.VAULT, description="What encrypts mnemonics: `vault`, or `local`, a key file")
     file: AbsolutePath | None = Field(default=None, description="The key file; `local-keys.json` in the data folder if not set")
 
 
-class VaultSettings(_Section):
+class VaultSettings(Section):
     """HashiCorp Vault or OpenBao, Transit engine."""
 
     address: str | None = Field(default=None, pattern=r"^https?://", description="URL of Vault; `up` starts an OpenBao if not set")
@@ -134,25 +126,26 @@ class VaultSettings(_Section):
     share_circuit: bool = Field(default=True, description="Tell other replicas through Redis, if it is used, when Vault's circuit changes")
 
 
-class RedisSettings(_Section):
+class RedisSettings(Section):
     """Redis: shared limits and addresses. Without it each replica keeps its own."""
 
     enabled: bool = Field(default=False, description="Use Redis; `up` turns it on")
-    url: Annotated[SecretStr, url_of("redis", "rediss", "unix")] | None = Field(
-        default=None, description="`redis://:password@host:port/0`; `up` starts one if not set"
+    url: RedisUrl | None = Field(
+        default=None, description="`redis://:password@host:port/0`, or another form (`docs/redis.md`); `up` starts one if not set"
     )
     url_file: Path | None = Field(default=None, description="File with the URL")
+    ca_file: ReadableFile | None = Field(default=None, description="CA certificates to trust for `rediss`; the system's if not set")
     ttl_secs: int = Field(default=3600, ge=1, description="Seconds an address stays in Redis")
 
 
-class KeyringSettings(_Section):
+class KeyringSettings(Section):
     """Seeds kept unlocked in a replica."""
 
     max_seeds: int = Field(default=1000, ge=0, le=100_000, description="Seeds kept unlocked at most; 0 keeps none")
     ttl_secs: float = Field(default=300, ge=0, le=86_400, description="Seconds a seed stays unlocked; 0 keeps none")
 
 
-class _Scaled(_Section):
+class _Scaled(Section):
     """A deployment on Ray Serve; each of its replicas uses one core."""
 
     min: int
@@ -186,21 +179,30 @@ class SignerSettings(_Scaled):
     target_ongoing_calls: float = Field(default=2, gt=0, description="Gateways' calls in flight a signer at which more are started")
 
 
-class SigningSettings(_Section):
+class SigningSettings(Section):
     """What is signed."""
 
     allow_legacy_without_chain_id: bool = Field(
         default=False, description="Sign EVM transactions from before EIP-155, which can be replayed on other chains"
     )
+    nonce_guard: bool = Field(
+        default=False, description="Refuse a second, different transaction with the same nonce of an account, unless it says `replace`"
+    )
 
 
-class LogSettings(_Section):
+class IdempotencySettings(Section):
+    """Requests that are sent again, with an `Idempotency-Key`."""
+
+    ttl_secs: float = Field(default=86_400, ge=60, le=2_592_000, description="Seconds for which answers to requests with a key are kept")
+
+
+class LogSettings(Section):
     """Logs: JSON lines on standard output."""
 
     level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`")
 
 
-class Settings(_Section):
+class Settings(Section):
     """The configuration of a replica, and of the machine that runs one."""
 
     env: Environment = Field(default=Environment.DEVELOPMENT, description="`development` or `production`")
@@ -218,6 +220,7 @@ class Settings(_Section):
     signing: SigningSettings = SigningSettings()
     replicas: ReplicaSettings = ReplicaSettings()
     signers: SignerSettings = SignerSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     log: LogSettings = LogSettings()
 
 
@@ -233,7 +236,7 @@ class Variable:
 def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[Variable]:
     """List every variable that is read, in the order of the README's table."""
     for name, field in model.model_fields.items():
-        if isinstance(field.default, _Section):
+        if isinstance(field.default, Section):
             yield from variables(type(field.default), f"{prefix}{name.upper()}__")
         else:
             default = "" if field.default in (None, "", PydanticUndefined) else str(field.default).lower()
@@ -343,6 +346,9 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield "APP__KEYS__FILE: is refused when APP__ENV is production; run `crypto-wallets keys migrate --to vault` before"
     if production and settings.vault.address and settings.vault.address.startswith("http://") and not _is_loopback(settings.vault.address):
         yield "APP__VAULT__ADDRESS: must be https when APP__ENV is production: mnemonics travel on it"
+    limit = settings.server.rate_limit
+    if limit.enabled and limit.without_redis is WithoutRedis.REFUSE and not settings.redis.enabled:
+        yield "APP__SERVER__RATE_LIMIT__WITHOUT_REDIS: is `refuse`, but APP__REDIS__ENABLED is false: every request would be refused"
     yield from _other_login(settings.vault)
     for name in ("api_key", "previous_api_key"):
         key: SecretStr | None = getattr(settings.server, name)

@@ -2,25 +2,28 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 from pydantic import SecretStr
 
 from adapters.audit_partitions import keep_partitions, make_partitions
 from adapters.database import PostgresDatabase
+from adapters.idempotency import PostgresAnswerStore
 from adapters.key_backends import GatheredDecryption, KeyBackends
+from adapters.limits import CallKind, Limit, Limits
 from adapters.local_keys import LocalKeyFile, LocalKeyHealth
 from adapters.lock_signal import PostgresLockSignal
 from adapters.memory import CachedWalletStore, LruAddressCache, MemoryRateLimiter
 from adapters.migrations import SchemaMismatchError, check_schema
 from adapters.postgres import PostgresAuditLog, PostgresHealth, PostgresWalletStore
 from adapters.postgres_addresses import PostgresAddressBook, PostgresAddressKeys
-from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth, RedisRateLimiter
+from adapters.redis import RedisAddressCache, RedisConnections, RedisHealth
+from adapters.redis_limiter import LiveReplicas, RedisRateLimiter
 from adapters.resilience import CircuitBreaker
 from adapters.shared_circuit import SharedCircuit
 from adapters.vault import VaultTransit
@@ -29,13 +32,15 @@ from adapters.vault_server import TRANSIENT
 from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, Authenticator, ClientAddresses, Everybody
 from api.edge import Edge
+from api.idempotency import answer
 from api.limits import RateLimiter, Unlimited
 from api.observability import Metrics, configure_logging
 from deployments.key_wiring import transit_key, vault_client
+from deployments.limit_settings import RateLimitSettings
 from deployments.measured import AddressAlarm, MeasuredAddressCache, MeasuredKeyEncryption
 from deployments.requirements import key_file
-from deployments.setting_types import KeyBackend
-from deployments.settings import DatabaseSettings, RateLimitSettings, ServerSettings, Settings, SigningSettings
+from deployments.setting_types import KeyBackend, WithoutRedis
+from deployments.settings import DatabaseSettings, ServerSettings, Settings, SigningSettings
 from wallets.account_keys import AccountKeys
 from wallets.address_keyring import AddressKeyring
 from wallets.addresses import Addresses
@@ -44,7 +49,7 @@ from wallets.custody import Custody, LocalCustody
 from wallets.errors import StoreUnavailableError, WalletError
 from wallets.keyring import Keyring
 from wallets.policy import AllOf, NamesItsChain, NamesOurAccount, Policy
-from wallets.ports import Component, KeyEncryption, LockSignal, SharedAddressCache
+from wallets.ports import Component, KeyEncryption, LockSignal, SharedAddressCache, WalletStore
 
 if TYPE_CHECKING:  # generic in the stubs alone
     from adapters.database import type_connection
@@ -68,12 +73,13 @@ async def open_edge(settings: Settings, open_custody: OpenCustody) -> AsyncItera
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(_redis(settings))
         custody = await stack.enter_async_context(open_custody(settings, metrics, redis))
+        limiter = await stack.enter_async_context(_limiter(settings, redis, metrics))
         access_log = AccessLog(settings.log.level, sys.stdout.buffer)
         stack.callback(access_log.flush)
         yield Edge(
             custody,
             _authenticator(settings.server),
-            _limiter(settings.server.rate_limit, redis),
+            limiter,
             metrics,
             ClientAddresses(_trusted(settings.server), ingress=LOOPBACK),
             access_log,
@@ -99,7 +105,7 @@ async def _redis(settings: Settings) -> AsyncIterator[RedisConnections | None]:
     if not settings.redis.enabled:
         yield None
         return
-    async with RedisConnections(_required(settings.redis.url)) as redis:
+    async with RedisConnections(_required(settings.redis.url), settings.redis.ca_file) as redis:
         yield redis
 
 
@@ -109,7 +115,7 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(_database(settings.database))
         await _refuse_another_schema(database)
-        await stack.enter_async_context(_keeping_partitions(database))
+        await stack.enter_async_context(_background(keep_partitions(database)))
         keys = await stack.enter_async_context(_open_keys(settings, metrics, redis))
         store = CachedWalletStore(PostgresWalletStore(database))
         components: list[Component] = [PostgresHealth(database), keys.health]
@@ -120,20 +126,12 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
         bounds = settings.keyring
         keyring = Keyring(store, keys.encryption, max_seeds=bounds.max_seeds, ttl_seconds=bounds.ttl_secs, watcher=metrics)
         stack.enter_context(_expiring(keyring))
-        auditor, address_keys, alarm = Auditor(PostgresAuditLog(database)), PostgresAddressKeys(database), AddressAlarm(metrics)
-        address_keyring = AddressKeyring(address_keys, keys.encryption, refused=metrics.ciphertext_refused)
-        addresses = Addresses(
-            store=store,
-            book=PostgresAddressBook(database),
-            cache=MeasuredAddressCache(LruAddressCache(), metrics),
-            shared=shared,
-            address_keyring=address_keyring,
-            account_keys=AccountKeys(address_keys, keyring, address_keyring, watcher=alarm),
-            auditor=auditor,
-            watcher=alarm,
-        )
+        auditor = Auditor(PostgresAuditLog(database))
+        addresses = _addresses(database, shared, keyring, keys.encryption, store, auditor, metrics)
         lock_signal = PostgresLockSignal(database, _required(settings.database.url))
         await stack.enter_async_context(_following(lock_signal, keyring, addresses))
+        answers = PostgresAnswerStore(database, keep_seconds=settings.idempotency.ttl_secs)
+        await stack.enter_async_context(_background(answers.keep_pruned()))
         yield LocalCustody(
             store=store,
             addresses=addresses,
@@ -141,9 +139,36 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
             encryption=keys.encryption,
             keyring=keyring,
             lock_signal=lock_signal,
+            answers=answers,
+            answer_of=answer,
             policy=signing_policy(settings.signing),
             components=components,
+            guards_nonces=settings.signing.nonce_guard,
         )
+
+
+def _addresses(
+    database: PostgresDatabase,
+    shared: SharedAddressCache | None,
+    keyring: Keyring,
+    encryption: KeyEncryption,
+    store: WalletStore,
+    auditor: Auditor,
+    metrics: Metrics,
+) -> Addresses:
+    """Return what gives out addresses."""
+    address_keys, alarm = PostgresAddressKeys(database), AddressAlarm(metrics)
+    address_keyring = AddressKeyring(address_keys, encryption, refused=metrics.ciphertext_refused)
+    return Addresses(
+        store=store,
+        book=PostgresAddressBook(database),
+        cache=MeasuredAddressCache(LruAddressCache(), metrics),
+        shared=shared,
+        address_keyring=address_keyring,
+        account_keys=AccountKeys(address_keys, keyring, address_keyring, watcher=alarm),
+        auditor=auditor,
+        watcher=alarm,
+    )
 
 
 def signing_policy(signing: SigningSettings) -> Policy:
@@ -242,9 +267,9 @@ async def _following(signal: LockSignal, keyring: Keyring, addresses: Addresses)
 
 
 @asynccontextmanager
-async def _keeping_partitions(database: PostgresDatabase) -> AsyncIterator[None]:
-    """Have the audit log's partitions made ahead, also by a process that runs for months."""
-    task = asyncio.create_task(keep_partitions(database))
+async def _background(work: Coroutine[Any, Any, NoReturn]) -> AsyncIterator[None]:
+    """Have something go on for as long as the process runs."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
@@ -286,12 +311,28 @@ def _authenticator(server: ServerSettings) -> Authenticator:
     return ApiKeys(keys) if keys else Everybody()
 
 
-def _limiter(limit: RateLimitSettings, redis: RedisConnections | None) -> RateLimiter:
+@asynccontextmanager
+async def _limiter(settings: Settings, redis: RedisConnections | None, metrics: Metrics) -> AsyncIterator[RateLimiter]:
+    limit = settings.server.rate_limit
     if not limit.enabled:
-        return Unlimited()
-    if redis is None:
-        return MemoryRateLimiter(limit.requests_per_second, limit.burst_size)
-    return RedisRateLimiter(redis, limit.requests_per_second, limit.burst_size)
+        yield Unlimited()
+    elif redis is None:
+        yield MemoryRateLimiter(_limits(limit))
+    else:
+        replicas = LiveReplicas(redis, settings.replicas.min)
+        with replicas.beating():
+            refuses = limit.without_redis is WithoutRedis.REFUSE
+            yield RedisRateLimiter(redis, _limits(limit), replicas, metrics, refuses_alone=refuses)
+        await replicas.leave()
+
+
+def _limits(settings: RateLimitSettings) -> Limits:
+    def limit(name: str) -> Limit | None:
+        rate, burst = getattr(settings, f"{name}_requests_per_second"), getattr(settings, f"{name}_burst_size")
+        return None if rate is None else Limit(name, rate, burst)
+
+    kinds = {kind: own for kind in CallKind if (own := limit(kind.value)) is not None}
+    return Limits(Limit("client", settings.requests_per_second, settings.burst_size), kinds, limit("key"))
 
 
 def _trusted(server: ServerSettings) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from tests.fakes import Journal, _write
+from tests.fake_journal import Journal, write_in_transaction
 from wallets.address_watcher import Source
 from wallets.derivation import DerivationScheme
 from wallets.errors import StoreUnavailableError, WalletNotFoundError
@@ -38,7 +38,7 @@ class FakeAddressBook:
         await _reach(self.away)
         changed = [entry for entry in entries if self.addresses.get(entry[0]) != entry[1]]
         for _, _, event in changed:
-            _write(self.journal, event)
+            write_in_transaction(self.journal, event)
         self.addresses.update({account: address for account, address, _ in changed})
 
     async def accounts(self, address: str) -> Sequence[tuple[Account, SealedAddress]]:

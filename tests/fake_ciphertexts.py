@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from tests.fake_addresses import FakeAddressKeys
-from tests.fakes import FakeWalletStore, _write
+from tests.fake_journal import write_in_transaction
+from tests.fakes import FakeWalletStore
 from wallets.errors import StoreUnavailableError
 from wallets.model import AuditEvent, EncryptedAddressKey, EncryptedWallet, KeyVersion, Replacement
 
@@ -36,7 +37,7 @@ class FakeCiphertextStore:
         rows = {row.wallet.id: row.ciphertext for row in self._store.rows()}
         due = [each for each in replacements if rows.get(each.wallet_id) == each.old]
         if due:
-            _write(self._store.journal, audited(len(due)))
+            write_in_transaction(self._store.journal, audited(len(due)))
         for each in due:
             self._store.replace_ciphertext(each.wallet_id, each.new)
         return len(due)
@@ -51,7 +52,7 @@ class FakeCiphertextStore:
         await self._reach()
         if self.address_keys.keys.get(old.number) != old:
             return False
-        _write(self._store.journal, event)
+        write_in_transaction(self._store.journal, event)
         self.address_keys.keys[old.number] = EncryptedAddressKey(old.number, ciphertext)
         return True
 

@@ -6,10 +6,9 @@ These are real classes that keep the ports' contracts, proved by the contract te
 
 import asyncio
 import base64
-import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn, TypeVar
 from uuid import UUID
@@ -17,6 +16,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tests.fake_journal import Journal, write_in_transaction
 from wallets.errors import (
     AuditUnavailableError,
     ConflictError,
@@ -46,22 +46,6 @@ T = TypeVar("T")
 _NONCE_BYTES = 12
 
 
-@dataclass
-class Journal:
-    """Keep the audit rows that a store, an address book and an audit log write together. `away` refuses every row."""
-
-    events: list[AuditEvent] = field(default_factory=list)
-    away: bool = False
-
-    def stored(self, event: AuditEvent) -> AuditEvent:
-        """Return the event as a database would give it back: with details that went through JSON.
-
-        Raises:
-            TypeError: The details are not JSON.
-        """
-        return replace(event, details=json.loads(json.dumps(event.details, allow_nan=False)))
-
-
 class FakeWalletStore:
     """Keep wallets in a dictionary, and their audit rows in the journal."""
 
@@ -79,7 +63,7 @@ class FakeWalletStore:
         if wallet.id in self._rows:
             msg = "a wallet with this id exists"
             raise ConflictError(msg)
-        _write(self.journal, event)
+        write_in_transaction(self.journal, event)
         self._rows[wallet.id] = (wallet, encrypted_mnemonic)
 
     async def get(self, wallet_id: UUID) -> Wallet:
@@ -125,8 +109,7 @@ class FakeWalletStore:
     async def _reach(self) -> None:
         await asyncio.sleep(0)
         if self.away:
-            msg = "the database is away"
-            raise StoreUnavailableError(msg)
+            raise StoreUnavailableError("the database is away")
 
 
 def _place(position: Position) -> tuple[datetime, UUID]:
@@ -159,12 +142,15 @@ class FakeAuditLog:
         if self.journal.away:
             msg = "the audit log is away"
             raise AuditUnavailableError(msg)
-        self.journal.events.append(self.journal.stored(event))
+        self.journal.write(event)
 
     async def record_all(self, events: Sequence[AuditEvent]) -> None:
         """See `wallets.ports.AuditLog.record_all`."""
-        for event in events:
-            await self.record(event)
+        await asyncio.sleep(0)
+        if self.journal.away:
+            msg = "the audit log is away"
+            raise AuditUnavailableError(msg)
+        self.journal.write(*events)
 
 
 class FakeLockSignal:
@@ -181,7 +167,7 @@ class FakeLockSignal:
         if self.away:
             msg = "the database is away"
             raise StoreUnavailableError(msg)
-        _write(self.journal, event)
+        write_in_transaction(self.journal, event)
         for lock in self._locks:
             lock()
 
@@ -303,15 +289,3 @@ def _or_corrupt(call: Callable[[EncryptedMnemonic], T], item: EncryptedMnemonic)
         return call(item)
     except CorruptCiphertextError as error:
         return error
-
-
-def _write(journal: Journal, event: AuditEvent) -> None:
-    """Write a row in the transaction of a store, which fails as a whole.
-
-    Raises:
-        StoreUnavailableError: The journal is away.
-    """
-    if journal.away:
-        msg = "the database is away"
-        raise StoreUnavailableError(msg)
-    journal.events.append(journal.stored(event))

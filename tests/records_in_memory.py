@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from api.idempotency import answer
 from tests.fake_addresses import CountingAddressWatcher, FakeAddressBook, FakeAddressCache, FakeAddressKeys, FakeSharedAddressCache
-from tests.fakes import FakeAuditLog, FakeLockSignal, FakeWalletStore, Journal
+from tests.fake_answers import FakeAnswerStore
+from tests.fake_journal import Journal
+from tests.fakes import FakeAuditLog, FakeLockSignal, FakeWalletStore
 from wallets.account_keys import AccountKeys
 from wallets.address_keyring import AddressKeyring
 from wallets.addresses import Addresses
@@ -31,6 +34,7 @@ class Records:
         self.watcher = CountingAddressWatcher()
         self.audit = FakeAuditLog(self.journal)
         self.lock_signal = FakeLockSignal(self.journal)
+        self.answers = FakeAnswerStore(self.journal)
 
     def custody(
         self,
@@ -48,6 +52,8 @@ class Records:
             encryption=encryption,
             keyring=keyring,
             lock_signal=self.lock_signal,
+            answers=self.answers,
+            answer_of=answer,
             policy=AllOf(NamesOurAccount()),
             components=components,
         )

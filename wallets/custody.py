@@ -2,17 +2,18 @@
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
+from wallets import component_health
 from wallets import mnemonic as bip39
 from wallets.addresses import Addresses
 from wallets.auditing import Auditor, failure
 from wallets.derivation import DerivationScheme
-from wallets.errors import LockNotSharedError, StoreUnavailableError
+from wallets.errors import LockNotSharedError, NonceUsedError, StoreUnavailableError
 from wallets.keyring import Keyring, associated_data
 from wallets.model import (
     Account,
@@ -22,7 +23,6 @@ from wallets.model import (
     AuditStatus,
     Caller,
     ComponentHealth,
-    HealthStatus,
     KeyringLock,
     MessageRequest,
     MessageResult,
@@ -35,13 +35,12 @@ from wallets.model import (
     TransactionResult,
     Wallet,
 )
+from wallets.nonces import refusal
+from wallets.once import IdempotentRequest
 from wallets.policy import Policy
-from wallets.ports import Component, KeyEncryption, LockSignal, WalletStore
+from wallets.ports import AnswerStore, Component, KeyEncryption, LockSignal, WalletStore
 from wallets.secret import Mnemonic, Phrase
 from wallets.signing import Draft, Item, OpenWallet, Pace, brief, message_draft, transaction_draft
-
-HEALTH_CHECK_SECONDS = 2.0
-"""What a component has to say how it is."""
 
 
 class Custody(Protocol):
@@ -133,6 +132,14 @@ class Custody(Protocol):
         """
         ...
 
+    async def claim(self, request: IdempotentRequest) -> bytes | None:
+        """Return what a request was answered before, else let this attempt alone carry it out; see `AnswerStore.claim`."""
+        ...
+
+    async def release(self, request: IdempotentRequest) -> None:
+        """Let another attempt carry out a request, if this one has not; see `AnswerStore.release`."""
+        ...
+
     async def lock(self, caller: Caller) -> KeyringLock:
         """Forget every unlocked seed: here at once and whatever happens, in every other replica within a second.
 
@@ -148,7 +155,7 @@ class Custody(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalCustody:
-    """The use cases, in this process."""
+    """The use cases, in this process. `answer_of` writes a result as what the caller is answered, where that is to be remembered."""
 
     store: WalletStore
     addresses: Addresses
@@ -156,8 +163,11 @@ class LocalCustody:
     encryption: KeyEncryption
     keyring: Keyring
     lock_signal: LockSignal
+    answers: AnswerStore
+    answer_of: Callable[[object], bytes]
     policy: Policy
     components: Sequence[Component]
+    guards_nonces: bool = False
 
     async def create_wallet(self, label: str, word_count: int, caller: Caller) -> Wallet:
         """See `Custody.create_wallet`."""
@@ -214,7 +224,13 @@ class LocalCustody:
             wallet = await self.store.get(account.wallet_id)
             async with self.keyring.unlocked(wallet) as keys:
                 result = draft.sign((wallet, keys), self.policy)
-        await self.auditor.log.record(self.auditor.event(draft.action, AuditStatus.OK, account.wallet_id, draft.caller, draft.details))
+        event = self.auditor.event(draft.action, AuditStatus.OK, account.wallet_id, draft.caller, draft.details)
+        try:
+            await self.auditor.log.record(self._answered(self._guarded(event, draft, result.address), result))
+        except NonceUsedError as error:
+            status, details = failure(error, draft.details)
+            await self.auditor.log.record(self.auditor.event(draft.action, status, account.wallet_id, draft.caller, details))
+            raise
         return result
 
     async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[TransactionResult | Exception]:
@@ -232,8 +248,23 @@ class LocalCustody:
                 if item.error is None:
                     item.sign(opened[item.draft.account.wallet_id], self.policy)
                     await pace.keep()
-        await self.auditor.log.record_all([self._item_event(item) for item in batch])
-        return [item.outcome for item in batch]
+        return await self._released(batch)
+
+    async def _released(self, batch: Sequence[Item]) -> Sequence[TransactionResult | Exception]:
+        """Write down what became of a batch, and return it: without what other transactions have used the nonces of."""
+        while True:
+            outcomes = [item.outcome for item in batch]
+            events = [self._item_event(item) for item in batch]
+            try:
+                # The answer with the last of the rows, which are all written in one transaction then.
+                await self.auditor.log.record_all([*events[:-1], *(self._answered(event, outcomes) for event in events[-1:])])
+            except NonceUsedError as error:
+                for place in error.places:
+                    use = events[place].nonce
+                    assert use is not None  # which is why it was refused
+                    batch[place].refuse(refusal(use))
+            else:
+                return outcomes
 
     async def _opened(self, stack: AsyncExitStack, wallet_id: UUID) -> OpenWallet | Exception:
         try:
@@ -242,13 +273,21 @@ class LocalCustody:
         except Exception as error:  # noqa: BLE001  # the outcome of this wallet's transactions; the batch's others are signed
             return error
 
+    async def claim(self, request: IdempotentRequest) -> bytes | None:
+        """See `Custody.claim`."""
+        return await self.answers.claim(request)
+
+    async def release(self, request: IdempotentRequest) -> None:
+        """See `Custody.release`."""
+        await self.answers.release(request)
+
     async def lock(self, caller: Caller) -> KeyringLock:
         """See `Custody.lock`."""
         self.addresses.forget()
         done = KeyringLock(self.keyring.lock(), self.auditor.now())
         event = AuditEvent(AuditAction.KEYRING_LOCK, AuditStatus.OK, None, caller, done.at, {"forgotten_seeds": done.forgotten_seeds})
         try:
-            await self.lock_signal.send(event)
+            await self.lock_signal.send(self._answered(event, done))
         except StoreUnavailableError as error:
             msg = f"this replica has forgotten its unlocked seeds ({done.forgotten_seeds}); others may not have heard of it: try again"
             raise LockNotSharedError(msg) from error
@@ -256,10 +295,7 @@ class LocalCustody:
 
     async def health(self) -> Mapping[str, ComponentHealth]:
         """See `Custody.health`."""
-        checks = {component.name: asyncio.ensure_future(component.check()) for component in self.components}
-        if checks:
-            await asyncio.wait(checks.values(), timeout=HEALTH_CHECK_SECONDS)
-        return {name: _health_answer(check) for name, check in checks.items()}
+        return await component_health.ask(self.components)
 
     def _new_wallet(self, label: str, scheme: DerivationScheme) -> Wallet:
         return Wallet(uuid.uuid4(), label, scheme, self.auditor.now())
@@ -267,17 +303,19 @@ class LocalCustody:
     async def _keep(self, wallet: Wallet, mnemonic: Mnemonic, action: AuditAction, caller: Caller) -> None:
         ciphertext = await self.encryption.encrypt(mnemonic, associated_data=associated_data(wallet))
         details = {"label": wallet.label, "scheme": wallet.scheme.value}
-        await self.store.add(wallet, ciphertext, self.auditor.event(action, AuditStatus.OK, wallet.id, caller, details))
+        event = self.auditor.event(action, AuditStatus.OK, wallet.id, caller, details)
+        await self.store.add(wallet, ciphertext, self._answered(event, wallet))
 
     def _item_event(self, item: Item) -> AuditEvent:
         draft = item.draft
         status, details = (AuditStatus.OK, draft.details) if item.error is None else failure(item.error, draft.details)
-        return self.auditor.event(draft.action, status, draft.account.wallet_id, draft.caller, details)
+        event = self.auditor.event(draft.action, status, draft.account.wallet_id, draft.caller, details)
+        return event if item.result is None else self._guarded(event, draft, item.result.address)
 
+    def _guarded(self, event: AuditEvent, draft: Draft[SignedT], address: str) -> AuditEvent:
+        """Have the nonce that was used up kept with the event, if nonces are guarded."""
+        return replace(event, nonce=draft.nonce(address)) if self.guards_nonces else event
 
-def _health_answer(check: asyncio.Future[ComponentHealth]) -> ComponentHealth:
-    """Return what a component said, or that it is in error if it raised or did not say anything in time: one must not hide the others."""
-    if check.done() and not check.cancelled() and check.exception() is None:
-        return check.result()
-    check.cancel()
-    return ComponentHealth(HealthStatus.ERROR, HEALTH_CHECK_SECONDS * 1000)
+    def _answered(self, event: AuditEvent, result: object) -> AuditEvent:
+        """Have the answer to the caller's request remembered with the event, if it is to be."""
+        return event if event.caller.idempotency is None else replace(event, answer=self.answer_of(result))

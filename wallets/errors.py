@@ -16,11 +16,15 @@
     │   ├── WalletNotFoundError
     │   └── AddressNotFoundError
     ├── ConflictError
+    │   ├── IdempotencyKeyReusedError
+    │   ├── NonceUsedError
+    │   └── RequestRunningError
     ├── CorruptCiphertextError
     └── UnavailableError
         ├── KeyEncryptionUnavailableError
         ├── StoreUnavailableError
         ├── AuditUnavailableError
+        ├── LimiterUnavailableError
         └── LockNotSharedError
 
 Each takes the message alone, so that it pickles (and `UnavailableError`, if it is known, when to try again). What status an error becomes
@@ -84,6 +88,22 @@ class ConflictError(WalletError):
     """The request contradicts one that was taken before."""
 
 
+class IdempotencyKeyReusedError(ConflictError):
+    """The request's key was sent with another request before."""
+
+
+class NonceUsedError(ConflictError):
+    """Another transaction was signed with the same nonce of the same account. `places` are those of a batch's items that it is true of."""
+
+    def __init__(self, message: str, places: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.places = places
+
+
+class RequestRunningError(ConflictError):
+    """The same request is being worked on; its answer will be there shortly."""
+
+
 class CorruptCiphertextError(WalletError):
     """The stored ciphertext does not decrypt: tampered with, of another wallet, or under an unknown key."""
 
@@ -106,6 +126,10 @@ class StoreUnavailableError(UnavailableError):
 
 class AuditUnavailableError(UnavailableError):
     """The audit row could not be made durable, so nothing was released."""
+
+
+class LimiterUnavailableError(UnavailableError):
+    """How often clients ask cannot be counted together at present, and nothing is done uncounted."""
 
 
 class LockNotSharedError(UnavailableError):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from wallets.derivation import MAX_INDEX, DerivationScheme
 from wallets.errors import InvalidRequestError
+from wallets.once import IdempotentRequest, NonceUse
 
 MAX_LABEL_LENGTH = 100
 MAX_LISTED = 100
@@ -84,20 +85,28 @@ class SealedAddress:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the request's id, the client's address, and which API key it showed (an id, never the key)."""
+    """Who asks: the request's id, the client's address, and which API key it showed (an id, never the key).
+
+    `idempotency` is there if what is done shall be remembered as the answer to the request.
+    """
 
     request_id: str
     ip_address: str
     api_key_id: str
+    idempotency: IdempotentRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SigningRequest:
-    """What the caller wants signed. `unsigned_tx` is the text as received (`Chain.unwrap`): refusing it is part of the audited use case."""
+    """What the caller wants signed. `unsigned_tx` is the text as received (`Chain.unwrap`): refusing it is part of the audited use case.
+
+    `replaces` says that it shall be signed although another transaction was with the same nonce.
+    """
 
     account: Account
     unsigned_tx: str
     caller: Caller
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +295,11 @@ class AuditStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """Who did what to which wallet, and how it ended. `details` holds text and numbers only, and no secret."""
+    """Who did what to which wallet, and how it ended. `details` holds text and numbers only, and no secret.
+
+    `answer` is what the caller's request is answered, if that is to be remembered, `nonce` what no other transaction may use from now on:
+    each is written with the row, all or nothing.
+    """
 
     action: AuditAction
     status: AuditStatus
@@ -294,6 +307,8 @@ class AuditEvent:
     caller: Caller
     at: datetime
     details: Mapping[str, object] = field(default_factory=dict)
+    answer: bytes | None = None
+    nonce: NonceUse | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

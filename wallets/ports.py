@@ -23,6 +23,7 @@ from wallets.model import (
     Stretch,
     Wallet,
 )
+from wallets.once import IdempotentRequest
 from wallets.secret import Mnemonic
 
 
@@ -170,6 +171,27 @@ class AuditLog(Protocol):
         Raises:
             AuditUnavailableError: One could not be made so, in bounded time; others may be.
         """
+        ...
+
+
+class AnswerStore(Protocol):
+    """Remember what requests were answered. Every method raises `StoreUnavailableError` in bounded time when the store is away.
+
+    Answers come into it with audit rows (`AuditEvent.answer`): whoever writes the row writes the answer to `AuditEvent.caller.idempotency`
+    in one transaction, and raises `RequestRunningError` instead, writing nothing, if the claim is held no more.
+    """
+
+    async def claim(self, request: IdempotentRequest) -> bytes | None:
+        """Return what the request was answered before, else let this attempt alone work on it, for a bounded time.
+
+        Raises:
+            IdempotencyKeyReusedError: Another request had its name.
+            RequestRunningError: Another attempt works on it.
+        """
+        ...
+
+    async def release(self, request: IdempotentRequest) -> None:
+        """Let another attempt work on it, unless this one has been answered or has lost its claim."""
         ...
 
 

@@ -29,6 +29,8 @@ from wallets.model import (
     TypedMessage,
     Wallet,
 )
+from wallets.nonces import nonce_use
+from wallets.once import NonceUse
 from wallets.policy import Policy
 
 PACE_SECONDS = 0.002
@@ -41,12 +43,21 @@ OpenWallet = tuple[Wallet, Keys]
 class Draft(Generic[SignedT]):
     """One signing request on its way: what is known of it so far, and `details` for its audit row. `read` decodes what is to be signed."""
 
-    __slots__ = ("_read", "account", "action", "caller", "chain", "details", "subject")
+    __slots__ = ("_read", "account", "action", "caller", "chain", "details", "replaces", "subject")
 
     _read: Callable[[Chain, str], Signable[SignedT]]
     subject: Signable[SignedT]
 
-    def __init__(self, action: AuditAction, account: Account, caller: Caller, read: Callable[[Chain, str], Signable[SignedT]]) -> None:
+    def __init__(
+        self,
+        action: AuditAction,
+        account: Account,
+        caller: Caller,
+        read: Callable[[Chain, str], Signable[SignedT]],
+        *,
+        replaces: bool = False,
+    ) -> None:
+        self.replaces = replaces
         self.action = action
         self.account = account
         self.caller = caller
@@ -59,6 +70,10 @@ class Draft(Generic[SignedT]):
         self.subject = self._read(self.chain, self.account.variant)
         self.details["intent"] = self.subject.intent.as_details()
         check_time(self.subject.intent, now)
+
+    def nonce(self, address: str) -> NonceUse | None:
+        """Return which nonce is used up by what `address` has signed."""
+        return nonce_use(self.subject, self.account.network, address, is_replacement=self.replaces)
 
     def sign(self, opened: OpenWallet, policy: Policy) -> SigningResult[SignedT]:
         """Check what was decoded against the key's account and the policy, and sign it."""
@@ -84,7 +99,7 @@ def transaction_draft(request: SigningRequest) -> Draft[SignedTransaction]:
     def read(chain: Chain, variant: str) -> Signable[SignedTransaction]:
         return chain.decode(chain.unwrap(request.unsigned_tx), variant)
 
-    return Draft(AuditAction.TRANSACTION_SIGN, request.account, request.caller, read)
+    return Draft(AuditAction.TRANSACTION_SIGN, request.account, request.caller, read, replaces=request.replaces)
 
 
 def inspect(network: str, unsigned_tx: str, variant: str = "") -> Intent:
@@ -170,6 +185,10 @@ class Item:
             self.error = opened
         else:
             self._settle(lambda: self.draft.sign(opened, policy))
+
+    def refuse(self, error: Exception) -> None:
+        """Take back what was signed."""
+        self.result, self.error = None, error
 
     def _settle(self, step: Callable[[], TransactionResult | None]) -> None:
         """Keep what a step returns or raises: whatever is wrong with one transaction, the others of its batch are signed."""

@@ -16,6 +16,7 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 from starlette.types import Scope
 
+from adapters.limits import CallKind
 from api.edge import Edge, admit, charge, recognize
 from api.errors import DeadlineExceededError, MalformedBodyError, UnprocessableError, outcome
 from api.grpc.refusals import REQUEST_ID, Refusal, Tell
@@ -93,11 +94,17 @@ class Calls:
         self.edge.access_log.record(level, {**fields, **known_fields(scope)})
 
     async def answer(
-        self, requests: Requests, scope: Scope, kind: type[M], answer: Answer[M], cost_of: Callable[[M], int] | None = None
+        self,
+        requests: Requests,
+        scope: Scope,
+        kind: type[M],
+        answer: Answer[M],
+        call_kind: CallKind = CallKind.READ,
+        cost_of: Callable[[M], int] | None = None,
     ) -> bytes:
-        """Let a caller in, read their message, and answer it; it costs one, or as much as `cost_of` says of it."""
+        """Let a caller in, read their message, and answer it; it costs one of `call_kind`, or as much as `cost_of` says of it."""
         if cost_of is None:
-            caller = await admit(self.edge, scope)
+            caller = await admit(self.edge, scope, call_kind)
             request = await read(requests, kind)
         else:
             caller, cost = recognize(self.edge, scope), 1
@@ -105,7 +112,7 @@ class Calls:
                 request = await read(requests, kind)
                 cost = cost_of(request)
             finally:
-                await charge(self.edge, caller, cost)
+                await charge(self.edge, caller, cost, call_kind)
         _remember_wallet(request, scope)
         async with self.slots():
             return (await answer(request, caller)).SerializeToString()

@@ -1,6 +1,6 @@
 """Bound the streams that clients keep open."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 from api.errors import RateLimitedError
@@ -12,10 +12,10 @@ class OpenStreams:
     def __init__(self, *, of_client: int, of_all: int) -> None:
         self._of_client = of_client
         self._of_all = of_all
-        self._open: dict[str, int] = {}
+        self._open: dict[Hashable, int] = {}
 
     @contextmanager
-    def opened(self, key: str) -> Iterator[None]:
+    def opened(self, key: Hashable) -> Iterator[None]:
         """Count a stream of the client `key` while it is open.
 
         Raises:

@@ -11,6 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2
 from starlette.types import Scope
 
+from adapters.limits import CallKind
 from api.edge import Edge
 from api.grpc.call import Calls, Context, Requests, Slots
 from api.grpc.operations import Health, Reflection
@@ -38,6 +39,17 @@ _OPTIONS: Sequence[tuple[str, int]] = (
     # A port that another process holds must be refused, not shared with it.
     ("grpc.so_reuseport", 0),
 )
+
+_CALL_KINDS: Mapping[str, CallKind] = MappingProxyType(
+    {
+        "CreateWallet": CallKind.CREATE,
+        "ImportWallet": CallKind.CREATE,
+        "SignTransaction": CallKind.SIGN,
+        "SignMessage": CallKind.SIGN,
+        "SignTypedData": CallKind.SIGN,
+    }
+)
+"""What the methods that are not about reading are about, by which limits differ."""
 
 Work = Callable[[Requests, Context, Scope], Awaitable[Any]]
 Handlers = Mapping[str, Any]
@@ -114,10 +126,11 @@ def _unary(calls: Calls, service: ServiceDescriptor, servicer: object, **costs: 
 
 def _answering(calls: Calls, method: MethodDescriptor, servicer: object, cost_of: Callable[[Any], int] | None) -> Work:
     kind = GetMessageClass(method.input_type)
+    call_kind = _CALL_KINDS.get(method.name, CallKind.READ)
     answer = getattr(servicer, re.sub("(?!^)([A-Z])", r"_\1", method.name).lower())
 
     async def work(requests: Requests, _context: Context, scope: Scope) -> bytes:
-        return await calls.answer(requests, scope, kind, answer, cost_of)
+        return await calls.answer(requests, scope, kind, answer, call_kind, cost_of)
 
     return work
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from starlette.types import Scope
 
-from api.auth import limit_key
+from adapters.limits import CallKind
+from api.auth import limited_client
 from api.edge import admit, charge
 from api.errors import DeadlineExceededError, RateLimitedError, UnprocessableError
 from api.grpc import replies, requests
@@ -76,8 +77,8 @@ class SignStream:
         Raises:
             WalletError: The caller is not let in, has too many streams, or sends what is no item; or the service ends.
         """
-        caller = await admit(self._calls.edge, scope)
-        with self._limit.opened(limit_key(caller.api_key_id, caller.ip_address)):
+        caller = await admit(self._calls.edge, scope, CallKind.SIGN)
+        with self._limit.opened(limited_client(caller.api_key_id, caller.ip_address)):
             idle = asyncio.timeout(IDLE_SECONDS)
             inbox, writing = _Inbox(caller, idle), asyncio.Lock()
             self._inboxes.add(inbox)
@@ -112,9 +113,11 @@ class SignStream:
         """Wait until the caller may have what a chunk costs."""
         while True:
             try:
-                return await charge(self._calls.edge, caller, cost)
+                await charge(self._calls.edge, caller, cost, CallKind.SIGN)
             except RateLimitedError as error:
                 await self._sleep(error.retry_after)
+            else:
+                return
 
     async def _signed(self, chunk: Sequence[_Item]) -> Sequence[TransactionResult | Exception]:
         """Return how each item of a chunk ended."""

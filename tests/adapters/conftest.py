@@ -30,7 +30,8 @@ from serve_app.embedded import EmbeddedVault
 from tests.adapters.takeover_house import FakeV1Phrases, House
 from tests.fake_addresses import FakeAddressBook, FakeAddressKeys
 from tests.fake_ciphertexts import FakeCiphertextStore
-from tests.fakes import FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
+from tests.fake_journal import Journal
+from tests.fakes import FakeAuditLog, FakeKeyEncryption, FakeWalletStore
 from tests.open_vault import OpenVault
 from tests.postgres_probes import query
 from tests.servers import RunningServer

@@ -44,6 +44,8 @@ async def fill(url: str, wallets: int = 3) -> None:
             )  # fmt: skip
         await connection.execute("INSERT INTO address_keys VALUES (1, 'vault:v3:abc+/=', now())")
         await connection.execute("INSERT INTO taken_over_audit_rows VALUES (sha256('a')), (sha256('b'))")
+        nonce = "(chain, address, nonce, digest, is_replacement, signed_at) VALUES ('evm:1', '0x1', '7', sha256('a'), true, now())"
+        await connection.execute(f"INSERT INTO signed_nonces {nonce}")
         await connection.execute("DELETE FROM audit_logs WHERE id = 2")
 
 
@@ -133,7 +135,7 @@ async def test_says_what_it_holds(full_url: str) -> None:
     assert contents.header.migrations == {migration.version: migration.checksum for migration in all_migrations()}
     assert contents.header.key_versions == {"vault:v1": 2, "vault:v2": 1, "vault:v3": 1}
     assert contents.header.key == KEY
-    assert {table.name: table.rows for table in contents.tables} == dict(zip(TABLES, (3, 3, 1, 3, 2, 2), strict=True))
+    assert {table.name: table.rows for table in contents.tables} == dict(zip(TABLES, (3, 3, 1, 3, 2, 1, 2), strict=True))
     with BackupReader(io.BytesIO(data)) as reader:
         reader.header()
         rows = {table.name: [json.loads(row) for row in each] for table, each in reader.tables()}

@@ -3,10 +3,8 @@
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from adapters.memory import CachedWalletStore, LruAddressCache, MemoryRateLimiter
+from adapters.memory import CachedWalletStore, LruAddressCache
 from tests.adapters.conftest import new_event, new_wallet
 from tests.fakes import FakeWalletStore
 from wallets.errors import WalletNotFoundError
@@ -29,60 +27,6 @@ async def test_the_address_used_longest_ago_is_forgotten() -> None:
 
     assert [await cache.get(account(index)) for index in (1, 2, 3)] == ["0x1", None, "0x3"]
     assert len(cache) == 2
-
-
-async def test_a_limited_key_is_told_when_it_may_come_again() -> None:
-    """And then it may."""
-    now = 0.0
-    limiter = MemoryRateLimiter(2, 3, clock=lambda: now)
-
-    answers = [await limiter.acquire("a") for _ in range(4)]
-    assert answers[:3] == [None] * 3
-    assert answers[3] == pytest.approx(0.5)
-    now += 0.5
-
-    assert await limiter.acquire("a") is None
-    assert await limiter.acquire("a") is not None
-
-
-@given(
-    st.floats(min_value=0.1, max_value=10_000),
-    st.integers(min_value=1, max_value=50),
-    st.lists(st.floats(min_value=0, max_value=10), max_size=100),
-)
-async def test_no_more_is_allowed_than_the_limit_says(rate: float, burst: int, pauses: list[float]) -> None:
-    """In any time, a burst and what the rate gives in that time."""
-    now = 1e6
-    limiter = MemoryRateLimiter(rate, burst, clock=lambda: now)
-    allowed = 0
-    for pause in [0.0] * burst + pauses:
-        now += pause
-        allowed += await limiter.acquire("a") is None
-
-    assert burst <= allowed <= burst + rate * sum(pauses) + 1e-3
-
-
-async def test_keys_are_forgotten_when_their_burst_is_whole() -> None:
-    """Clients that come and go do not fill the memory."""
-    now = 0.0
-    limiter = MemoryRateLimiter(1, 5, clock=lambda: now)
-    for number in range(100):
-        await limiter.acquire(f"client {number}")
-    now += 10
-
-    await limiter.acquire("another")
-
-    assert len(limiter) == 1
-
-
-async def test_the_number_of_keys_is_bounded() -> None:
-    """Also while all of them are in use."""
-    limiter = MemoryRateLimiter(0.001, 5, capacity=10, clock=lambda: 0.0)
-
-    for number in range(100):
-        await limiter.acquire(f"client {number}")
-
-    assert len(limiter) == 10
 
 
 class CountingStore(FakeWalletStore):

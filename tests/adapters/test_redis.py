@@ -8,9 +8,10 @@ from uuid import uuid4
 import pytest
 from redis import exceptions
 
-from adapters.redis import LONGEST_SECONDS, RedisAddressCache, RedisAwayError, RedisConnections, RedisHealth, RedisRateLimiter
+from adapters.redis import LONGEST_SECONDS, RedisAddressCache, RedisAwayError, RedisConnections, RedisHealth
 from adapters.resilience import CircuitBreaker
 from serve_app.embedded import EmbeddedRedis
+from tests.adapters.limits_house import limiter_on, wait_of
 from tests.servers import RunningServer, eventually
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, HealthStatus, SealedAddress
@@ -29,12 +30,12 @@ async def connections(redis_server: RunningServer[EmbeddedRedis]) -> AsyncIterat
 
 async def test_a_server_that_hangs_costs_a_moment(redis_server: RunningServer[EmbeddedRedis], connections: RedisConnections) -> None:
     """A miss, an allowed request, a cache that forgets; each in about 50 ms."""
-    cache, limiter = RedisAddressCache(connections), RedisRateLimiter(connections, 1, 1)
+    cache, limiter = RedisAddressCache(connections), limiter_on(connections, 1, 1)
     await cache.put(ACCOUNT, STANDARD, ADDRESS)
     with redis_server.held() as duration:
         found = await cache.get(ACCOUNT, STANDARD)
         await cache.put(ACCOUNT, STANDARD, ADDRESS)
-        answers = [await limiter.acquire("key") for _ in range(2)]
+        answers = [await wait_of(limiter) for _ in range(2)]
 
     assert found is None
     assert [answer is None for answer in answers] == [True, False]
@@ -42,7 +43,7 @@ async def test_a_server_that_hangs_costs_a_moment(redis_server: RunningServer[Em
 
 
 async def test_a_server_that_hangs_is_not_asked_for_a_while(redis_server: RunningServer[EmbeddedRedis]) -> None:
-    """After five failures requests wait for it no longer."""
+    """After a few failures requests wait for it no longer."""
     async with RedisConnections(redis_server.server.url) as connections:
         cache = RedisAddressCache(connections)
         with redis_server.held():

@@ -51,6 +51,25 @@ def test_five_failures_in_a_row_open_it() -> None:
     assert_refuses(breaker)
 
 
+def test_it_may_try_less_and_less_often() -> None:
+    """Each trial that fails doubles the time to the next, up to a bound; once closed it begins anew."""
+    clock = Clock()
+    breaker = CircuitBreaker(failures_to_open=1, open_seconds=1, longest_open_seconds=3, successes_to_close=1, clock=clock)
+    waits = []
+    for _ in range(4):
+        fail(breaker)
+        start = clock.now
+        while breaker.state is CircuitState.OPEN:
+            clock.now += 0.5
+        waits.append(clock.now - start)
+    succeed(breaker)
+    fail(breaker)
+    clock.now += 1
+
+    assert waits == [1, 2, 3, 3]
+    assert breaker.state is CircuitState.HALF_OPEN
+
+
 def test_a_success_in_between_begins_anew() -> None:
     """Failures count in a row only."""
     breaker = CircuitBreaker(clock=Clock())

@@ -14,11 +14,11 @@ import asyncpg
 import pytest
 
 import adapters
-from adapters import lock_signal, postgres, postgres_addresses
+from adapters import idempotency, lock_signal, nonces, postgres, postgres_addresses
 from tests.servers import RunningServer
 from wallets.model import Account
 
-REQUESTS = (postgres, postgres_addresses, lock_signal)
+REQUESTS = (postgres, postgres_addresses, lock_signal, idempotency, nonces)
 """What a replica runs for requests, and while it waits for them."""
 
 OTHERS = {
@@ -45,7 +45,11 @@ SELECT id, 'eth', 0, md5(id::text), now() FROM master_wallets;
 INSERT INTO audit_logs (action, status, wallet_id, request_id, ip_address, api_key_id, details, created_at)
 SELECT 'transaction:sign', 'ok', id, '', '', '', '{}', now() FROM master_wallets;
 INSERT INTO account_keys (wallet_id, path, sealed) SELECT id, 'm', 'aesgcm:v1:x' FROM master_wallets;
-ANALYZE account_keys, master_wallets, derived_addresses, audit_logs"""
+INSERT INTO idempotent_requests SELECT sha256(n::text::bytea), sha256(''), gen_random_uuid(), now() - n * interval '1 s', '{}'
+FROM generate_series(1, 20000) AS n;
+INSERT INTO signed_nonces (chain, address, nonce, digest, is_replacement, signed_at)
+SELECT 'evm:1', md5(n::text), n::text, sha256(n::text::bytea), false, now() FROM generate_series(1, 20000) AS n;
+ANALYZE account_keys, master_wallets, derived_addresses, audit_logs, idempotent_requests, signed_nonces"""
 
 
 def arguments(account: Account, address: str) -> Mapping[str, tuple[Any, ...]]:
@@ -69,6 +73,12 @@ def arguments(account: Account, address: str) -> Mapping[str, tuple[Any, ...]]:
         "_ACCOUNT_KEY": (wallet_id, "m/44'/60'/0'"),
         "_PUT_ACCOUNT_KEY": (wallet_id, "m/44'/60'/0'", "aesgcm:v1:x"),
         "_INSERT_EVENTS": event,
+        "_CLAIM": (b"n" * 32, b"f" * 32, uuid4(), 86_400.0, 30.0),
+        "_KEPT": (b"n" * 32,),
+        "_RELEASE": (b"n" * 32, uuid4()),
+        "_ANSWER": (b"n" * 32, uuid4(), b"{}"),
+        "_PRUNE": (86_400.0, 1_000),
+        "_USE": (["evm:1"], ["0x1"], ["1"], [b"d" * 32], [False], [at]),
         "_EPOCH": (),
         "_MOVE_ON": ("a channel",),
     }

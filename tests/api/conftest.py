@@ -11,11 +11,13 @@ import pytest
 import structlog
 from fastapi import FastAPI
 
+from adapters.limits import CallKind, Client, Limit, Verdict
 from api.access_log import AccessLog
 from api.auth import LOOPBACK, ApiKeys, ClientAddresses
 from api.http import Edge, create_http_app
 from api.observability import Metrics
-from tests.fakes import FakeComponent, FakeKeyEncryption, Journal
+from tests.fake_journal import Journal
+from tests.fakes import FakeComponent, FakeKeyEncryption
 from tests.known_phrase import ANOTHER_PHRASE, PHRASE
 from tests.records_in_memory import Records
 from wallets.keyring import Keyring
@@ -23,21 +25,25 @@ from wallets.secret import Mnemonic
 
 API_KEY = "a-key-for-the-tests-only"
 OLD_KEY = "the-key-before-that-one"
+LIMIT = Limit("client", 10, 25)
 
 
 class CountingLimiter:
-    """Allow `left` requests, then say when to come back; remember who asked."""
+    """Allow `left` requests, then say when to come back; remember who asked, and for which kind of call."""
 
     def __init__(self) -> None:
         self.left = 1_000_000
         self.wait_seconds = 2.3
-        self.keys: list[str] = []
+        self.keys: list[Client] = []
+        self.kinds: list[CallKind] = []
 
-    async def acquire(self, key: str, cost: int = 1) -> float | None:
+    async def acquire(self, client: Client, kind: CallKind, cost: int = 1) -> Verdict:
         """See `api.limits.RateLimiter.acquire`."""
-        self.keys.append(key)
+        self.keys.append(client)
+        self.kinds.append(kind)
         self.left -= cost
-        return None if self.left >= 0 else self.wait_seconds
+        wait = None if self.left >= 0 else self.wait_seconds
+        return Verdict((LIMIT,), LIMIT, wait, max(0, self.left), 4.2)
 
 
 class BrokenEncryption(FakeKeyEncryption):
@@ -76,7 +82,7 @@ class World:
     access_log: AccessLog = field(default_factory=AccessLog)
 
     def __post_init__(self) -> None:
-        records = Records(self.journal)
+        self.records = records = Records(self.journal)
         self.store, self.book, self.audit, self.lock_signal = records.store, records.addresses, records.audit, records.lock_signal
         keyring = Keyring(self.store, self.encryption, watcher=self.metrics)
         self.custody = records.custody(self.encryption, keyring, [self.database, self.vault, self.redis])

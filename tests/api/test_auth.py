@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.auth import LOOPBACK, UNAUTHENTICATED_ID, UNKNOWN_ADDRESS, ApiKeys, ClientAddresses, Everybody, api_key_id, limit_key
+from api.auth import LOOPBACK, UNAUTHENTICATED_ID, UNKNOWN_ADDRESS, ApiKeys, ClientAddresses, Everybody, api_key_id, limited_client
 from api.errors import AuthenticationError
 
 KEY = "the-key-of-one-client"
@@ -121,7 +121,7 @@ def test_any_header_gives_an_address(peer: str | None, forwarded: list[str]) -> 
 
 def test_limits_count_keys_and_addresses_apart() -> None:
     """Two keys, or two addresses, are two clients; an IPv6 client has the 64 bits that it can choose from."""
-    assert limit_key("a", "198.51.100.1") != limit_key("b", "198.51.100.1")
-    assert limit_key("a", "198.51.100.1") != limit_key("a", "198.51.100.2")
-    assert limit_key("a", "2001:db8::1") == limit_key("a", "2001:db8::2:1")
-    assert limit_key("a", "2001:db8::1") != limit_key("a", "2001:db8:0:1::1")
+    assert limited_client("a", "198.51.100.1") != limited_client("b", "198.51.100.1")
+    assert limited_client("a", "198.51.100.1") != limited_client("a", "198.51.100.2")
+    assert limited_client("a", "2001:db8::1") == limited_client("a", "2001:db8::2:1")
+    assert limited_client("a", "2001:db8::1") != limited_client("a", "2001:db8:0:1::1")

@@ -14,6 +14,7 @@ from wallets.errors import CorruptCiphertextError, KeyEncryptionUnavailableError
 E = TypeVar("E", bound=WalletError)
 
 GRPC_CODES = {
+    "ABORTED",
     "INVALID_ARGUMENT",
     "PERMISSION_DENIED",
     "NOT_FOUND",

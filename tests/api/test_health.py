@@ -10,7 +10,7 @@ import pytest
 from api import health
 from api.health import HealthMonitor
 from tests.api.conftest import World
-from wallets import custody
+from wallets import component_health
 from wallets.model import ComponentHealth, HealthStatus
 
 OK = ComponentHealth(HealthStatus.OK, 0.5)
@@ -129,7 +129,7 @@ async def test_health_needs_no_key_and_is_not_limited(client: httpx.AsyncClient,
 
 async def test_a_component_that_hangs_hides_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not answer in time is in error; the others are as they say."""
-    monkeypatch.setattr(custody, "HEALTH_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(component_health, "HEALTH_CHECK_SECONDS", 0.05)
     world.custody = replace(world.custody, components=[Hanging(), world.redis])
 
     answer = await world.custody.health()

@@ -8,7 +8,6 @@ import pytest
 from fastapi import FastAPI
 
 from api.http import create_http_app
-from api.limits import Unlimited
 from tests.api.conftest import API_KEY, BrokenEncryption, World, client_of, problem
 from tests.known_phrase import ANOTHER_PHRASE as PHRASE
 
@@ -132,26 +131,6 @@ async def test_without_a_valid_key(app: FastAPI, world: World, path: str, key: s
     assert world.limiter.keys == []
 
 
-async def test_a_client_that_asks_too_often(client: httpx.AsyncClient, world: World) -> None:
-    """Beyond the limit it is 429, with the whole seconds to wait."""
-    world.limiter.left = 1
-
-    first = await client.get("/api/v1/wallets")
-    second = await client.get("/api/v1/wallets")
-
-    assert first.status_code == 200
-    assert problem(second) == (429, "rate-limited")
-    assert second.headers["Retry-After"] == "3"
-
-
-async def test_limits_count_the_client_behind_the_proxy(client: httpx.AsyncClient, world: World) -> None:
-    """Two clients behind our proxy are two, and one cannot pass for many."""
-    for forwarded in ("198.51.100.1", "198.51.100.2", "1.1.1.1, 198.51.100.2", "2.2.2.2, 198.51.100.2"):
-        await client.get("/api/v1/wallets", headers={"X-Forwarded-For": forwarded})
-
-    assert len(set(world.limiter.keys)) == 2
-
-
 @pytest.mark.parametrize("given", ["abc", "A.b_c-1", "x" * 128])
 async def test_a_request_id_is_taken_over(client: httpx.AsyncClient, given: str) -> None:
     """The client's own id comes back."""
@@ -177,8 +156,3 @@ async def test_a_bug_is_500_without_its_cause() -> None:
     assert problem(answer) == (500, "internal-error")
     assert "winner" not in answer.text
     assert "KeyError" not in answer.text
-
-
-async def test_without_limits_everything_passes() -> None:
-    """Limits that are switched off refuse nobody."""
-    assert await Unlimited().acquire("anybody") is None

@@ -3,21 +3,31 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 import structlog
 from ray import cloudpickle
 
+from api.idempotency import answer
 from deployments import remote
 from deployments.remote import Answers, Call, CallAnswerer, RemoteCustody, SignerFaultError, SignersUnavailableError
 from tests.fake_addresses import FakeAddressCache
+from tests.fake_journal import Journal
 from tests.fakes import FakeComponent
 from tests.known_phrase import PHRASE
 from tests.samples import typed_mail
 from tests.wallets.custody_house import CALLER, House, unsigned
 from wallets.derivation import DerivationScheme
-from wallets.errors import InvalidMnemonicError, InvalidRequestError, MalformedTransactionError, WalletNotFoundError
+from wallets.errors import (
+    IdempotencyKeyReusedError,
+    InvalidMnemonicError,
+    InvalidRequestError,
+    MalformedTransactionError,
+    RequestRunningError,
+    WalletNotFoundError,
+)
 from wallets.model import (
     Account,
     AuditStatus,
@@ -29,6 +39,7 @@ from wallets.model import (
     TypedMessage,
     Wallet,
 )
+from wallets.once import IdempotentRequest
 from wallets.secret import Mnemonic, Phrase
 
 T = TypeVar("T")
@@ -97,6 +108,26 @@ async def test_every_call_answers_as_it_does_here() -> None:
     message = MessageRequest(Account(wallet.id, "eth", 0), TypedMessage(typed_mail()), CALLER)
     assert await there.sign_message(message) == await house.custody.sign_message(message)
     assert (await there.lock(CALLER)).at == house.now
+
+
+async def test_a_request_is_carried_out_once_by_whichever_signer() -> None:
+    """Claims, answers and what contradicts them go by the wire, and the answer is the one that the edge would have written."""
+    journal = Journal()
+    there = remote_custody(Wire(House(journal), House(journal)))
+    this = IdempotentRequest(b"n" * 32, b"f" * 32, uuid.uuid4())
+    again = replace(this, claim=uuid.uuid4())
+
+    claimed = await there.claim(this)
+    with pytest.raises(RequestRunningError):
+        await there.claim(again)
+    await there.release(this)
+    await there.claim(again)
+    wallet = await there.create_wallet("new", 12, replace(CALLER, idempotency=again))
+
+    assert claimed is None
+    assert await there.claim(this) == answer(wallet)
+    with pytest.raises(IdempotencyKeyReusedError):
+        await there.claim(replace(this, fingerprint=b"g" * 32))
 
 
 async def test_errors_come_as_they_were_raised() -> None:

@@ -30,7 +30,8 @@ from api.observability import Metrics
 from deployments.measured import MeasuredKeyEncryption
 from tests.clock import Clock
 from tests.deployments.replicas import API_KEY, client_of
-from tests.fakes import FakeWalletStore, Journal
+from tests.fake_journal import Journal
+from tests.fakes import FakeWalletStore
 from tests.fault_proxy import Fault, FaultProxy
 from tests.open_vault import OpenVault
 from tests.records_in_memory import Records

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from prometheus_client import values
 
+from adapters.limits import CallKind, Client, Verdict
 from api.observability import Metrics
 from serve_app.ports import free_ports
 from serve_app.state import ChildState, MachineState, Phase, write_state
@@ -114,6 +115,7 @@ HARDENED = """
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from adapters.limits import CallKind, Client, Verdict
 from api.observability import Metrics
 from deployments.hardening import harden
 
@@ -166,10 +168,11 @@ def test_status_shows_that_the_service_does_not_answer(run: Run, data: Path) -> 
 class RefusesOne(CountingLimiter):
     """Refuses the third call, and no other."""
 
-    async def acquire(self, key: str, cost: int = 1) -> float | None:
+    async def acquire(self, client: Client, kind: CallKind, cost: int = 1) -> Verdict:
         """See `api.limits.RateLimiter.acquire`."""
-        await super().acquire(key, cost)
-        return 0.1 if len(self.keys) == 3 else None
+        self.left = 1 if len(self.keys) != 2 else 0
+        self.wait_seconds = 0.1
+        return await super().acquire(client, kind, cost)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from tests.fake_addresses import FakeAddressCache
-from tests.fakes import FakeComponent, FakeKeyEncryption, Journal
+from tests.fake_journal import Journal
+from tests.fakes import FakeComponent, FakeKeyEncryption
 from tests.known_phrase import PHRASE
 from tests.records_in_memory import Records
 from wallets.derivation import DerivationScheme

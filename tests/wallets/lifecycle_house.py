@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 from adapters.key_backends import KeyBackends
 from tests.fake_ciphertexts import FakeCiphertextStore
-from tests.fakes import FakeAuditLog, FakeKeyEncryption, FakeWalletStore, Journal
+from tests.fake_journal import Journal
+from tests.fakes import FakeAuditLog, FakeKeyEncryption, FakeWalletStore
 from tests.wallets.custody_house import CALLER, NOW
 from wallets.address_keyring import AddressKeyring
 from wallets.derivation import DerivationScheme

@@ -330,7 +330,7 @@ async def test_a_component_that_raises_or_hangs_is_in_error(house: House, monkey
             await asyncio.Event().wait()
             raise AssertionError
 
-    monkeypatch.setattr("wallets.custody.HEALTH_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr("wallets.component_health.HEALTH_CHECK_SECONDS", 0.01)
     house.components += [Raises("raises"), Hangs("hangs"), FakeComponent("fine")]
 
     health = await house.custody.health()

@@ -19,6 +19,9 @@ _MICRO = 1_000_000
 
 _KINDS = tuple(Kind)
 
+DURABLE_NONCE = "durable_nonce"
+"""Where an intent's details have the nonce that stands in the place of a recent blockhash."""
+
 
 def read_intent(message: Message) -> Intent:
     """Say what the message does.
@@ -81,7 +84,7 @@ def _details(message: Message, effects: Sequence[Effect], limits: dict[str, int]
     details: dict[str, str | int] = {
         "version": message.version,
         "fee_payer": base58(message.keys[0]),
-        "durable_nonce" if _is_durable(effects) else "recent_blockhash": base58(message.blockhash),
+        DURABLE_NONCE if _is_durable(effects) else "recent_blockhash": base58(message.blockhash),
         "payload_hash": sha256(message.raw).hex(),
         "signatures": message.signer_count,
         "instructions": ", ".join(effect.name for effect in effects),
