@@ -20,8 +20,6 @@ REPLICA_PORTS = 200
 LOG_BYTES = 20_000_000
 """Size at which the log of a process of Ray's is turned; three older ones are kept."""
 
-H2_WINDOW_BYTES = 15_360
-
 CORRECT_PROXY = "deployments.grpc_port.keep_on_loopback"
 """By name, because the supervisor has no Ray in it."""
 
@@ -127,8 +125,6 @@ class RayCluster:
             "RAY_SERVE_HAPROXY_NBTHREAD": "1",
             "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
             "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": CORRECT_PROXY,
-            # HAProxy keeps 16 KiB of a stream that is not read, and with more on their way all others of the same connection would wait.
-            "RAY_SERVE_HAPROXY_H2_BE_INITIAL_WINDOW_SIZE": str(H2_WINDOW_BYTES),
             "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
             # An HAProxy that died is missed after three checks: half a minute by Serve's own period of 10 s.
             "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",

@@ -12,6 +12,7 @@ Serve starts HAProxy through a wrapper of ours, which has `sed` mend the configu
   there a request costs a fraction of what it costs a replica, and none is worked on whose client was told no.
 - During a drain, every answer closes its connection.
 - gRPC is answered by replicas alone: nothing of Serve's own API is served beside it, and what HAProxy answers itself are statuses of gRPC.
+  Each RPC has a connection to its replica to itself, or a client that does not read would hold up all that share one.
   The client's address stands there behind what the client says in one field, because of several gRPC's library keeps the last.
 """
 
@@ -51,6 +52,7 @@ _SCRIPT = """\
     timeout queue "${{APP__REPLICAS__MAX_WAIT_MS}}ms"
 / proto h2/!s|^ *server .* check$|& maxconn "${{APP__REPLICAS__MAX_ONGOING_REQUESTS}}"|
 / proto h2/!s|^\\( *server .* check\\) observe |\\1 maxconn "${{APP__REPLICAS__MAX_ONGOING_REQUESTS}}" observe |
+s|^ *tune.h2.be.max-concurrent-streams .*|    tune.h2.be.max-concurrent-streams 1|
 s|^\\( *server .* backup\\)$|\\1 disabled|
 /^frontend http_frontend/,/^backend/s/^\\( *bind \\)\\(127\\.0\\.0\\.1\\|\\*\\):{port}$/\\1{host}:{port}/
 /^frontend grpc_frontend/,/^backend/s/^\\( *bind \\)\\(127\\.0\\.0\\.1\\|\\*\\):{grpc_port} proto h2$/\\1{host}:{grpc_port} proto h2/
@@ -65,7 +67,8 @@ s|^ *use_backend grpc_fallback_backend if is_list_applications$|    http-request
 s|^ *http-request return status 200 content-type application/grpc hdr grpc-status 5 .*|    http-request return {unavailable}|
 /^frontend grpc_frontend/a\\
     http-request set-header x-forwarded-for "%[req.fhdr(x-forwarded-for)],%[src]" if {{ req.hdr(x-forwarded-for) -m found }}\\
-    http-request set-header x-forwarded-for %[src] unless {{ req.hdr(x-forwarded-for) -m found }}\\
+    http-request set-header x-forwarded-for %[src] unless {{ req.hdr(x-forwarded-for) -m found }}
+/^backend grpc/a\\
     errorfile 502 {folder}/502.grpc\\
     errorfile 503 {folder}/503.grpc\\
     errorfile 504 {folder}/504.grpc

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -26,6 +27,7 @@ from tests.servers import wait_until
 _CONFIGURATION = """\
 global
     stats socket {folder}/admin.sock mode 666 level admin expose-fd listeners
+    tune.h2.be.max-concurrent-streams 100
 defaults
     mode http
     timeout connect 2s
@@ -69,7 +71,7 @@ frontend grpc_frontend
     use_backend grpc_fallback_backend if is_list_applications
     acl is_dead path /dead.v1.Dead/Call
     use_backend grpc_dead if is_dead
-    acl is_alive path /alive.v1.Alive/Call
+    acl is_alive path_beg /alive.v1.Alive/
     use_backend grpc_alive if is_alive
     default_backend default_grpc_backend
 backend grpc_fallback_backend
@@ -77,6 +79,7 @@ backend grpc_fallback_backend
 backend grpc_dead
     server dead 127.0.0.1:{dead} proto h2
 backend grpc_alive
+    http-reuse always
     server alive 127.0.0.1:{grpc_alive} proto h2
 backend default_grpc_backend
     acl has_application_header req.hdr(application) -m found
@@ -87,6 +90,9 @@ listen stats
   stats enable
   stats uri /stats
 """
+
+_UNREAD = 4
+"""Streams whose client does not read them."""
 
 _NOT_FOUND = "status 200 content-type application/grpc hdr grpc-status 5 hdr grpc-message"
 
@@ -150,9 +156,13 @@ def _grpc_replica() -> Iterator[int]:
             time.sleep(1.5)
         return ",".join(str(value) for name, value in context.invocation_metadata() if name == "x-forwarded-for").encode()
 
-    server = grpc.server(ThreadPoolExecutor(2))
+    def fill(_request: bytes, _context: grpc.ServicerContext) -> Iterator[bytes]:
+        return repeat(bytes(60_000))
+
+    server = grpc.server(ThreadPoolExecutor(_UNREAD + 2))
     handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(answer)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("alive.v1.Alive", {"Call": handler}),))
+    methods = {"Call": handler, "Fill": grpc.unary_stream_rpc_method_handler(fill)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("alive.v1.Alive", methods),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield port
@@ -309,7 +319,8 @@ def test_answers_close_their_connections_during_a_drain(start: Start, folder: Pa
 
 
 def _call(folder: Path, path: str, *metadata: tuple[str, str]) -> bytes:
-    with grpc.insecure_channel(f"127.0.0.1:{(folder / 'grpc-port').read_text()}") as channel:
+    own_connection = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(f"127.0.0.1:{(folder / 'grpc-port').read_text()}", own_connection) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
         return call(b"", metadata=metadata, timeout=10)
 
@@ -323,17 +334,17 @@ def test_grpc_goes_to_a_replica_with_the_address_of_the_client(start: Start, fol
 
 
 @pytest.mark.parametrize(
-    ("path", "metadata", "code"),
+    ("path", "metadata", "code", "detail"),
     [
-        ("/any.v1.Service/Call", (), grpc.StatusCode.UNAVAILABLE),
-        ("/any.v1.Service/Call", (("application", "other"),), grpc.StatusCode.UNAVAILABLE),
-        ("/dead.v1.Dead/Call", (), grpc.StatusCode.UNAVAILABLE),
-        ("/alive.v1.Alive/Call", (("hang", "1"),), grpc.StatusCode.UNAVAILABLE),
-        ("/ray.serve.RayServeAPIService/ListApplications", (), grpc.StatusCode.UNIMPLEMENTED),
+        ("/any.v1.Service/Call", (), grpc.StatusCode.UNAVAILABLE, "no replica can take"),
+        ("/any.v1.Service/Call", (("application", "other"),), grpc.StatusCode.UNAVAILABLE, "no replica can take"),
+        ("/dead.v1.Dead/Call", (), grpc.StatusCode.UNAVAILABLE, "no replica can take"),
+        ("/alive.v1.Alive/Call", (("hang", "1"),), grpc.StatusCode.UNAVAILABLE, "the replica did not answer in time"),
+        ("/ray.serve.RayServeAPIService/ListApplications", (), grpc.StatusCode.UNIMPLEMENTED, "this is not served"),
     ],
 )
 def test_what_haproxy_answers_itself_is_a_status_of_grpc(
-    start: Start, folder: Path, path: str, metadata: tuple[tuple[str, str], ...], code: grpc.StatusCode
+    start: Start, folder: Path, path: str, metadata: tuple[tuple[str, str], ...], code: grpc.StatusCode, detail: str
 ) -> None:
     """No application, no replica, one that hangs, and what is Serve's own have a status each, and none speaks of Serve."""
     start("127.0.0.1")
@@ -342,4 +353,20 @@ def test_what_haproxy_answers_itself_is_a_status_of_grpc(
         _call(folder, path, *metadata)
 
     assert refused.value.code() is code
-    assert "erve" not in (refused.value.details() or "").removeprefix("this is not served")
+    assert (refused.value.details() or "").startswith(detail)
+
+
+def test_a_client_that_does_not_read_holds_up_nobody(start: Start, folder: Path) -> None:
+    """However much of its streams waits in HAProxy, others reach the replica."""
+    start("127.0.0.1")
+
+    with grpc.insecure_channel(f"127.0.0.1:{(folder / 'grpc-port').read_text()}") as channel:
+        fill: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream("/alive.v1.Alive/Fill")
+        streams = [fill(b"") for _ in range(_UNREAD)]
+        begun = [next(iter(stream)) for stream in streams]
+        answers = [_call(folder, "/alive.v1.Alive/Call") for _ in range(100)]
+        for stream in streams:
+            stream.cancel()
+
+    assert len(begun) == _UNREAD
+    assert set(answers) == {b"127.0.0.1"}
