@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import ServeDeploySchema
 
+from deployments.grpc_port import NO_SERVICES
 from kuberay.documents import Document, at, items
 from kuberay.release import Release
 
@@ -23,8 +24,7 @@ def serve_config(release: Release) -> Iterator[str]:
         yield from (f"serveConfigV2: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
     if release.serve.get("proxy_location") != "EveryNode":
         yield "serveConfigV2: proxy_location must be EveryNode: with HeadOnly workers never become ready"
-    if at(release.serve, "http_options", "host") != "0.0.0.0":  # noqa: S104  # compared with
-        yield "serveConfigV2: http_options.host must be 0.0.0.0: a pod is reached from elsewhere"
+    yield from _ports(release)
     for application in items(release.serve, "applications"):
         for name in ("args", "runtime_env"):
             if application.get(name):
@@ -35,6 +35,13 @@ def serve_config(release: Release) -> Iterator[str]:
         yield "serveConfigV2: there must be one application: with a second one, gRPC clients would have to name theirs"
     for deployment in release.deployments:
         yield from _scaling(deployment)
+
+
+def _ports(release: Release) -> Iterator[str]:
+    if at(release.serve, "http_options", "host") != "0.0.0.0":  # noqa: S104  # compared with
+        yield "serveConfigV2: http_options.host must be 0.0.0.0: a pod is reached from elsewhere"
+    if at(release.serve, "grpc_options", "grpc_servicer_functions") != [NO_SERVICES]:
+        yield f"serveConfigV2: grpc_options.grpc_servicer_functions must be [{NO_SERVICES}]: without it Serve opens no port for gRPC"
 
 
 def topology(release: Release) -> Iterator[str]:
