@@ -8,7 +8,7 @@ IMAGE ?= localhost/crypto-wallets-service:dev
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test check proto chaos contract shared differential fuzz format bench bench-full image sbom lock clean
+.PHONY: run test check proto chaos cluster contract shared differential fuzz format bench bench-full image sbom lock clean
 
 run: .venv/.run-installed ## Run the whole service in the foreground
 	@exec .venv/bin/crypto-wallets up
@@ -38,6 +38,9 @@ contract: .venv/.test-installed ## Ask the running service 3,000 things that its
 shared: .venv/.test-installed ## A minute of full load on limits, and 1,000 runs of repeated requests; `make test` does it with less
 	SHARED_SECONDS=60 SHARED_RUNS=1000 .venv/bin/pytest tests/adapters/test_shared_limits.py tests/deployments/test_once_machine.py \
 		tests/serve_app/test_replicas_share.py
+
+cluster: .venv/.test-installed ## Drain, kill, scale and roll out on a Ray cluster of three nodes, in minutes; `make test` has a short form
+	CLUSTER=whole .venv/bin/pytest -s tests/kuberay/test_cluster.py
 
 differential: .venv/.test-installed ## Sign 1,000 random transactions of each network beside a second library; `make test` does it with fewer
 	DIFFERENTIAL_EXAMPLES=1000 .venv/bin/pytest tests/wallets/test_evm_differential.py tests/wallets/test_tron.py \

@@ -9,7 +9,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from deployments.grpc_port import NO_SERVICES
 from kuberay.documents import Document, at, items
-from kuberay.release import Release
+from kuberay.release import Group, Release
 
 _CLASSES = {"inline": {"WalletService"}, "isolated": {"Gateway", "Signer"}}
 _POLICY = "deployments.autoscaling:by_requests_and_memory"
@@ -50,6 +50,8 @@ def topology(release: Release) -> Iterator[str]:
     named = {str(each.get("name")) for each in release.deployments}
     if len(told) != 1 or named != _CLASSES.get(next(iter(told))):
         yield f"APP__TOPOLOGY is {' and '.join(sorted(told))}, but serveConfigV2 has {', '.join(sorted(named))}; make them fit"
+    for group in release.workers:
+        yield from _limits(release, group)
     for group in release.groups:
         component = group.pod.labels.get("app.kubernetes.io/component")
         custody = [name for name in release.environment(group.ray) if name.startswith(("APP__VAULT__", "APP__DATABASE__"))]
@@ -58,6 +60,14 @@ def topology(release: Release) -> Iterator[str]:
             yield "the head needs no settings or credentials of custody in its Ray container; take them out"
         if "isolated" in told and component == "worker" and (custody or credentials or _mounts_database(group.pod.secret_paths())):
             yield f"{group.pod.name}: gateways must not have {', '.join(custody + credentials) or 'the database'}; only signers do"
+
+
+def _limits(release: Release, group: Group) -> Iterator[str]:
+    """HAProxy learns from a setting what Serve learns from its configuration."""
+    told = release.environment(group.ray).get("APP__REPLICAS__MAX_ONGOING_REQUESTS")
+    for deployment in release.deployments:
+        if deployment.get("name") != "Signer" and str(deployment.get("max_ongoing_requests")) != told:
+            yield f"{group.pod.name}: APP__REPLICAS__MAX_ONGOING_REQUESTS is {told}; write max_ongoing_requests of {deployment.get('name')}"
 
 
 def _mounts_database(paths: Any) -> bool:

@@ -1,0 +1,187 @@
+"""What the overlay `local` tells Serve runs on a real Ray cluster of three nodes, which scales, and loses what a cluster loses.
+
+A trickle of ten requests a second goes to the nodes that a Service would send to. The whole takes several minutes: `make cluster`. Of it
+`make test` shows that the cluster serves, and that a worker may be killed.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import httpx
+import pytest
+
+from tests.kuberay.cluster_house import API_KEY, House, cluster_house
+from tests.kuberay.conftest import Render
+from tests.kuberay.ray_nodes import START_SECONDS
+from tests.kuberay.trickle import Outcome, trickle
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.xdist_group("kuberay")]
+
+_whole = pytest.mark.skipif(os.environ.get("CLUSTER") != "whole", reason="a part of `make cluster`, which takes minutes")
+_UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+_HEADERS = {"X-Api-Key": API_KEY}
+_IN_FLIGHT = 3
+"""Requests at most that a node can have in flight, of ten a second that take some hundredths of a second each."""
+
+
+@pytest.fixture(scope="module")
+def house(render: Render) -> Iterator[House]:
+    """The cluster, with the application deployed to it by `serve deploy`."""
+    with cluster_house() as made:
+        begin = time.monotonic()
+        made.nodes.deploy(made.config)
+        wait_until(made.nodes.is_running, START_SECONDS)
+        _say(f"the application runs after {time.monotonic() - begin:.0f} s")
+        for node in made.nodes.nodes:
+            _say(f"{node.address}: {sum(node.memory().values())} MiB: {dict(node.memory())}")
+        yield made
+
+
+@pytest.fixture
+def path(house: House) -> str:
+    """The path to sign at, on a cluster that is whole: what a test before has taken is put back, as the operator would."""
+    if not house.nodes.is_up(house.nodes.head):
+        house.nodes.start_head()
+    missing = 2 - sum(house.nodes.is_up(worker) for worker in house.nodes.workers)
+    for _ in range(missing):
+        house.nodes.add_worker("workers")
+    house.nodes.deploy(house.config)
+    wait_until(lambda: _is_whole(house), START_SECONDS)
+    with httpx.Client(base_url=f"http://{house.nodes.head.address}:3000", headers=_HEADERS, timeout=30) as client:
+        wallet = client.post("/api/v1/wallets", json={"label": "of the cluster"}).raise_for_status().json()
+    return f"/api/v1/wallets/{wallet['id']}/sign"
+
+
+def _say(text: str) -> None:
+    """Tell a figure to whoever runs this with `-s`."""
+    sys.stdout.write(f"{text}\n")
+
+
+def _is_whole(house: House) -> bool:
+    found = house.nodes.replicas("WalletService")
+    return house.nodes.is_running() and list(found) == ["RUNNING"] and len(found["RUNNING"]) == 2
+
+
+def _running(house: House) -> set[str]:
+    return {str(each["replica_id"]) for each in house.nodes.replicas("WalletService").get("RUNNING", [])}
+
+
+def _until_asked(outcome: Outcome, more: int = 30) -> None:
+    """Return when some more requests have been answered."""
+    enough = outcome.answered + more
+    wait_until(lambda: outcome.answered >= enough, START_SECONDS)
+
+
+def _signing(house: House, path: str) -> AbstractContextManager[Outcome]:
+    return trickle(lambda: house.nodes.nodes, path, {"network": "eth", "index": 0, "unsigned_tx": _UNSIGNED}, _HEADERS)
+
+
+def test_a_worker_may_be_killed(house: House, path: str) -> None:
+    """Requests fail only that were in flight on it; its replicas come back on other workers, and on one that takes its place."""
+    victim = next(each for each in house.nodes.workers if house.nodes.is_up(each) and house.nodes.replicas_on(each, "WalletService"))
+
+    with _signing(house, path) as outcome:
+        _until_asked(outcome)
+        victim.kill()
+        house.nodes.add_worker("workers")
+        wait_until(lambda: _is_whole(house) and not house.nodes.replicas_on(victim, "WalletService"), START_SECONDS)
+        _until_asked(outcome)
+
+    _say(f"killed: {outcome}")
+    assert len(outcome.failed) <= _IN_FLIGHT
+    assert all(each.startswith(victim.address) or "replica-lost" in each for each in outcome.failed), outcome.failed
+
+
+@_whole
+def test_a_worker_may_be_drained(house: House, path: str) -> None:
+    """It is told to end, as by `kubectl drain`: replicas start elsewhere, what is in flight is answered, and it ends by itself in time."""
+    leaving = next(each for each in house.nodes.workers if house.nodes.is_up(each) and house.nodes.replicas_on(each, "WalletService"))
+
+    with _signing(house, path) as outcome:
+        _until_asked(outcome)
+        begin = time.monotonic()
+        leaving.leave()
+        house.nodes.add_worker("workers")
+        leaving.wait(START_SECONDS)
+        took = time.monotonic() - begin
+        wait_until(lambda: _is_whole(house), START_SECONDS)
+        _until_asked(outcome)
+
+    _say(f"drained in {took:.0f} s: {outcome}")
+    assert outcome.failed == []
+    assert took < 75
+
+
+@_whole
+def test_the_head_may_be_lost(house: House, path: str) -> None:
+    """GCS is killed, and the head with it; a new one takes its state from Redis, and the replicas are those of before."""
+    before, head = _running(house), house.nodes.head
+
+    with _signing(house, path) as outcome:
+        _until_asked(outcome)
+        for gcs in head.named("gcs_server"):
+            gcs.kill()
+        head.wait(60)
+        head.kill()
+        _until_asked(outcome)
+        house.nodes.start_head()
+        wait_until(lambda: _is_whole(house), START_SECONDS)
+        _until_asked(outcome)
+
+    _say(f"head lost: {outcome}")
+    assert len(outcome.failed) <= _IN_FLIGHT
+    assert all(each.startswith(head.address) for each in outcome.failed), outcome.failed
+    assert _running(house) == before
+
+
+@_whole
+def test_a_new_version_is_rolled_out_and_back(house: House, path: str) -> None:
+    """Every replica is a new one after each, and no request fails meanwhile."""
+    before = _running(house)
+
+    with _signing(house, path) as outcome:
+        _until_asked(outcome)
+        house.nodes.deploy(house.another_version())
+        wait_until(lambda: _is_whole(house) and not _running(house) & before, START_SECONDS)
+        between = _running(house)
+        _until_asked(outcome)
+        house.nodes.deploy(house.config)
+        wait_until(lambda: _is_whole(house) and not _running(house) & between, START_SECONDS)
+        _until_asked(outcome)
+
+    _say(f"rolled out and back: {outcome}")
+    assert outcome.failed == []
+
+
+@_whole
+def test_replicas_come_and_go_with_the_load(house: House, path: str) -> None:
+    """A hundred requests in flight ask for four; without them there are two again, and no request fails."""
+    with _signing(house, path) as outcome:
+        asyncio.run(_load_until(house, path, 4))
+        wait_until(lambda: _is_whole(house), START_SECONDS)
+        _until_asked(outcome)
+
+    _say(f"scaled: {outcome}")
+    assert outcome.failed == []
+
+
+async def _load_until(house: House, path: str, replicas: int) -> None:
+    """Sign on a hundred connections until there are so many replicas."""
+    body = {"network": "eth", "index": 0, "unsigned_tx": _UNSIGNED}
+    enough = asyncio.Event()
+
+    async def load() -> None:
+        address = house.nodes.head.address
+        async with httpx.AsyncClient(base_url=f"http://{address}:3000", headers=_HEADERS, timeout=60) as client:
+            while not enough.is_set():
+                (await client.post(path, json=body)).raise_for_status()
+
+    tasks = [asyncio.create_task(load()) for _ in range(100)]
+    await asyncio.to_thread(wait_until, lambda: len(_running(house)) == replicas, START_SECONDS)
+    enough.set()
+    await asyncio.gather(*tasks)
