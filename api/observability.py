@@ -107,16 +107,20 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livemostrecent",
         )
+        self._define_answers()
+        # Looking a series up by its labels takes as long as counting in it.
+        self._request_series = lru_cache(1024)(self._find_request_series)
+        self._rpc_series = lru_cache(1024)(self._find_rpc_series)
+        self._sign_series = lru_cache(1024)(self._signs.labels)
+
+    def _define_answers(self) -> None:
+        """Define what is counted of every request, over HTTP and over gRPC."""
         self._requests = self._counter("http_requests_total", "HTTP requests answered", "method", "route", "status")
         self._durations = self._histogram("http_request_duration_seconds", "Time to answer HTTP requests", "method", "route")
         self._rpcs = self._counter("grpc_requests_total", "gRPC requests answered", "method", "code")
         self._rpc_durations = self._histogram(
             "grpc_request_duration_seconds", "Time to answer gRPC requests; of streams, while they lasted", "method"
         )
-        # Looking a series up by its labels takes as long as counting in it.
-        self._request_series = lru_cache(1024)(self._find_request_series)
-        self._rpc_series = lru_cache(1024)(self._find_rpc_series)
-        self._sign_series = lru_cache(1024)(self._signs.labels)
 
     def wallet_created(self) -> None:
         """Count a wallet that was created."""

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -20,6 +22,7 @@ from tests.contract import CASES, NO_KEY
 from tests.doors import OLD_SERVICE, SERVICE, Door, GrpcDoor, HttpDoor, unary
 from tests.known_phrase import PHRASE
 from tests.samples import EIP_155_EXAMPLE
+from tests.serve_app.processes import ROOT
 from tests.serve_app.whole_service import Service, whole_service
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
@@ -242,19 +245,18 @@ async def test_a_thousand_rpcs_that_say_nothing_hold_up_nobody(channel: grpc.aio
 
 
 async def test_who_does_not_read_holds_up_nobody(channel: grpc.aio.Channel, service: Service, wallet_id: str) -> None:
-    """Streams that are written to as fast as they take it, and never read."""
-    metadata = (("x-api-key", key_of(service)),)
+    """Streams that are written to as fast as they take it, and never read: while they fill, and when they are full."""
+    program = (sys.executable, "-m", "tests.unread_streams", target_of(service), key_of(service), wallet_id, "6")
 
-    async def endless() -> AsyncIterator[v2.SignTransactionsRequest]:
-        while True:
-            yield _items(wallet_id, 100)
+    async with _others_are_served(channel, service, wallet_id) as served:
+        process = await asyncio.create_subprocess_exec(*program, stdout=subprocess.PIPE, cwd=ROOT)
+        assert process.stdout is not None
+        begun = await process.stdout.readline()
+        await served(20)
+        process.kill()
+        await process.wait()
 
-    opened: Any = channel.stream_stream(STREAM, lambda each: each.SerializeToString(), v2.SignTransactionsResponse.FromString)
-    async with grpc.aio.insecure_channel(target_of(service)) as other, _others_are_served(other, service, wallet_id):
-        calls = [opened(endless(), metadata=metadata) for _ in range(6)]
-        await asyncio.sleep(15)
-    for call in calls:
-        call.cancel()
+    assert begun == b"begun\n"
 
 
 async def test_who_sets_no_deadline_is_answered(channel: grpc.aio.Channel, service: Service, wallet_id: str) -> None:

@@ -42,8 +42,6 @@ def test_no_answer_is_a_fault_or_undocumented(service: Service, tmp_path: Path) 
         "--mode",
         "all",
         "--generation-deterministic",
-        "--generation-database",
-        "none",
         "--request-timeout",
         "60",
         "--no-color",
