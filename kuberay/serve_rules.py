@@ -22,9 +22,22 @@ def serve_config(release: Release) -> Iterator[str]:
         ServeDeploySchema.model_validate(release.serve)
     except ValidationError as error:
         yield from (f"serveConfigV2: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    yield from _proxies(release)
+    yield from _application(release)
+    for deployment in release.deployments:
+        yield from _scaling(deployment)
+
+
+def _proxies(release: Release) -> Iterator[str]:
     if release.serve.get("proxy_location") != "EveryNode":
         yield "serveConfigV2: proxy_location must be EveryNode: with HeadOnly workers never become ready"
-    yield from _ports(release)
+    if NO_SERVICES not in items(release.serve, "grpc_options", "grpc_servicer_functions"):
+        yield f"serveConfigV2: grpc_options.grpc_servicer_functions must be [{NO_SERVICES}], or no port for gRPC is opened"
+    if at(release.serve, "http_options", "host") != "0.0.0.0":  # noqa: S104  # compared with
+        yield "serveConfigV2: http_options.host must be 0.0.0.0: a pod is reached from elsewhere"
+
+
+def _application(release: Release) -> Iterator[str]:
     for application in items(release.serve, "applications"):
         for name in ("args", "runtime_env"):
             if application.get(name):
@@ -33,15 +46,6 @@ def serve_config(release: Release) -> Iterator[str]:
             yield "serveConfigV2: import_path must be serve_app.app:build_app"
     if len(items(release.serve, "applications")) != 1:
         yield "serveConfigV2: there must be one application: with a second one, gRPC clients would have to name theirs"
-    for deployment in release.deployments:
-        yield from _scaling(deployment)
-
-
-def _ports(release: Release) -> Iterator[str]:
-    if at(release.serve, "http_options", "host") != "0.0.0.0":  # noqa: S104  # compared with
-        yield "serveConfigV2: http_options.host must be 0.0.0.0: a pod is reached from elsewhere"
-    if at(release.serve, "grpc_options", "grpc_servicer_functions") != [NO_SERVICES]:
-        yield f"serveConfigV2: grpc_options.grpc_servicer_functions must be [{NO_SERVICES}]: without it Serve opens no port for gRPC"
 
 
 def topology(release: Release) -> Iterator[str]:

@@ -245,7 +245,9 @@ MISTAKES = (
         put("ConfigMap/wallets-custody-settings data APP__VAULT__ADDRESS", "http://vault:1"),
     ),
     Mistake("no gRPC", "serve config", "no port for gRPC", serve("grpc_options grpc_servicer_functions", [])),
-    Mistake("HAProxy sends another number", "topology", "max_ongoing_requests of", put(f"{_SETTINGS} APP__REPLICAS__MAX_ONGOING_REQUESTS", "64")),
+    Mistake(
+        "HAProxy sends another number", "topology", "max_ongoing_requests of", put(f"{_SETTINGS} APP__REPLICAS__MAX_ONGOING_REQUESTS", "64")
+    ),
     Mistake("Serve's own proxy", "settings", "ENABLE_HA_PROXY", drop(f"{_SETTINGS} RAY_SERVE_ENABLE_HA_PROXY")),
     Mistake("calls that anybody may send", "settings", "GRPC_BY_DEFAULT", put(f"{_SETTINGS} RAY_SERVE_USE_GRPC_BY_DEFAULT", "1")),
     Mistake(

@@ -68,7 +68,9 @@ class Node:
         sockets = self.folder / "h"
         if not sockets.exists():
             sockets.mkdir()
-            haproxy.install(sockets / "wrapper", sockets, binary=get_haproxy_binary(), host=self.address, port=CLUSTER_PORT, grpc_port=CLUSTER_GRPC_PORT)
+            haproxy.install(
+                sockets / "wrapper", sockets, binary=get_haproxy_binary(), host=self.address, port=CLUSTER_PORT, grpc_port=CLUSTER_GRPC_PORT
+            )
         self.is_leaving, self.tree = False, set()
         with (self.folder / "output").open("ab") as output:
             command = [str(_BIN / "ray"), "start", "--block", *self._options()]
