@@ -1,6 +1,7 @@
 """Be a replica that asks its limiter for one client as often as it can, once it is told to.
 
-For each request that is allowed it writes when that was asked, and when answered, on a clock that all processes of the machine share.
+For each request it writes when that was asked and when answered, on a clock that all processes of the machine share, and whether it was
+allowed.
 """
 
 import asyncio
@@ -29,9 +30,8 @@ async def ask(url: str, rate: float, burst: int, client: Client, seconds: float)
         async def asker() -> None:
             while (asked := time.monotonic()) < end:
                 verdict = await limiter.acquire(client, CallKind.SIGN)
-                if verdict.wait_seconds is None:
-                    os.write(1, f"{asked} {time.monotonic()}\n".encode())
-                else:
+                os.write(1, f"{asked} {time.monotonic()} {int(verdict.wait_seconds is None)}\n".encode())
+                if verdict.wait_seconds is not None:
                     await asyncio.sleep(min(verdict.wait_seconds, 0.01))
 
         await asyncio.gather(*(asker() for _ in range(ASKERS)))
