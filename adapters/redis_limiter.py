@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Protocol
 
@@ -89,12 +89,14 @@ class LiveReplicas:
         with suppress(RedisAwayError):
             await self._connections.run_patiently(_LEAVE, [_REPLICAS], [self._id])
 
-    @contextmanager
-    def beating(self) -> Iterator[None]:
-        """Beat while the block runs."""
+    @asynccontextmanager
+    async def beating(self) -> AsyncIterator[None]:
+        """Beat while the block runs, and leave after it."""
+        is_over = False
 
         async def follow() -> None:
-            while True:
+            # Not for ever: a library that is cancelled in the middle of a call may take it for a fault of the connection.
+            while not is_over:
                 await self.beat()
                 await self._sleep(BEAT_SECONDS)
 
@@ -102,7 +104,10 @@ class LiveReplicas:
         try:
             yield
         finally:
+            is_over = True
             task.cancel()
+            await asyncio.wait([task])
+            await self.leave()
 
 
 class RedisRateLimiter:

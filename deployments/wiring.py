@@ -320,10 +320,9 @@ async def _limiter(settings: Settings, redis: RedisConnections | None, metrics: 
         yield MemoryRateLimiter(_limits(limit))
     else:
         replicas = LiveReplicas(redis, settings.replicas.min)
-        with replicas.beating():
+        async with replicas.beating():
             refuses = limit.without_redis is WithoutRedis.REFUSE
             yield RedisRateLimiter(redis, _limits(limit), replicas, metrics, refuses_alone=refuses)
-        await replicas.leave()
 
 
 def _limits(settings: RateLimitSettings) -> Limits:

@@ -70,8 +70,11 @@ async def test_a_replica_beats_while_it_runs(connections: RedisConnections) -> N
         if other.count != 2:
             raise LookupError
 
-    with replica.beating():
+    async with replica.beating():
         await eventually(both, LookupError)
+    await other.beat()
+
+    assert other.count == 1
 
 
 async def test_without_redis_the_number_heard_last_holds(nowhere: RedisConnections) -> None:
@@ -189,7 +192,7 @@ async def test_a_broken_way_to_redis_costs_a_moment(tcp_redis: RunningServer[Val
         await eventually(lambda: _serves(connections), LookupError)
         proxy.fault = fault
         start = time.monotonic()
-        answers = [await wait_of(limiter, client) for _ in range(50)]
+        answers = [await wait_of(limiter, client) for _ in range(100)]
         elapsed = time.monotonic() - start
         broken = await RedisHealth(connections).check()
         proxy.fault = Fault.NONE
@@ -197,7 +200,7 @@ async def test_a_broken_way_to_redis_costs_a_moment(tcp_redis: RunningServer[Val
         mended = await RedisHealth(connections).check()
 
     assert answers.count(None) <= 6
-    assert elapsed < 6 * LONGEST_SECONDS + 0.5
+    assert elapsed < len(answers) * LONGEST_SECONDS / 2  # if each waited, it would take twice as long at least
     assert (broken.status, mended.status) == (HealthStatus.DEGRADED, HealthStatus.OK)
 
 
