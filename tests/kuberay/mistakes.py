@@ -178,7 +178,6 @@ MISTAKES = (
     Mistake("a target out of reach", "serve config", "nothing is ever", serve(f"{_SERVE} autoscaling_config target_ongoing_requests", 40)),
     Mistake("a proxy on the head alone", "serve config", "EveryNode", serve("proxy_location", "HeadOnly")),
     Mistake("on loopback", "serve config", "from elsewhere", serve("http_options host", "127.0.0.1")),
-    Mistake("no gRPC", "serve config", "no port for gRPC", serve("grpc_options grpc_servicer_functions", [])),
     Mistake("arguments", "serve config", "control plane", serve("applications 0 args", {"api_key": "x"})),
     Mistake("another application", "serve config", "build_app", serve("applications 0 import_path", "serve_app.app:app")),
     Mistake("a second application", "serve config", "one application", serve("applications", [{"name": "a", "import_path": "a:b"}] * 2)),
