@@ -108,9 +108,6 @@ class Metrics:
             multiprocess_mode="livemostrecent",
         )
         self._define_answers()
-        # Looking a series up by its labels takes as long as counting in it.
-        self._request_series = lru_cache(1024)(self._find_request_series)
-        self._rpc_series = lru_cache(1024)(self._find_rpc_series)
         self._sign_series = lru_cache(1024)(self._signs.labels)
 
     def _define_answers(self) -> None:
@@ -121,6 +118,9 @@ class Metrics:
         self._rpc_durations = self._histogram(
             "grpc_request_duration_seconds", "Time to answer gRPC requests; of streams, while they lasted", "method"
         )
+        # Looking a series up by its labels takes as long as counting in it.
+        self._request_series = lru_cache(1024)(self._find_request_series)
+        self._rpc_series = lru_cache(1024)(self._find_rpc_series)
 
     def wallet_created(self) -> None:
         """Count a wallet that was created."""
