@@ -33,7 +33,7 @@ chaos: .venv/.test-installed ## Kill rewraps and migrations of keys at 200 rando
 	CHAOS_POINTS=200 .venv/bin/pytest tests/serve_app/test_keys_killed.py
 
 contract: .venv/.test-installed ## Ask the running service 3,000 things that its OpenAPI document allows, or does not; `make test` asks fewer
-	CONTRACT_EXAMPLES=150 .venv/bin/pytest tests/serve_app/test_openapi_contract.py
+	CONTRACT_EXAMPLES=250 .venv/bin/pytest tests/serve_app/test_openapi_contract.py
 
 shared: .venv/.test-installed ## A minute of full load on limits, and 1,000 runs of repeated requests; `make test` does it with less
 	SHARED_SECONDS=60 SHARED_RUNS=1000 .venv/bin/pytest tests/adapters/test_shared_limits.py tests/deployments/test_once_machine.py \
