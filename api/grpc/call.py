@@ -19,6 +19,7 @@ from starlette.types import Scope
 from adapters.limits import CallKind
 from api.edge import Edge, admit, charge, recognize
 from api.errors import DeadlineExceededError, MalformedBodyError, UnprocessableError, outcome
+from api.grpc.once import Told, answered_once
 from api.grpc.refusals import REQUEST_ID, Refusal, Tell
 from api.middleware import known_fields, request_id_of
 from api.observability import describe_exception
@@ -101,8 +102,12 @@ class Calls:
         answer: Answer[M],
         call_kind: CallKind = CallKind.READ,
         cost_of: Callable[[M], int] | None = None,
+        told: Told | None = None,
     ) -> bytes:
-        """Let a caller in, read their message, and answer it; it costs one of `call_kind`, or as much as `cost_of` says of it."""
+        """Let a caller in, read their message, and answer it; it costs one of `call_kind`, or as much as `cost_of` says of it.
+
+        With `told`, which tells an answer that was kept, a request that has an `idempotency-key` is carried out once.
+        """
         if cost_of is None:
             caller = await admit(self.edge, scope, call_kind)
             request = await read(requests, kind)
@@ -115,7 +120,9 @@ class Calls:
                 await charge(self.edge, caller, cost, call_kind)
         _remember_wallet(request, scope)
         async with self.slots():
-            return (await answer(request, caller)).SerializeToString()
+            if told is None:
+                return (await answer(request, caller)).SerializeToString()
+            return (await answered_once(self.edge.custody, scope, request, answer, told)).SerializeToString()
 
 
 def _deadline_or(error: Exception, deadline: asyncio.Timeout) -> Exception:

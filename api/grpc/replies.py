@@ -52,6 +52,16 @@ def signed_message(value: MessageResult) -> v2.SignedMessage:
     return v2.SignedMessage(**_signed(render.message_result(value)))
 
 
+def signed_again(content: dict[str, Any]) -> v2.SignedTransaction:
+    """Write a signed transaction as HTTP answered it before."""
+    return v2.SignedTransaction(**_signed(content))
+
+
+def signed_message_again(content: dict[str, Any]) -> v2.SignedMessage:
+    """Write a signed message as HTTP answered it before."""
+    return v2.SignedMessage(**_signed(content))
+
+
 def intent(value: Intent) -> v2.Intent:
     """Write what a transaction or a message does."""
     return v2.Intent(**_intent(render.intent(value)))

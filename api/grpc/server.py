@@ -14,8 +14,9 @@ from starlette.types import Scope
 from adapters.limits import CallKind
 from api.edge import Edge
 from api.grpc.call import Calls, Context, Requests, Slots
+from api.grpc.once import OF_VERSION_1, OF_VERSION_2, REPLAYED
 from api.grpc.operations import Health, Reflection
-from api.grpc.refusals import tell_in_version_1, tell_in_version_2
+from api.grpc.refusals import REQUEST_ID, tell_in_version_1, tell_in_version_2
 from api.grpc.services import VERSION_1, VERSION_2, Version1, Version2, range_cost
 from api.grpc.stream import SignStream
 from api.health import HealthMonitor
@@ -129,8 +130,13 @@ def _answering(calls: Calls, method: MethodDescriptor, servicer: object, cost_of
     call_kind = _CALL_KINDS.get(method.name, CallKind.READ)
     answer = getattr(servicer, re.sub("(?!^)([A-Z])", r"_\1", method.name).lower())
 
-    async def work(requests: Requests, _context: Context, scope: Scope) -> bytes:
-        return await calls.answer(requests, scope, kind, answer, call_kind, cost_of)
+    told = (OF_VERSION_1 if method.containing_service.full_name == VERSION_1.full_name else OF_VERSION_2).get(method.name)
+
+    async def work(requests: Requests, context: Context, scope: Scope) -> bytes:
+        reply = await calls.answer(requests, scope, kind, answer, call_kind, cost_of, told)
+        if scope.get(REPLAYED):
+            context.set_trailing_metadata(((REQUEST_ID, scope["request_id"]), (REPLAYED, "true")))
+        return reply
 
     return work
 
