@@ -223,3 +223,22 @@ async def test_many_are_pruned_in_steps(database: PostgresDatabase, database_url
     await PostgresAnswerStore(database, keep_seconds=0).prune()
 
     assert await query(database_url, "SELECT FROM idempotent_requests") == []
+
+
+async def test_pruning_goes_on_though_the_database_was_away(database: PostgresDatabase, database_url: str) -> None:
+    """It is tried again after each pause, until the process ends."""
+    await PostgresAnswerStore(database).claim(attempt())
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) > 2:
+            raise asyncio.CancelledError
+
+    async with PostgresDatabase(NOWHERE, acquire_timeout_seconds=0.1) as away:
+        for where in (away, database):
+            with pytest.raises(asyncio.CancelledError):
+                await PostgresAnswerStore(where, keep_seconds=0).keep_pruned(pause)
+            pauses.clear()
+
+    assert await query(database_url, "SELECT FROM idempotent_requests") == []
