@@ -20,6 +20,9 @@ def add_nothing(_servicer: object, _server: object) -> None:
 def keep_on_loopback() -> list[object]:
     """Have this process of Serve's open its gRPC port on loopback, for which Serve 2.60 has no switch; return no middleware.
 
+    That is for one machine. In a cluster the HAProxies of other nodes are not ready before they have found that port well, so it stays open
+    between Ray's pods, and the NetworkPolicies close it to all others; nothing of ours is served there.
+
     Serve calls what `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH` names where it makes a proxy, and opens that port afterwards.
 
     Raises:

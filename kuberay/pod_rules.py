@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from deployments.settings import ConfigurationError, load, secret_names
 from kuberay.documents import Document, at, items
 from kuberay.release import Pod, Release
-from serve_app.cluster import CORRECT_PROXY
 
 _DIGEST = re.compile(r"^[^@\s]+@sha256:[0-9a-f]{64}$")
 _SIZE = re.compile(r"^([0-9]+)(Ki|Mi|Gi)$")
@@ -19,7 +18,6 @@ _RAY_SETTINGS = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
     "RAY_SERVE_HAPROXY_BINARY_PATH": "/opt/crypto-wallets/haproxy/haproxy",
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": CORRECT_PROXY,
     "FORWARDED_ALLOW_IPS": "none",
 }
 
