@@ -85,7 +85,7 @@ def answer_directly() -> None:
 def answer_grpc_by(make: Callable[[Slots, Handlers], GrpcServer]) -> None:
     """Have gRPC requests go from this replica's port straight to the server that `make` makes of Serve's limits and its question of health.
 
-    Serve's own server would hand each request to a method of the deployment by its name, at some 250 us of CPU, and to the client whatever
+    Serve's own server would hand each request to a method of the deployment by its name, and to the client whatever
     escapes that; it listens on all interfaces, and takes messages of any size.
 
     Raises:
