@@ -84,7 +84,7 @@ class Version2:
     async def sign_transaction(self, request: v2.SignTransactionRequest, caller: Caller) -> v2.SignTransactionResponse:
         """Sign a transaction."""
         account, text = requests.account(request.account, "account"), requests.transaction(request.transaction)
-        result = await self._routes.signed_result(SigningRequest(account, text, caller))
+        result = await self._routes.signed_result(SigningRequest(account, text, caller, request.replace))
         return v2.SignTransactionResponse(signed=replies.signed(result))
 
     async def sign_message(self, request: v2.SignMessageRequest, caller: Caller) -> v2.SignMessageResponse:

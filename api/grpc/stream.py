@@ -199,7 +199,7 @@ def _item(message: v2.SignItem, caller: Caller) -> _Item:
         raise UnprocessableError(msg)
     try:
         account = requests.account(message.account, "account")
-        return _Item(message.id, SigningRequest(account, requests.transaction(message.transaction), caller))
+        return _Item(message.id, SigningRequest(account, requests.transaction(message.transaction), caller, message.replace))
     except WalletError as error:
         return _Item(message.id, error)
 

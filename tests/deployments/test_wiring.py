@@ -54,7 +54,8 @@ async def test_a_replica_needs_no_redis_and_can_do_without_limits(database_url: 
 
 async def test_the_limit_of_one_replica_holds_without_redis(database_url: str, vault_server: RunningServer[EmbeddedVault]) -> None:
     """The burst is allowed, and what is beyond it is refused."""
-    settings = settings_of(database_url, vault_server.server, APP__SERVER__RATE_LIMIT__BURST_SIZE="5")
+    rate = {"APP__SERVER__RATE_LIMIT__REQUESTS_PER_SECOND": "1", "APP__SERVER__RATE_LIMIT__BURST_SIZE": "5"}
+    settings = settings_of(database_url, vault_server.server, **rate)
 
     async with open_edge(settings, open_custody) as edge, client_of(edge) as client:
         statuses = [(await client.get("/api/v1/wallets")).status_code for _ in range(8)]

@@ -83,8 +83,9 @@ async def test_each_case_of_the_contract_is_answered_over_both(channel: grpc.aio
 
 
 def _items(wallet_id: str, count: int) -> v2.SignTransactionsRequest:
-    item = {"account": {"wallet_id": wallet_id, "network": "eth"}, "transaction": {"unsigned_tx": EIP_155_EXAMPLE}}
-    return v2.SignTransactionsRequest(items=[v2.SignItem(id=str(place), **item) for place in range(count)])
+    account, transaction = v2.Account(wallet_id=wallet_id, network="eth"), v2.Transaction(unsigned_tx=EIP_155_EXAMPLE)
+    items = [v2.SignItem(id=str(place), account=account, transaction=transaction) for place in range(count)]
+    return v2.SignTransactionsRequest(items=items)
 
 
 async def test_a_stream_signs_thousands(channel: grpc.aio.Channel, service: Service, wallet_id: str) -> None:

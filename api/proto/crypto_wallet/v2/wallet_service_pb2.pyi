@@ -193,12 +193,14 @@ class TonMessage(_message.Message):
     def __init__(self, to: _Optional[str] = ..., amount: _Optional[str] = ..., comment: _Optional[str] = ..., payload: _Optional[bytes] = ..., bounce: _Optional[bool] = ..., mode: _Optional[int] = ..., state_init: _Optional[bytes] = ...) -> None: ...
 
 class SignTransactionRequest(_message.Message):
-    __slots__ = ("account", "transaction")
+    __slots__ = ("account", "transaction", "replace")
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     TRANSACTION_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
     account: Account
     transaction: Transaction
-    def __init__(self, account: _Optional[_Union[Account, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ...) -> None: ...
+    replace: bool
+    def __init__(self, account: _Optional[_Union[Account, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., replace: _Optional[bool] = ...) -> None: ...
 
 class SignTransactionResponse(_message.Message):
     __slots__ = ("signed",)
@@ -292,14 +294,16 @@ class SignTransactionsRequest(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[SignItem, _Mapping]]] = ...) -> None: ...
 
 class SignItem(_message.Message):
-    __slots__ = ("id", "account", "transaction")
+    __slots__ = ("id", "account", "transaction", "replace")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     TRANSACTION_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
     id: str
     account: Account
     transaction: Transaction
-    def __init__(self, id: _Optional[str] = ..., account: _Optional[_Union[Account, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ...) -> None: ...
+    replace: bool
+    def __init__(self, id: _Optional[str] = ..., account: _Optional[_Union[Account, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., replace: _Optional[bool] = ...) -> None: ...
 
 class SignTransactionsResponse(_message.Message):
     __slots__ = ("outcomes",)
