@@ -61,6 +61,7 @@ class Node:
     tree: set[psutil.Process] = field(default_factory=set)
     process: subprocess.Popen[bytes] | None = None
     is_leaving: bool = False
+    is_killed: bool = False
 
     def start(self) -> None:
         """Start it; it is not ready yet."""
@@ -71,7 +72,7 @@ class Node:
             haproxy.install(
                 sockets / "wrapper", sockets, binary=get_haproxy_binary(), host=self.address, port=CLUSTER_PORT, grpc_port=CLUSTER_GRPC_PORT
             )
-        self.is_leaving, self.tree = False, set()
+        self.is_leaving, self.is_killed, self.tree = False, False, set()
         with (self.folder / "output").open("ab") as output:
             command = [str(_BIN / "ray"), "start", "--block", *self._options()]
             self.process = subprocess.Popen(command, env={**self.environ, **self._own(sockets)}, stdout=output, stderr=output, cwd="/")
@@ -134,7 +135,7 @@ class Node:
 
     def kill(self) -> None:
         """Kill all of it at once, as a node that loses its power."""
-        self.is_leaving = True
+        self.is_killed = True
         self.note()
         for each in self.tree:
             if each.is_running():
@@ -206,7 +207,7 @@ class RayNodes:
     def tend(self) -> None:
         """Start nodes again that have ended without being told to, as the kubelet does: Ray gives up a node that takes 30 s to start."""
         for node in self.nodes:
-            if node.process is not None and not node.is_leaving and node.process.poll() is not None:
+            if node.process is not None and node.process.poll() is not None and not (node.is_leaving or node.is_killed):
                 node.kill()
                 node.start()
 

@@ -94,7 +94,8 @@ def test_a_worker_may_be_killed(house: House, path: str) -> None:
 
     _say(f"killed: {outcome}")
     assert len(outcome.failed) <= _IN_FLIGHT
-    assert all(each.startswith(victim.address) or "replica-lost" in each for each in outcome.failed), outcome.failed
+    # Another node's HAProxy that had a request on a connection to the victim says so, or closes the client's.
+    assert all("replica-lost" in each or each.endswith(("RemoteProtocolError", "ReadError")) for each in outcome.failed), outcome.failed
 
 
 @_whole

@@ -41,7 +41,8 @@ class Endpoints:
             addresses = [node.address for node in self._nodes() if not node.is_leaving]
             answers = await asyncio.gather(*(self._is_ready(client, each) for each in addresses))
             self._ready = tuple(address for address, is_ready in zip(addresses, answers, strict=True) if is_ready)
-            if self._ready:
+            # A Service of one endpoint would have none while that is lost.
+            if len(self._ready) > 1:
                 self.are_known.set()
             await asyncio.sleep(_PROBE_SECONDS)
 
