@@ -39,7 +39,7 @@ shared: .venv/.test-installed ## A minute of full load on limits, and 1,000 runs
 	SHARED_SECONDS=60 SHARED_RUNS=1000 .venv/bin/pytest tests/adapters/test_shared_limits.py tests/deployments/test_once_machine.py \
 		tests/serve_app/test_replicas_share.py
 
-cluster: .venv/.test-installed ## Drain, kill, scale and roll out on a Ray cluster of three nodes, in minutes; `make test` has a short form
+cluster: .venv/.test-installed ## Drain, kill, scale and roll out on a Ray cluster of three nodes; takes minutes, and a machine that does nothing else
 	CLUSTER=whole .venv/bin/pytest -s tests/kuberay/test_cluster.py
 
 differential: .venv/.test-installed ## Sign 1,000 random transactions of each network beside a second library; `make test` does it with fewer
