@@ -19,6 +19,7 @@ import pytest
 import redis
 from mnemonic import Mnemonic as Bip39
 
+from api.limits import MAX_BODY_BYTES
 from serve_app.embedded import EmbeddedPostgres
 from serve_app.samples import sample
 from tests.postgres_probes import query
@@ -180,7 +181,7 @@ def _ask_wrongly(client: httpx.Client, evidence: Evidence, wallet_id: str) -> No
         ("POST", imports, {"content": f'{{"label": "a", "mnemonic": "{phrase}"', "headers": json_head}),
         ("POST", imports, {"content": f'{{"mnemonic": "{phrase}", "mnemonic": "{phrase}"}}', "headers": json_head}),
         ("POST", imports, {"content": phrase, "headers": {"Content-Type": "text/plain"}}),
-        ("POST", imports, {"json": {"label": "a", "mnemonic": phrase * 15_000}}),
+        ("POST", imports, {"json": {"label": "a", "mnemonic": phrase * (MAX_BODY_BYTES // len(phrase) + 1)}}),
         ("POST", imports, {"json": {"label": "a", "mnemonic": phrase}, "headers": {"X-Api-Key": "not-the-key-of-this-service"}}),
         ("POST", imports, {"json": {"label": "a", "mnemonic": phrase}, "params": {"mnemonic": phrase}}),
         ("PUT", imports, {"json": {"label": "a", "mnemonic": phrase}}),
