@@ -42,7 +42,7 @@ class Script:
     @classmethod
     def of(cls, text: str) -> Self:
         """Return the script of a text."""
-        return cls(text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324  # the digest that Redis uses; it protects nothing
+        return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 class RedisConnections:

@@ -105,7 +105,7 @@ def connect(url: RedisUrl, ca_file: Path | None = None, *, max_connections: int 
     if url.kind == "sentinel":
         timeouts = {"socket_connect_timeout": CONNECT_SECONDS / 2, "socket_timeout": CONNECT_SECONDS / 2, "retry": Retry(NoBackoff(), 0)}
         asking = {**timeouts, **url.sentinel_credentials, "ssl": url.is_tls, **tls}
-        sentinels = Sentinel(url.hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]  # published without types
+        sentinels = Sentinel(url.hosts, sentinel_kwargs=asking)
         master: redis.asyncio.Redis = sentinels.master_for(url.service, db=url.database, ssl=url.is_tls, **options, **tls)
         return master
     if url.kind == "unix":

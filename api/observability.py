@@ -86,7 +86,7 @@ class Metrics:
         self._directory = directory
         if directory is not None:
             _share_values(directory)
-        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # published without types
+        prometheus_client.disable_created_metrics()
         self._wallets_created = self._counter("wallets_created_total", "Wallets created")
         self._wallets_imported = self._counter("wallets_imported_total", "Wallets imported")
         self._signs = self._counter("sign_operations_total", "Signing requests by how they ended", "network", "status")
@@ -202,7 +202,7 @@ class Metrics:
             return prometheus_client.generate_latest(self._registry)
         _forget_dead(self._directory)
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry, str(self._directory))  # type: ignore[no-untyped-call]  # published without types
+        multiprocess.MultiProcessCollector(registry, str(self._directory))
         return prometheus_client.generate_latest(registry)
 
     def _count_addresses(self) -> None:
@@ -241,7 +241,7 @@ def _share_values(directory: Path) -> None:
     """Replace the class of values: prometheus_client chooses it when it is imported, which is before a replica knows its settings."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # published without types
+    values.ValueClass = values.MultiProcessValue()
 
 
 def _forget_dead(directory: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from ray.serve._private import default_impl
 
+from deployments.replacing import replace_in
+
 NO_SERVICES = f"{__name__}.add_nothing"
 
 _LOOPBACK = "127.0.0.1"
@@ -28,10 +30,7 @@ def keep_on_loopback() -> list[object]:
     Raises:
         RuntimeError: This version of Ray does it in another way, so the port would be open.
     """
-    if not hasattr(default_impl, "add_grpc_address"):
-        msg = "this version of Ray has no add_grpc_address; use the locked version"
-        raise RuntimeError(msg)
-    setattr(default_impl, "add_grpc_address", _on_loopback)  # noqa: B010  # its type names a class of Serve's own
+    replace_in(default_impl, "add_grpc_address", _on_loopback)
     return []
 
 

@@ -5,8 +5,8 @@ Call them in the deployment's constructor: Serve opens the replica's ports after
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from types import ModuleType
-from typing import Any, Protocol
+from types import MethodType
+from typing import Any, Protocol, cast
 
 import grpc
 from ray.serve._private import http_util, replica
@@ -21,6 +21,7 @@ from api.errors import OverloadedError
 from api.grpc.call import Slots
 from api.grpc.server import GrpcServer, Handlers
 from api.middleware import refuse
+from deployments.replacing import replace_in
 
 _OF_SERVE = "/-/"
 """How the paths begin by which HAProxy asks Serve whether a replica is well."""
@@ -66,7 +67,7 @@ def close_handle_port() -> None:
     Raises:
         RuntimeError: This version of Ray does it in another way, so the port would be open.
     """
-    _replace(replica, "add_port_to_grpc_server", _no_port)
+    replace_in(replica, "add_port_to_grpc_server", _no_port)
 
 
 def answer_directly() -> None:
@@ -78,32 +79,32 @@ def answer_directly() -> None:
     Raises:
         RuntimeError: This version of Ray does it in another way.
     """
-    _replace(Replica, "_direct_ingress_asgi", _answer)
-    _replace(http_util, "RequestIdMiddleware", _unwrapped)
+    replace_in(Replica, "_direct_ingress_asgi", _answer)
+    replace_in(http_util, "RequestIdMiddleware", _unwrapped)
 
 
 def answer_grpc_by(make: Callable[[Slots, Handlers], GrpcServer]) -> None:
     """Have gRPC requests go from this replica's port straight to the server that `make` makes of Serve's limits and its question of health.
 
-    Serve's own server would hand each request to a method of the deployment by its name, and to the client whatever
-    escapes that; it listens on all interfaces, and takes messages of any size.
+    Serve's own server would hand each request to a method of the deployment by its name, and to the client whatever escapes that; it
+    listens on all interfaces, and takes messages of any size.
 
     Raises:
         RuntimeError: This version of Ray does it in another way.
     """
 
     async def start(
-        factory: Callable[..., Any], options: Any, *, event_loop: asyncio.AbstractEventLoop, enable_so_reuseport: bool
+        factory: MethodType, options: Any, *, event_loop: asyncio.AbstractEventLoop, enable_so_reuseport: bool
     ) -> tuple[asyncio.Task[object], GrpcServer]:
         assert not enable_so_reuseport, "replicas share no port"
-        serve_replica: _ServeReplica = factory.__self__  # type: ignore[attr-defined]  # a method of the replica's
+        serve_replica = cast("_ServeReplica", factory.__self__)
         health = factory(service_method=_HEALTHZ, streaming_type=gRPCStreamingType.UNARY_UNARY)
         parse = vars(serve_pb2)["HealthzRequest"].FromString
         server = make(lambda: _Slot(serve_replica), {_HEALTHZ: grpc.unary_unary_rpc_method_handler(health, request_deserializer=parse)})
         await server.start(serve_replica._http_options.host or LOOPBACK, options.port)
         return event_loop.create_task(server.wait()), server
 
-    _replace(replica, "start_grpc_server", start)
+    replace_in(replica, "start_grpc_server", start)
 
 
 async def _answer(self: _ServeReplica, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,10 +155,3 @@ def _unwrapped(app: ASGIApp) -> ASGIApp:
 
 def _no_port(_server: object, _address: str) -> int:
     return 0
-
-
-def _replace(owner: type | ModuleType, name: str, ours: object) -> None:
-    if not hasattr(owner, name):
-        msg = f"this version of Ray has no {owner.__name__}.{name}; use the locked version"
-        raise RuntimeError(msg)
-    setattr(owner, name, ours)

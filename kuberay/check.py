@@ -6,7 +6,6 @@ and where there is none RayServices are judged by the rules alone, which is said
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from kuberay.documents import FOLDER, Document, ManifestError, at, find_tool, kustomized, templated
+from kuberay.documents import FOLDER, Document, ManifestError, at, kustomized, run_tool, templated
 from kuberay.release import Release
 from kuberay.rules import broken
 from kuberay.schemas import Schemas
@@ -45,14 +44,12 @@ def crds() -> Iterator[Path | None]:
 
 
 def _fetched(kind: str, folder: Path) -> bool:
-    kubectl = find_tool("kubectl")
-    if kubectl is None:
+    try:
+        definition = run_tool("kubectl", "get", "crd", f"{kind}.ray.io", "--output", "yaml", f"--request-timeout={_KUBECTL_SECONDS}s")
+    except ManifestError:
         return False
-    command = [kubectl, "get", "crd", f"{kind}.ray.io", "--output", "yaml", f"--request-timeout={_KUBECTL_SECONDS}s"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
-    if done.returncode == 0:
-        (folder / f"ray.io_{kind}.yaml").write_text(done.stdout)
-    return done.returncode == 0
+    (folder / f"ray.io_{kind}.yaml").write_text(definition)
+    return True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -83,7 +83,7 @@ def kustomized(overlay: Path) -> list[Document]:
     Raises:
         ManifestError: kubectl is not there, or refuses it.
     """
-    return parse(_run("kubectl", "kustomize", str(overlay)))
+    return parse(run_tool("kubectl", "kustomize", str(overlay)))
 
 
 def templated(values: Sequence[Path], *settings: str, namespace: str = "crypto-wallets") -> list[Document]:
@@ -94,15 +94,20 @@ def templated(values: Sequence[Path], *settings: str, namespace: str = "crypto-w
     """
     files = [argument for path in values for argument in ("--values", str(path))]
     given = [argument for setting in settings for argument in ("--set", setting)]
-    return parse(_run("helm", "template", "wallets", str(FOLDER / "chart"), "--namespace", namespace, *files, *given))
+    return parse(run_tool("helm", "template", "wallets", str(FOLDER / "chart"), "--namespace", namespace, *files, *given))
 
 
-def _run(tool: str, *arguments: str) -> str:
+def run_tool(tool: str, *arguments: str) -> str:
+    """Return what `kubectl` or `helm` prints.
+
+    Raises:
+        ManifestError: It is not there, or fails.
+    """
     path = find_tool(tool)
     if path is None:
         msg = f"{tool} is not installed, so nothing was rendered"
         raise ManifestError(msg)
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
+    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603  # no shell; the program is a found kubectl or helm, and the operator names the files
     if done.returncode != 0:
         msg = f"{tool} refuses it: {done.stderr.strip()}"
         raise ManifestError(msg)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from deployments.settings import ConfigurationError, load, secret_names
 from kuberay.documents import Document, at, items
 from kuberay.release import Pod, Release
+from serve_app.haproxy import CLUSTER_TEMPORARY
 
 _DIGEST = re.compile(r"^[^@\s]+@sha256:[0-9a-f]{64}$")
 _SIZE = re.compile(r"^([0-9]+)(Ki|Mi|Gi)$")
@@ -55,8 +56,9 @@ def _restricted_containers(pod: Pod) -> Iterator[str]:
     for container in pod.containers:
         where = f"{pod.name}, {container.get('name')}"
         yield from _restricted_container(where, container.get("securityContext") or {})
-        if not any(each.get("mountPath") == "/tmp" and each.get("name") in written for each in items(container, "volumeMounts")):  # noqa: S108  # in the container
-            yield f"{where}: the root is read-only, so an emptyDir must be mounted at /tmp, where Ray and HAProxy write"
+        mounted = {each.get("mountPath") for each in items(container, "volumeMounts") if each.get("name") in written}
+        if str(CLUSTER_TEMPORARY) not in mounted:
+            yield f"{where}: the root is read-only, so an emptyDir must be mounted at {CLUSTER_TEMPORARY}, where Ray and HAProxy write"
 
 
 def _restricted_autoscaler(release: Release) -> Iterator[str]:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from kuberay.documents import at, items
 from kuberay.release import Group, Release
+from serve_app.haproxy import CLUSTER_TEMPORARY
 
 _LONGEST_NAME = 47
 _PRE_STOP = "sleep"
@@ -54,8 +55,8 @@ def autoscaler(release: Release) -> Iterator[str]:
     options = release.cluster.get("autoscalerOptions") or {}
     if options.get("version") != "v2":
         yield "autoscalerOptions.version is to be written out as v2"
-    if "/tmp" not in [mount.get("mountPath") for mount in items(options, "volumeMounts")]:  # noqa: S108  # in the container
-        yield "autoscalerOptions has no volume at /tmp, where Ray writes; mount the head's there"
+    if str(CLUSTER_TEMPORARY) not in [mount.get("mountPath") for mount in items(options, "volumeMounts")]:
+        yield f"autoscalerOptions has no volume at {CLUSTER_TEMPORARY}, where Ray writes; mount the head's there"
 
 
 def authentication(release: Release) -> Iterator[str]:

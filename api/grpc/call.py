@@ -76,7 +76,7 @@ class Calls:
             except asyncio.CancelledError:
                 code = "CANCELLED"
                 raise
-            except Exception as error:  # noqa: BLE001  # one of the places where whatever escapes is answered
+            except Exception as error:  # noqa: BLE001  # gRPC would tell the client whatever escapes; it is logged, and told as a status
                 refusal = self._refusal(_deadline_or(error, deadline), scope)
                 code = refusal.code.name
             finally:

@@ -125,7 +125,7 @@ class SignStream:
         try:
             async with self._calls.slots():
                 signed = iter(await self._routes.outcomes(wanted) if wanted else ())
-        except Exception as error:  # noqa: BLE001  # the outcome of each of them, which is answered: the stream's others are signed
+        except Exception as error:  # noqa: BLE001  # answered (a bug also logged) as the outcome of each of the chunk; other chunks are signed
             return [item.request if isinstance(item.request, WalletError) else error for item in chunk]
         return [item.request if isinstance(item.request, WalletError) else next(signed) for item in chunk]
 

@@ -27,8 +27,11 @@ from wallets.secret import Phrase
 RIGHT, OTHERS = FIRST_ADDRESSES["eth"], "0x0000000000000000000000000000000000000001"
 CALLER = Caller("request-1", "192.0.2.1", "key-1")
 
-_THIS = "wallet_id = $1 AND network = 'eth' AND address_index = 0"
-_READ = f"SELECT address, seal FROM derived_addresses WHERE {_THIS}"  # noqa: S608  # of constants
+_READ = "SELECT address, seal FROM derived_addresses WHERE wallet_id = $1 AND network = $2 AND address_index = $3"
+_WRITE = "UPDATE derived_addresses SET address = $2, seal = $3 WHERE wallet_id = $1 AND network = 'eth' AND address_index = 0"
+
+Row = tuple[str, str]
+"""Address and seal."""
 
 
 @dataclass
@@ -74,6 +77,11 @@ class Service:
     async def query(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Ask the database, or write to it as somebody may who must not."""
         return [tuple(row) for row in await query(self.database_url, statement, *values)]
+
+    async def row(self, wallet_id: UUID, network: str = "eth", index: int = 0) -> Row:
+        """Return what the database has of an address."""
+        ((address, seal),) = await self.query(_READ, wallet_id, network, index)
+        return str(address), str(seal)
 
     async def ask(self, question: "Question") -> tuple[str, str]:
         """Ask a new replica; return the answer with the replica's metrics."""
@@ -156,16 +164,15 @@ async def test_what_is_planted_in_redis_is_not_given_out(service: Service, name:
     assert 'address_cache_requests_total{cache="redis",result="hit"} 1.0' in metrics
 
 
-_OF = "(SELECT {what} FROM derived_addresses WHERE wallet_id = ${whose} AND network = '{network}' AND address_index = {index})"
-DATABASE_FORGERIES = {
-    "another address": f"address = '{OTHERS}'",
-    "of another index": "(address, seal) = " + _OF.format(what="address, seal", whose=1, network="eth", index=1),
-    "of another network": "(address, seal) = " + _OF.format(what="address, seal", whose=1, network="tron", index=0),
-    "of another wallet": "(address, seal) = " + _OF.format(what="address, seal", whose=2, network="eth", index=0),
-    "with another's seal": f"address = '{OTHERS}', seal = " + _OF.format(what="seal", whose=1, network="bsc", index=0),
-    "the right one with another's seal": "seal = " + _OF.format(what="seal", whose=1, network="bsc", index=0),
-    "truncated": "seal = left(seal, -1)",
-    "without a seal": f"address = '{OTHERS}', seal = ''",
+DATABASE_FORGERIES: dict[str, Callable[[Row, Mapping[str, Row]], Row]] = {
+    "another address": lambda good, _: (OTHERS, good[1]),
+    "of another index": lambda _, rows: rows["eth:1"],
+    "of another network": lambda _, rows: rows["tron:0"],
+    "of another wallet": lambda _, rows: rows["theirs"],
+    "with another's seal": lambda _, rows: (OTHERS, rows["bsc:0"][1]),
+    "the right one with another's seal": lambda good, rows: (good[0], rows["bsc:0"][1]),
+    "truncated": lambda good, _: (good[0], good[1][:-1]),
+    "without a seal": lambda _, __: (OTHERS, ""),
 }
 
 
@@ -174,19 +181,19 @@ DATABASE_FORGERIES = {
 async def test_what_is_planted_in_the_table_is_not_given_out(service: Service, name: str, question: Question) -> None:
     """Neither alone, nor in a range, nor by who looks for its account; it raises the alarm, and is overwritten by the right one."""
     await service.redis.flushdb()
-    good = await service.query(_READ, service.ours)
-    # Both wallets are named, so that PostgreSQL knows either's type.
-    change = f"UPDATE derived_addresses SET {DATABASE_FORGERIES[name]} WHERE {_THIS} AND wallet_id <> $2"  # noqa: S608  # of constants
-    await service.query(change, service.ours, service.theirs)
-    (planted,) = await service.query(_READ, service.ours)
+    good = await service.row(service.ours)
+    places = (("eth", 1), ("bsc", 0), ("tron", 0))
+    rows = {f"{network}:{index}": await service.row(service.ours, network, index) for network, index in places}
+    planted = DATABASE_FORGERIES[name](good, {**rows, "theirs": await service.row(service.theirs)})
+    await service.query(_WRITE, service.ours, *planted)
 
     answer, metrics = await service.ask(question)
 
     assert answer == RIGHT
-    assert [planted] != good
+    assert planted != good
     if question is not of_the_other or planted[0] == OTHERS:  # else it is not what was looked for, and nobody has met it
         assert forgeries(metrics) == {"database": 1.0}
-        assert await service.query(_READ, service.ours) == good
+        assert await service.row(service.ours) == good
 
 
 async def test_rows_without_seals_are_sealed_as_they_are_asked_for(service: Service) -> None:

@@ -58,7 +58,7 @@ def test_serve_finds_the_policy_by_its_name() -> None:
     """The name that manifests give is that of the function."""
     name = f"{by_requests_and_memory.__module__}:{by_requests_and_memory.__name__}"
 
-    policy = AutoscalingPolicy(policy_function=name).get_policy()  # type: ignore[no-untyped-call]  # Ray is published without types
+    policy = AutoscalingPolicy(policy_function=name).get_policy()
 
     assert policy(_context(replicas=2, requests=80, shares=[]))[0] == 4
     assert name == "deployments.autoscaling:by_requests_and_memory"

@@ -255,4 +255,4 @@ def test_a_secret_does_not_pass_by_rays_own_pickle() -> None:
     seed = Seed(SECRET)
     for value in (seed, [seed], lambda: seed):
         with pytest.raises(TypeError, match="must not be pickled"):
-            cloudpickle.dumps(value)  # type: ignore[no-untyped-call]  # Ray is published without types
+            cloudpickle.dumps(value)

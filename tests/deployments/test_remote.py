@@ -63,7 +63,7 @@ class Wire:
             yield self._pass(piece)
 
     def _pass(self, value: T) -> T:
-        data = cloudpickle.dumps(value)  # type: ignore[no-untyped-call]  # Ray is published without types
+        data = cloudpickle.dumps(value)
         self.travelled += data
         copy: T = cloudpickle.loads(data)
         return copy

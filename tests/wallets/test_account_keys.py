@@ -193,7 +193,7 @@ async def test_a_lock_forgets_them(house: House) -> None:
     assert house.encryption.decryptions == 1  # the address key, which was forgotten as well
 
 
-async def test_what_was_being_opened_when_all_was_forgotten_is_not_kept(house: House) -> None:
+async def test_what_was_being_opened_when_all_was_forgotten_is_not_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """It serves who asked before, and nobody after."""
     wallet = await house.known_wallet()
     await Replica(house).public_key(wallet)
@@ -204,7 +204,7 @@ async def test_what_was_being_opened_when_all_was_forgotten_is_not_kept(house: H
         replica.keys.forget()
         return await original(wallet_id, path)
 
-    house.address_keys.account_key = forgotten_meanwhile  # type: ignore[method-assign]  # the one way into the middle of it
+    monkeypatch.setattr(house.address_keys, "account_key", forgotten_meanwhile)
 
     await replica.public_key(wallet)
 

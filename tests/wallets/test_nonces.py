@@ -151,6 +151,6 @@ def test_a_refusal_crosses_processes() -> None:
     """With the places of a batch that it is of."""
     error = refusal(NonceUse("evm:1", "0xabc", "7", bytes(32), is_replacement=False), (1, 2))
 
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  # of what this line has pickled
 
     assert (str(copy), copy.places) == (str(error), (1, 2))
