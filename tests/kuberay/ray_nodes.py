@@ -73,6 +73,8 @@ class Node:
                 sockets / "wrapper", sockets, binary=get_haproxy_binary(), host=self.address, port=CLUSTER_PORT, grpc_port=CLUSTER_GRPC_PORT
             )
         self.is_leaving, self.is_killed, self.tree = False, False, set()
+        # By it a head that starts again would take the workers, whose processes it sees on this machine alone, for a cluster that runs.
+        (self.folder / "ray" / "ray_current_cluster").unlink(missing_ok=True)
         with (self.folder / "output").open("ab") as output:
             command = [str(_BIN / "ray"), "start", "--block", *self._options()]
             self.process = subprocess.Popen(command, env={**self.environ, **self._own(sockets)}, stdout=output, stderr=output, cwd="/")
