@@ -1,6 +1,7 @@
 """Say what a chain and its unsigned transaction must be able to do."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NoReturn, Protocol, TypeVar
 
 from wallets.curves import Curve
@@ -43,6 +44,22 @@ class Signable(Protocol[T_co]):
             SignatureFaultError: The signature does not verify: a fault, never the client's doing.
         """
         ...
+
+
+class NamesNoSigner:
+    """What both parts of `Signable` are where the format names nobody: the signature tells who the sender is."""
+
+    __slots__ = ()
+    intent: Intent
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """See `Signable.signers`."""
+        return frozenset()
+
+    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
+        """See `Signable.intent_for`."""
+        return replace(self.intent, sender=address)
 
 
 UnsignedTransaction = Signable[SignedTransaction]

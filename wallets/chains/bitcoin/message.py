@@ -7,10 +7,10 @@ the hash of all of them, 20 of these bytes would have to stand: nobody finds a t
 """
 
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
-from wallets.chains.base import Own, reads_as_transaction
+from wallets.chains.base import NamesNoSigner, reads_as_transaction
 from wallets.chains.bitcoin.digest import ALL, Digests
 from wallets.chains.bitcoin.network import Network
 from wallets.chains.bitcoin.psbt import MAGIC
@@ -48,7 +48,7 @@ def formats_of(network: Network) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class BitcoinMessage:
+class BitcoinMessage(NamesNoSigner):
     """A message to sign, for an account that is paid as `kind` says."""
 
     message: bytes
@@ -56,15 +56,6 @@ class BitcoinMessage:
     format: Format
     prefix: bytes
     intent: Intent
-
-    @property
-    def signers(self) -> frozenset[str]:
-        """Return nothing: a message names no signer."""
-        return frozenset()
-
-    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
-        """See `Signable.intent_for`."""
-        return replace(self.intent, sender=address)
 
     def sign(self, key: PrivateKey) -> SignedMessage:
         """Sign; `extra` has the text that verifiers take, in which BIP-322 puts `smp` (simple) or `ful` (full) before the base64.

@@ -1,9 +1,9 @@
 """Ethereum and the networks that are made like it: `eth`, and each other one by its chain id."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from wallets.chains.base import Own
+from wallets.chains.base import NamesNoSigner
 from wallets.chains.evm.address import address_of, checksummed, parse_address
 from wallets.chains.evm.digest import DigestMessage
 from wallets.chains.evm.intent import read_intent
@@ -94,21 +94,12 @@ def evm(network: str, *, title: str, symbol: str, chain_id: int, has_data_fee: b
 
 
 @dataclass(frozen=True, slots=True)
-class EvmTransaction:
+class EvmTransaction(NamesNoSigner):
     """An unsigned EVM transaction, and the Keccak-256 that is signed of it. It names no signer: whoever signs it is the sender."""
 
     payload: EvmPayload
     digest: bytes
     intent: Intent
-
-    @property
-    def signers(self) -> frozenset[str]:
-        """Return nothing: the format names no signer."""
-        return frozenset()
-
-    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
-        """See `UnsignedTransaction.intent_for`."""
-        return replace(self.intent, sender=address)
 
     def sign(self, key: PrivateKey) -> SignedTransaction:
         """Sign; `signature` is r||s||y parity, 65 bytes, and `tx_id` the Keccak-256 of the signed transaction without its blobs.

@@ -8,7 +8,7 @@ import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from wallets.chains.base import Own, reads_as_transaction
+from wallets.chains.base import NamesNoSigner, Own, reads_as_transaction
 from wallets.chains.evm.typed_data import TypedData
 from wallets.chains.evm.typed_intent import Effect
 from wallets.chains.evm.typed_types import Value, refuse
@@ -26,7 +26,7 @@ _SHOWN_VALUE_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class DigestMessage:
+class DigestMessage(NamesNoSigner):
     """A message to sign by its 32-byte digest.
 
     `owner` is whose signature it wants, where it names one; `v` is what the y parity is added to in the signature.
@@ -36,11 +36,6 @@ class DigestMessage:
     intent: Intent
     owner: str | None = None
     v: int = 27
-
-    @property
-    def signers(self) -> frozenset[str]:
-        """Return nothing: what a contract takes may also be signed for an account that is a contract itself."""
-        return frozenset()
 
     def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
         """See `Signable.intent_for`: it warns where the message wants another's signature."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NoReturn
 
-from wallets.chains.base import Own, no_typed_data
+from wallets.chains.base import NamesNoSigner, Own, no_typed_data
 from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, recipient_warnings
 from wallets.chains.ton.address import WORKCHAINS, Address
 from wallets.chains.ton.boc import Builder, Cell, decode, encode
@@ -48,7 +48,7 @@ _ZERO_ADDRESSES = frozenset([text for each in _NOBODY for text in (each.bounceab
 
 
 @dataclass(frozen=True, slots=True)
-class TonTransaction:
+class TonTransaction(NamesNoSigner):
     """A payload for the wallet contract."""
 
     contract: WalletContract
@@ -56,11 +56,6 @@ class TonTransaction:
     order: Order
     effects: tuple[Effect, ...]
     intent: Intent
-
-    @property
-    def signers(self) -> frozenset[str]:
-        """See `UnsignedTransaction.signers`: a payload names nobody; the signature chooses the wallet."""
-        return frozenset()
 
     def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
         """See `UnsignedTransaction.intent_for`: it warns where what is left of an attached value does not come back to the sender."""

@@ -17,10 +17,10 @@ a wallet's payload is refused all the same. Source: TON Connect's `requests-resp
 
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NoReturn
 
-from wallets.chains.base import Own
+from wallets.chains.base import NamesNoSigner
 from wallets.chains.message_text import shown_bytes, shown_message, shown_text
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode
@@ -53,7 +53,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class TonMessage:
+class TonMessage(NamesNoSigner):
     """A message to sign for the app `domain`. Which wallet it names is known when it is signed: the message does not choose the key."""
 
     contract: WalletContract
@@ -63,15 +63,6 @@ class TonMessage:
     timestamp: int
     sender: Address | None
     intent: Intent
-
-    @property
-    def signers(self) -> frozenset[str]:
-        """See `Signable.signers`: the key chooses the wallet. Where the message names another, signing fails."""
-        return frozenset()
-
-    def intent_for(self, address: str, _own: Own | None = None, /) -> Intent:
-        """See `Signable.intent_for`."""
-        return replace(self.intent, sender=address)
 
     def sign(self, key: PrivateKey) -> SignedMessage:
         """See `Signable.sign`.
