@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from wallets.chains.base import Own
 from wallets.chains.contract_calls import read_call
-from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, recipient_warnings
+from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, fee_warnings, recipient_warnings
 from wallets.chains.evm.digest import DigestMessage
 from wallets.chains.message_text import SHOWN_BYTES, shown_text
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
@@ -230,8 +230,14 @@ def _intent(raw: bytes, raw_data: Record, name: str, contract: Record, fields: R
         expires_at=raw_data.number("expiration") // 1000,
         valid_from=_valid_from(raw_data.number("expiration"), raw_data.number("timestamp")),
         details={**details, **meaning.details},
-        warnings=meaning.warnings,
+        warnings=meaning.warnings + _fee_warnings(name, fields, raw_data.number("fee_limit")),
     )
+
+
+def _fee_warnings(name: str, fields: Record, fee_limit: int) -> tuple[str, ...]:
+    """Return what is odd about the energy that may be burnt for TRX sent to a contract; a plain transfer burns none, whatever its limit."""
+    is_value_alone = name == "TriggerSmartContract" and not fields.data("data")
+    return fee_warnings(fields.number("call_value"), fee_limit) if is_value_alone else ()
 
 
 def _valid_from(expiration: int, timestamp: int) -> int:
