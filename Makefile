@@ -44,7 +44,7 @@ cluster: .venv/.test-installed ## Drain, kill, scale and roll out on a Ray clust
 
 differential: .venv/.test-installed ## Sign 1,000 random transactions of each network beside a second library; `make test` does it with fewer
 	DIFFERENTIAL_EXAMPLES=1000 .venv/bin/pytest tests/wallets/test_evm_differential.py tests/wallets/test_tron.py \
-		tests/wallets/test_solana_refusals.py tests/wallets/test_ton_refusals.py
+		tests/wallets/test_solana_refusals.py tests/wallets/test_ton_refusals.py tests/wallets/test_bitcoin_properties.py
 
 fuzz: .venv/.fuzz-installed ## Feed every decoder inputs that reach new code of it, FUZZ_SECONDS each (600); FUZZ="rlp" chooses some
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) .venv/bin/python -m tests.fuzz $(FUZZ)

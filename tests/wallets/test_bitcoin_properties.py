@@ -1,15 +1,12 @@
-"""Bitcoin: any transaction is signed so that Bitcoin Core takes it, and no byte of a PSBT can be changed unnoticed.
+"""Bitcoin: any transaction is signed so that Bitcoin Core takes it, and no byte of a PSBT can be changed unnoticed."""
 
-`RANDOM_TRANSACTIONS=1000` has as many of them tried.
-"""
-
-import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
+from tests.strategies import differential_examples
 from tests.wallets import bitcoin_node
 from tests.wallets.psbts import KINDS, STRANGER, US, VECTORS, Party, Spent, chain, claim, psbt, spent, transfer, variant_of
 from wallets.chains.bitcoin.psbt import read_psbt
@@ -17,8 +14,8 @@ from wallets.chains.bitcoin.script import Kind, p2sh, witness
 from wallets.chains.bitcoin.transaction import Output
 from wallets.errors import MalformedTransactionError
 
-RANDOM_TRANSACTIONS = int(os.environ.get("RANDOM_TRANSACTIONS", "60"))
 NETWORKS = ("btc", "btc_testnet", "ltc", "doge")
+every_network = pytest.mark.parametrize("network", NETWORKS)
 PARTIES = {network: [Party(kind, index, network) for kind in Kind for index in (0, 1, 2)] for network in NETWORKS}
 PARTIES["doge"] = [Party(Kind.LEGACY, index, "doge") for index in (0, 1, 2)]
 
@@ -43,9 +40,8 @@ def random_outputs(dice: random.Random, total: int) -> list[Output]:
     return [Output(dice.randrange(total // count), dice.choice([*kinds, dice.choice(parties).script])) for _ in range(count)]
 
 
-def random_psbt(dice: random.Random) -> tuple[bytes, list[Party], Sequence[Spent]]:
+def random_psbt(dice: random.Random, network: str) -> tuple[bytes, list[Party], Sequence[Spent]]:
     """Return a PSBT, whose accounts have to sign it, and what it spends."""
-    network = dice.choice(NETWORKS)
     parties = [dice.choice(PARTIES[network]) for _ in range(dice.randrange(1, 6))]
     inputs = [random_input(dice, party, salt) for salt, party in enumerate(parties, start=1)]
     raw = psbt(
@@ -58,11 +54,12 @@ def random_psbt(dice: random.Random) -> tuple[bytes, list[Party], Sequence[Spent
     return raw, sorted(set(parties), key=lambda _: dice.random()), inputs
 
 
-def test_random_transactions_are_accepted_by_bitcoin_core() -> None:
+@every_network
+def test_random_transactions_are_accepted_by_bitcoin_core(network: str) -> None:
     """Whatever they spend and pay, in whichever order their accounts sign; id and contents are as Core reads them."""
     dice = random.Random(174)
-    for _ in range(RANDOM_TRANSACTIONS):
-        raw, parties, inputs = random_psbt(dice)
+    for _ in range(differential_examples(20)):
+        raw, parties, inputs = random_psbt(dice, network)
         before = parties[0].decode(raw).picture.transaction
         for number, party in enumerate(parties, start=1):
             signed = party.decode(raw).sign(party.key)
@@ -74,11 +71,12 @@ def test_random_transactions_are_accepted_by_bitcoin_core() -> None:
         assert bitcoin_node.tx_id(signed.raw) == signed.tx_id
 
 
-def test_random_psbts_are_written_as_they_were_read() -> None:
+@every_network
+def test_random_psbts_are_written_as_they_were_read(network: str) -> None:
     """To the byte, before and after signing."""
     dice = random.Random(370)
-    for _ in range(RANDOM_TRANSACTIONS):
-        raw, parties, _ = random_psbt(dice)
+    for _ in range(differential_examples(20)):
+        raw, parties, _ = random_psbt(dice, network)
         signed = bytes.fromhex(str(parties[0].decode(raw).sign(parties[0].key).extra["psbt"]))
 
         assert (read_psbt(raw).raw, read_psbt(signed).raw) == (raw, signed)
