@@ -115,7 +115,7 @@ def test_truncated_and_trailing_bytes_are_refused(vector: dict[str, Any]) -> Non
 
 
 _TWO_CONTRACTS = _changed(lambda raw: raw.contract.add().CopyFrom(raw.contract[0]))
-_REFUSALS: list[tuple[bytes, str]] = [
+MALFORMED: list[tuple[bytes, str]] = [
     (b"", "starts neither"),
     (b"\x12\x00", "starts neither"),
     (b"\x0a", "ends too early"),
@@ -159,7 +159,7 @@ _REFUSALS: list[tuple[bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "reason"), _REFUSALS, ids=[reason for _, reason in _REFUSALS])
+@pytest.mark.parametrize(("data", "reason"), MALFORMED, ids=[reason for _, reason in MALFORMED])
 def test_malformed_transactions_are_refused_with_a_reason(data: bytes, reason: str) -> None:
     """What does not fit the format is refused; the message names the field and the byte."""
     with pytest.raises(MalformedTransactionError, match=reason):
