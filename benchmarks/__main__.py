@@ -1,10 +1,11 @@
-"""Ask every question and write down the answers: `python -m benchmarks [--full] [--output FOLDER] [--only QUESTION ...]`."""
+"""Ask every question and write down the answers: `python -m benchmarks [--full] [--rounds N] [--output FOLDER] [--only QUESTION ...]`."""
 
 import argparse
 import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +27,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console, begin = Console(), time.monotonic()
     scale = FULL if arguments.full else SHORT
+    if arguments.rounds:
+        scale = replace(scale, name=f"{scale.name}, {arguments.rounds} rounds", rounds=arguments.rounds)
     results = Results(machine.facts(scale.name))
 
     def tell(line: str) -> None:
@@ -63,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the signing path")
     parser.add_argument("--full", action="store_true", help="more runs, longer ones, every network, and large databases: about 75 minutes")
     parser.add_argument("--output", type=Path, default=_OUTPUT, help="folder for results.json, results.md and the plots")
+    parser.add_argument("--rounds", type=int, default=0, help="how often each target has its turn (3 in the short form, 5 in the full one)")
     parser.add_argument("--only", nargs="+", choices=[each.QUESTION for each in QUESTIONS], help="some questions only")
     return parser.parse_args()
 

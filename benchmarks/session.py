@@ -44,6 +44,8 @@ class Scale:
     """The networks that are signed on over HTTP, with the connections of the closed loop."""
     replicas: Sequence[int]
     """The numbers of replicas that are compared with one."""
+    topology_connections: Sequence[int]
+    """The connections on which topologies are compared."""
     growth: Sequence[Size] = ()
     """The databases that are compared; to fill them takes minutes."""
 
@@ -54,8 +56,10 @@ USUAL_CONNECTIONS = 32
 _SHORT_NETWORKS = {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) for name in ONE_OF_EACH_FAMILY}
 
 SIZES = (Size(10), Size(1_000), Size(100_000), Size(100_000, 10_000_000))
-SHORT = Scale("short", 3, 2.0, 3.0, 1.5, 30, _SHORT_NETWORKS, replicas=(2,))
-FULL = Scale("full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS), replicas=(2, 4), growth=SIZES)
+SHORT = Scale("short", 3, 1.5, 2.0, 1.5, 12, _SHORT_NETWORKS, replicas=(2,), topology_connections=(64,))
+FULL = Scale(
+    "full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS), replicas=(2, 4), topology_connections=(32, 64, 128), growth=SIZES
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.house import UP
-from benchmarks.session import USUAL_CONNECTIONS, Session
+from benchmarks.session import Session
 
 QUESTION = "topologies"
 
 _NETWORK = "eth"
-_CONNECTIONS = (USUAL_CONNECTIONS, 64, 128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ def measure(session: Session) -> None:
             requests = {target.name: session.sign_requests(target, _NETWORK) for target in targets}
             for target in targets:
                 session.warm_up(target, requests[target.name])
-            for connections in _CONNECTIONS:
+            for connections in session.scale.topology_connections:
                 for _, target in session.interleaved(targets):
                     case = {"target": target.name, "beside": variant.name, "connections": str(connections)}
                     session.closed(QUESTION, case, target, requests[target.name], connections=connections)
