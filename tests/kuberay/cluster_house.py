@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ API_KEY = "key-of-the-cluster-test"
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A cluster that nothing is deployed to yet; `config` is the file with its `serveConfigV2`."""
+    """A cluster that nothing is deployed to yet; `config` is the file with its `serveConfigV2`; its head started in `head_seconds`."""
 
     nodes: RayNodes
     config: Path
     folder: Path
+    head_seconds: float
 
     def another_version(self) -> Path:
         """Write the configuration of a next release, which starts every replica anew, and return its file."""
@@ -55,12 +57,14 @@ def cluster_house() -> Iterator[House]:
         environ = {name: _placed(release.environment(group.ray), own) for name, group in groups.items()}
         nodes = RayNodes(folder, groups, environ, _gcs_redis(stack, folder))
         stack.callback(nodes.end)
+        begin = time.monotonic()
         nodes.start_head()
+        head_seconds = time.monotonic() - begin
         for _ in range(int(release.workers[0].document["replicas"])):
             nodes.add_worker("workers")
         config = folder / "serve.yaml"
         config.write_text(release.service["spec"]["serveConfigV2"])
-        yield House(nodes, config, folder)
+        yield House(nodes, config, folder, head_seconds)
 
 
 def _servers(stack: ExitStack, servers: Path, folder: Path) -> Mapping[str, str]:

@@ -222,9 +222,17 @@ class RayNodes:
 
     def state(self) -> dict[str, Any] | None:
         """Return what Serve's API says of the applications; None where nobody answers."""
+        return self._told("/api/serve/applications/")
+
+    def joined(self) -> set[str]:
+        """Return the addresses of the nodes that Ray has in the cluster."""
+        told = self._told("/nodes?view=summary") or {}
+        return {each["ip"] for each in told.get("data", {}).get("summary", []) if each["raylet"].get("state") == "ALIVE"}
+
+    def _told(self, path: str) -> dict[str, Any] | None:
         headers = {"Authorization": f"Bearer {self.network.token}"}
         try:
-            answer = httpx.get(f"{self.network.dashboard}/api/serve/applications/", headers=headers, timeout=5)
+            answer = httpx.get(f"{self.network.dashboard}{path}", headers=headers, timeout=5)
             return dict(answer.json()) if answer.status_code == 200 else None
         except (httpx.TransportError, json.JSONDecodeError):
             return None

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -28,6 +29,9 @@ pytestmark = [
 ]
 _UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 _HEADERS = {"X-Api-Key": API_KEY}
+_IN_FLIGHT_OF_EACH = 30
+"""Requests in flight on each replica that ask for more: its target is 22, and it takes 32."""
+
 _IN_FLIGHT = 3
 """Requests at most that a node can have in flight, of ten a second that take some hundredths of a second each."""
 
@@ -39,7 +43,11 @@ def house(render: Render) -> Iterator[House]:
         begin = time.monotonic()
         made.nodes.deploy(made.config)
         wait_until(made.nodes.is_running, START_SECONDS)
-        _say(f"the application runs after {time.monotonic() - begin:.0f} s")
+        _say(f"the head runs after {made.head_seconds:.0f} s, the application {time.monotonic() - begin:.0f} s after it is deployed")
+        begin = time.monotonic()
+        third = made.nodes.add_worker("workers")
+        wait_until(lambda: third.address in made.nodes.joined(), START_SECONDS)
+        _say(f"one more worker has joined after {time.monotonic() - begin:.0f} s")
         for node in made.nodes.nodes:
             _say(f"{node.address}: {sum(node.memory().values())} MiB: {dict(node.memory())}")
         yield made
@@ -84,10 +92,15 @@ def _spread(house: House) -> None:
     for config in itertools.islice(configs, 6):
         if _is_spread(house):
             return
-        before = _running(house)
-        house.nodes.deploy(config)
-        wait_until(lambda known=before: _is_whole(house) and not _running(house) & known, START_SECONDS)
+        _roll_out(house, config)
     assert _is_spread(house)
+
+
+def _roll_out(house: House, config: Path) -> None:
+    """Deploy another version, and return when every replica is a new one."""
+    before = _running(house)
+    house.nodes.deploy(config)
+    wait_until(lambda: _is_whole(house) and not _running(house) & before, START_SECONDS)
 
 
 def _until_asked(outcome: Outcome, more: int = 30) -> None:
@@ -160,16 +173,11 @@ def test_the_head_may_be_lost(house: House, path: str) -> None:
 
 def test_a_new_version_is_rolled_out_and_back(house: House, path: str) -> None:
     """Every replica is a new one after each, and no request fails meanwhile."""
-    before = _running(house)
-
     with _signing(house, path) as outcome:
         _until_asked(outcome)
-        house.nodes.deploy(house.another_version())
-        wait_until(lambda: _is_whole(house) and not _running(house) & before, START_SECONDS)
-        between = _running(house)
+        _roll_out(house, house.another_version())
         _until_asked(outcome)
-        house.nodes.deploy(house.config)
-        wait_until(lambda: _is_whole(house) and not _running(house) & between, START_SECONDS)
+        _roll_out(house, house.config)
         _until_asked(outcome)
 
     _say(f"rolled out and back: {outcome}")
@@ -177,9 +185,11 @@ def test_a_new_version_is_rolled_out_and_back(house: House, path: str) -> None:
 
 
 def test_replicas_come_and_go_with_the_load(house: House, path: str) -> None:
-    """Sixty requests in flight, as many as two replicas take, ask for four; without them there are two again, and no request fails."""
+    """As many requests in flight as the replicas take ask for three, then for four; without them there are two again, and none fails."""
     with _signing(house, path) as outcome:
-        asyncio.run(_load_until(house, path, 4))
+        begin = time.monotonic()
+        asyncio.run(_load_until(house, f"{path}-batch", 4))
+        _say(f"four replicas after {time.monotonic() - begin:.0f} s")
         wait_until(lambda: _is_whole(house), START_SECONDS)
         _until_asked(outcome)
 
@@ -188,17 +198,22 @@ def test_replicas_come_and_go_with_the_load(house: House, path: str) -> None:
 
 
 async def _load_until(house: House, path: str, replicas: int) -> None:
-    """Sign on sixty connections until there are so many replicas."""
-    body = {"network": "eth", "index": 0, "unsigned_tx": _UNSIGNED}
+    """Have nearly as many batches in flight as the replicas take, until there are so many replicas."""
+    body = {"items": [{"network": "eth", "index": 0, "unsigned_tx": _UNSIGNED}] * 100}
     enough = asyncio.Event()
+    address = house.nodes.head.address
 
     async def load() -> None:
-        address = house.nodes.head.address
-        async with httpx.AsyncClient(base_url=f"http://{address}:3000", headers=_HEADERS, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=f"http://{address}:3000", headers=_HEADERS, timeout=120) as client:
             while not enough.is_set():
                 (await client.post(path, json=body)).raise_for_status()
 
-    tasks = [asyncio.create_task(load()) for _ in range(60)]
-    await asyncio.to_thread(wait_until, lambda: len(_running(house)) == replicas, START_SECONDS)
-    enough.set()
-    await asyncio.gather(*tasks)
+    async with asyncio.TaskGroup() as group:
+        running = 0
+        while running < replicas:
+            for _ in range(running, found := len(await asyncio.to_thread(_running, house))):
+                for _ in range(_IN_FLIGHT_OF_EACH):
+                    group.create_task(load())
+            running = max(running, found)
+            await asyncio.sleep(1)
+        enough.set()
