@@ -9,7 +9,8 @@ import asyncpg
 
 from adapters.database import PostgresDatabase, mapped_errors
 from adapters.postgres import wallet_of
-from wallets.model import EncryptedWallet
+from adapters.postgres_addresses import ADDRESS_KEY
+from wallets.model import EncryptedAddressKey, EncryptedWallet
 from wallets.proof import StoredAddress
 
 if TYPE_CHECKING:  # generic in the stubs alone
@@ -41,6 +42,12 @@ class PostgresKeptWallets:
 
     def __init__(self, connection: "type_connection") -> None:
         self._connection = connection
+
+    async def address_key(self) -> EncryptedAddressKey | None:
+        """See `KeptWallets.address_key`."""
+        with mapped_errors():
+            record = await self._connection.fetchrow(ADDRESS_KEY)
+        return None if record is None else EncryptedAddressKey(*record)
 
     async def wallets(self, sample: int | None) -> AsyncIterator[Sequence[EncryptedWallet]]:
         """See `KeptWallets.wallets`."""

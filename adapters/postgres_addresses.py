@@ -22,7 +22,7 @@ ON CONFLICT (wallet_id, network, variant, address_index) DO UPDATE SET address =
 WHERE (kept.address, kept.seal) IS DISTINCT FROM (EXCLUDED.address, EXCLUDED.seal)
 RETURNING wallet_id, network, address_index, variant"""
 
-_ADDRESS_KEY = "SELECT number, encrypted_phrase FROM address_keys ORDER BY number DESC LIMIT 1"
+ADDRESS_KEY = "SELECT number, encrypted_phrase FROM address_keys ORDER BY number DESC LIMIT 1"
 _ADD_ADDRESS_KEY = "INSERT INTO address_keys (number, encrypted_phrase, created_at) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING"
 _ADDRESS_KEY_OF = "SELECT number, encrypted_phrase FROM address_keys WHERE number = $1"
 
@@ -84,7 +84,7 @@ class PostgresAddressKeys:
     async def address_key(self) -> EncryptedAddressKey | None:
         """See `AddressKeyStore.address_key`."""
         async with self._database.connection() as connection:
-            record = await connection.fetchrow(_ADDRESS_KEY)
+            record = await connection.fetchrow(ADDRESS_KEY)
         return None if record is None else EncryptedAddressKey(*record)
 
     async def add_address_key(self, key: EncryptedAddressKey, at: datetime) -> EncryptedAddressKey:

@@ -133,7 +133,8 @@ def _prove(settings: Settings, *, prove_all: bool, unproven: str) -> None:
         findings.show()
         unreadable = counted(proof.unreadable, "wallet does not decrypt", "wallets do not decrypt")
         differing = counted(proof.differing, "address is not what its wallet derives", "addresses are not what their wallets derive")
-        fail(f"{unreadable}, and {differing}")
+        lost = "; the address key does not decrypt" if proof.is_address_key_lost else ""
+        fail(f"{unreadable}, and {differing}{lost}")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from deployments.settings import ConfigurationError, Settings
 from serve_app.local_service import service_settings
 from serve_app.terminal import counted, fail, new_table, open_bars, open_console, operator, told_plainly
 from wallets.key_lifecycle import BATCH_SIZE, Progress
-from wallets.model import KeyVersion, KeyVersions
+from wallets.model import EncryptedAddressKey, KeyVersion, KeyVersions
 
 T = TypeVar("T")
 
@@ -28,10 +28,14 @@ BatchSize = Annotated[int, typer.Option("--batch-size", min=1, max=BATCH_SIZE, h
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """How many wallets are under each key, and which versions the configured backend has; None where `reason` says why that is unknown."""
+    """How many wallets are under each key, and which versions the configured backend has; None where `reason` says why that is unknown.
+
+    `address_key` is None until the first address is given out.
+    """
 
     backend: KeyBackend
     wallets: Mapping[KeyVersion | None, int]
+    address_key: EncryptedAddressKey | None
     versions: KeyVersions | None
     reason: str = ""
 
@@ -43,6 +47,7 @@ class _Keys:
             "oldest_usable": self.versions and self.versions.oldest_usable,
             **({"detail": self.reason} if self.reason else {}),
             "wallets": {_name(key): self.wallets[key] for key in self._in_order()},
+            "address_key": self.address_key and _name(KeyVersion.of(self.address_key.ciphertext)),
         }
 
     def in_words(self) -> str:
@@ -56,16 +61,19 @@ class _Keys:
         table = new_table("key", "wallets", "")
         for key in self._in_order():
             table.add_row(_name(key), str(self.wallets[key]), self._remark(key))
+        if self.address_key is not None:
+            key = KeyVersion.of(self.address_key.ciphertext)
+            table.add_row(_name(key), "the address key", self._remark(key))
         return table
 
     def _remark(self, key: KeyVersion | None) -> str:
         if key is None:
             return "cannot be decrypted"
         if key.backend != self.backend:
-            return f"`keys migrate --to {self.backend.value}` moves them"
+            return f"moved by `keys migrate --to {self.backend.value}`"
         if self.versions is None or key.number >= self.versions.latest:
             return ""
-        return "refused" if key.number < self.versions.oldest_usable else "`keys rewrap` renews them"
+        return "refused" if key.number < self.versions.oldest_usable else "renewed by `keys rewrap`"
 
     def _in_order(self) -> list[KeyVersion | None]:
         return sorted(self.wallets, key=lambda key: (key is None, key and (key.backend, key.number)))
@@ -73,16 +81,16 @@ class _Keys:
 
 @keys.command()
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs")] = False) -> None:
-    """Show how many wallets are under each version of the key, which one encrypts, and which ones still decrypt."""
+    """Show what is under each version of the key, which one encrypts, and which ones still decrypt."""
 
     async def ask(settings: Settings) -> _Keys:
         async with open_ciphertexts(settings) as ciphertexts:
-            wallets = await ciphertexts.count()
+            used = settings.keys.backend, await ciphertexts.count(), await ciphertexts.address_key()
         try:
             async with open_rotation(settings) as rotation:
-                return _Keys(settings.keys.backend, wallets, await rotation.versions())
+                return _Keys(*used, await rotation.versions())
         except ConfigurationError as error:
-            return _Keys(settings.keys.backend, wallets, None, str(error))
+            return _Keys(*used, None, str(error))
 
     found = _run(ask(_settings()))
     if as_json:

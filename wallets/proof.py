@@ -13,7 +13,7 @@ from wallets.derivation import MAX_INDEX, DerivationPath, DerivationScheme, deri
 from wallets.errors import CorruptCiphertextError, InvalidRequestError
 from wallets.keyring import associated_data
 from wallets.mnemonic import to_seed
-from wallets.model import EncryptedMnemonic, EncryptedWallet, Wallet
+from wallets.model import EncryptedAddressKey, EncryptedMnemonic, EncryptedWallet, Wallet
 from wallets.ports import KeyEncryption
 from wallets.secret import Mnemonic, Seed
 
@@ -80,6 +80,10 @@ def _derived(seed: Seed, scheme: DerivationScheme, address: StoredAddress) -> st
 class KeptWallets(Protocol):
     """Read wallets with what is needed to prove them. Every method raises `StoreUnavailableError` when the store is away."""
 
+    async def address_key(self) -> EncryptedAddressKey | None:
+        """Read the key that authenticates addresses; None where none was made yet."""
+        ...
+
     def wallets(self, sample: int | None) -> AsyncIterator[Sequence[EncryptedWallet]]:
         """Read `sample` wallets chosen at random, or all, a hundred or so at a time."""
         ...
@@ -91,17 +95,21 @@ class KeptWallets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How many wallets decrypted, how many addresses were derived again, and how much of either was not as it should be."""
+    """How many wallets decrypted, how many addresses were derived again, and how much of either was not as it should be.
+
+    `is_address_key_lost` says that the key which authenticates addresses (`wallets.seals`) does not decrypt.
+    """
 
     wallets: int = 0
     addresses: int = 0
     unreadable: int = 0
     differing: int = 0
+    is_address_key_lost: bool = False
 
     @property
     def holds(self) -> bool:
         """Whether all of it is as it should be."""
-        return not self.unreadable and not self.differing
+        return not (self.unreadable or self.differing or self.is_address_key_lost)
 
 
 async def prove(
@@ -113,7 +121,7 @@ async def prove(
     report: Callable[[UUID, Difference | None], None],
     progress: Callable[[Proof], None] = lambda _: None,
 ) -> Proof:
-    """Decrypt wallets and derive their addresses again.
+    """Decrypt wallets and derive their addresses again; decrypt the address key as well.
 
     Args:
         kept: Where they are.
@@ -127,7 +135,7 @@ async def prove(
         KeyEncryptionUnavailableError: The key backend is away.
         StoreUnavailableError: The database is away.
     """
-    proof = Proof()
+    proof = Proof(is_address_key_lost=not await _opens(await kept.address_key(), encryption))
     async for wallets in kept.wallets(sample):
         items = [EncryptedMnemonic(each.ciphertext, associated_data(each.wallet)) for each in wallets]
         with ExitStack() as secrets:
@@ -143,6 +151,17 @@ async def prove(
                     proof = await _proved(proof, each.wallet, phrase, kept.addresses(each.wallet.id, most_addresses), report)
                 progress(proof)
     return proof
+
+
+async def _opens(key: EncryptedAddressKey | None, encryption: KeyEncryption) -> bool:
+    """Tell whether the address key decrypts, if there is one."""
+    if key is None:
+        return True
+    (phrase,) = await encryption.decrypt_many([EncryptedMnemonic(key.ciphertext, key.associated_data)])
+    if isinstance(phrase, CorruptCiphertextError):
+        return False
+    phrase.close()
+    return True
 
 
 async def _proved(

@@ -1,6 +1,7 @@
 """The proof that what is stored still opens: wallets of a real PostgreSQL, decrypted and derived again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ from adapters import kept_wallets
 from adapters.database import PostgresDatabase
 from adapters.kept_wallets import open_kept_wallets
 from adapters.postgres import PostgresWalletStore
-from adapters.postgres_addresses import PostgresAddressBook
+from adapters.postgres_addresses import PostgresAddressBook, PostgresAddressKeys
 from tests.adapters.conftest import NOWHERE, new_event
 from tests.fakes import FakeKeyEncryption
 from tests.known_phrase import PHRASE
@@ -21,7 +22,7 @@ from wallets.derivation import DerivationPath, DerivationScheme, derive
 from wallets.errors import KeyEncryptionUnavailableError, StoreUnavailableError
 from wallets.keyring import associated_data
 from wallets.mnemonic import parse, to_seed
-from wallets.model import Account, SealedAddress, Wallet
+from wallets.model import Account, EncryptedAddressKey, SealedAddress, Wallet
 from wallets.proof import Difference, Proof, prove
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -113,6 +114,21 @@ async def test_networks_that_are_gone_differ(house: House) -> None:
 
     assert proof.differing == 1
     assert [report.derived for _, report in house.reports if report] == [None]
+
+
+async def test_an_address_key_that_does_not_decrypt_is_found(house: House) -> None:
+    """Without it every address would be derived again and told of as forged."""
+    key = EncryptedAddressKey(1, "")
+    with parse(PHRASE) as phrase:
+        ciphertext = await house.encryption.encrypt(phrase, associated_data=key.associated_data)
+    await PostgresAddressKeys(house.database).add_address_key(replace(key, ciphertext=ciphertext), AT)
+    before = await house.prove()
+    await house.change("UPDATE address_keys SET number = 2")
+
+    after = await house.prove()
+
+    assert (before, before.holds) == (Proof(), True)
+    assert (after, after.holds) == (Proof(is_address_key_lost=True), False)
 
 
 async def test_a_sample_is_as_large_as_asked_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

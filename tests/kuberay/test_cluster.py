@@ -32,6 +32,9 @@ _HEADERS = {"X-Api-Key": API_KEY}
 _IN_FLIGHT_OF_EACH = 30
 """Requests in flight on each replica that ask for more: its target is 22, and it takes 32."""
 
+_HEARD_OF_SECONDS = 5
+"""Until HAProxy has heard of a replica that runs."""
+
 _IN_FLIGHT = 3
 """Requests at most that a node can have in flight, of ten a second that take some hundredths of a second each."""
 
@@ -206,14 +209,16 @@ async def _load_until(house: House, path: str, replicas: int) -> None:
     async def load() -> None:
         async with httpx.AsyncClient(base_url=f"http://{address}:3000", headers=_HEADERS, timeout=120) as client:
             while not enough.is_set():
-                (await client.post(path, json=body)).raise_for_status()
+                answer = await client.post(path, json=body)
+                assert answer.status_code == 200, answer.text
 
     async with asyncio.TaskGroup() as group:
-        running = 0
-        while running < replicas:
-            for _ in range(running, found := len(await asyncio.to_thread(_running, house))):
+        loaded = 0
+        while loaded < replicas:
+            if len(await asyncio.to_thread(_running, house)) > loaded:
+                await asyncio.sleep(_HEARD_OF_SECONDS)
+                loaded += 1
                 for _ in range(_IN_FLIGHT_OF_EACH):
                     group.create_task(load())
-            running = max(running, found)
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.5)
         enough.set()

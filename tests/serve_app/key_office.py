@@ -15,13 +15,16 @@ from uuid import UUID, uuid4
 
 from typer.testing import CliRunner, Result
 
+from adapters.database import PostgresDatabase
 from adapters.key_backends import KeyBackends
 from adapters.postgres import PostgresWalletStore
+from adapters.postgres_addresses import PostgresAddressKeys
 from deployments.key_wiring import open_backends, open_ciphertexts, open_rotation
 from deployments.settings import load
 from serve_app.cli import app
 from serve_app.embedded import EmbeddedVault
 from tests.postgres_probes import query as query_rows
+from wallets.address_keyring import AddressKeyring
 from wallets.chains import chain_for
 from wallets.derivation import DerivationPath, DerivationScheme, derive
 from wallets.keyring import associated_data
@@ -64,6 +67,11 @@ class KeyOffice:
                 event = AuditEvent(AuditAction.WALLET_CREATE, AuditStatus.OK, wallet.id, CALLER, wallet.created_at)
                 await store.add(wallet, ciphertext, event)
                 self.addresses[wallet.id] = _address(wallet, phrase)
+
+    async def keep_address_key(self) -> None:
+        """Make the key that authenticates addresses, under Vault's latest version."""
+        async with PostgresDatabase(self.environ["APP__DATABASE__URL"]) as database:
+            await AddressKeyring(PostgresAddressKeys(database), self.backends["vault"]).key()
 
     async def rotate(self) -> None:
         """Make a new version of Vault's key."""

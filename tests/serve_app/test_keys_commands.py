@@ -110,10 +110,11 @@ async def test_what_was_done_is_audited(office: KeyOffice) -> None:
 
 
 async def test_status_shows_the_wallets_of_each_version(office: KeyOffice) -> None:
-    """For people with what to do about them, for programs as JSON."""
+    """And under which the address key is: for people with what to do about them, for programs as JSON."""
     await office.run("keys", "migrate", "--to", "local")
     await office.keep(1, "local")
     await office.keep(2)
+    await office.keep_address_key()
     await office.run("keys", "rotate")
     await office.keep(3)
 
@@ -122,11 +123,12 @@ async def test_status_shows_the_wallets_of_each_version(office: KeyOffice) -> No
 
     latest = found["latest"]
     assert {"local:v1": 1, f"vault:v{latest - 1}": 2, f"vault:v{latest}": 3} == found["wallets"]
-    assert found["backend"] == "vault"
+    assert (found["backend"], found["address_key"]) == ("vault", f"vault:v{latest - 1}")
     assert [" ".join(line.split()) for line in shown.output.splitlines()[2:]] == [
-        "local:v1 1 `keys migrate --to vault` moves them",
-        f"vault:v{latest - 1} 2 `keys rewrap` renews them",
+        "local:v1 1 moved by `keys migrate --to vault`",
+        f"vault:v{latest - 1} 2 renewed by `keys rewrap`",
         f"vault:v{latest} 3",
+        f"vault:v{latest - 1} the address key renewed by `keys rewrap`",
     ]
 
 
