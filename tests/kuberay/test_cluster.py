@@ -29,8 +29,8 @@ pytestmark = [
 ]
 _UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 _HEADERS = {"X-Api-Key": API_KEY}
-_IN_FLIGHT_OF_EACH = 30
-"""Requests in flight on each replica that ask for more: its target is 22, and it takes 32."""
+_IN_FLIGHT_OF_EACH = 24
+"""Requests in flight on each replica that ask for more: its target is 22, and it takes 32, with those of the trickle that wait then."""
 
 _HEARD_OF_SECONDS = 5
 """Until HAProxy has heard of a replica that runs."""
