@@ -46,13 +46,13 @@ def _throughput(results: Results, figure: Any) -> None:
 
 def _latency(results: Results, figure: Any) -> None:
     """Draw the latency at each fraction of requests, one panel a target, one curve a load."""
-    series = [each for each in results.all(open_loop.QUESTION) if each.unit == "ms"]
+    series = [each for each in results.all(open_loop.QUESTION) if each.percentile is not None]
     targets = _values(series, "target")
     panels = figure.subplots(1, len(targets), sharey=True, squeeze=False)[0]
     for target, axes in zip(targets, panels, strict=True):
         for load in _values(series, "load"):
             mine = [each for each in series if each.case == {"target": target, "load": load}]
-            points = sorted((float(each.measure[1:]), each.median) for each in mine)
+            points = sorted((each.percentile or 0, each.median) for each in mine)
             inner = [(100 / (100 - percent), value) for percent, value in points if percent < 100]
             axes.plot([x for x, _ in inner], [y for _, y in inner], label=load)
         axes.set(xscale="log", yscale="log", title=target, xlabel="of the requests")
@@ -64,10 +64,10 @@ def _latency(results: Results, figure: Any) -> None:
 
 def _cpu(results: Results, figure: Any) -> None:
     """Draw the CPU time of a request by process, one bar a target."""
-    wanted = str(USUAL_CONNECTIONS)
-    series = [each for each in results.all(closed_loop.QUESTION) if each.case["network"] == _NETWORK and each.case["connections"] == wanted]
+    one, many = str(USUAL_CONNECTIONS), str(topologies.USUAL_CONNECTIONS)
+    series = [each for each in results.all(closed_loop.QUESTION) if each.case["network"] == _NETWORK and each.case["connections"] == one]
     known = _values(series, "target")
-    series += [each for each in results.all(topologies.QUESTION) if each.case["connections"] == wanted and each.case["target"] not in known]
+    series += [each for each in results.all(topologies.QUESTION) if each.case["connections"] == many and each.case["target"] not in known]
     series = [each for each in series if each.measure.startswith(CPU)]
     targets = _values(series, "target")
     axes, bottom = figure.subplots(), dict.fromkeys(targets, 0.0)
@@ -78,7 +78,7 @@ def _cpu(results: Results, figure: Any) -> None:
         tops = [heights.get(target, 0.0) for target in targets]
         axes.barh(targets, tops, left=[bottom[target] for target in targets], label=measure.removeprefix(CPU))
         bottom = {target: bottom[target] + heights.get(target, 0.0) for target in targets}
-    axes.set(xlabel=f"us of CPU a signature on {_NETWORK}, {USUAL_CONNECTIONS} connections")
+    axes.set(xlabel=f"us of CPU a signature on {_NETWORK}, {one} connections; other topologies {many}")
     axes.invert_yaxis()
     figure.legend(fontsize="small", loc="outside right upper")
 

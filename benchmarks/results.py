@@ -1,6 +1,7 @@
 """Keep what was measured: series of samples, one sample a run, each under its question, case and measure."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,6 +9,8 @@ from statistics import median
 from typing import Any
 
 FORMAT = 1
+
+_PERCENTILE = re.compile(r"p([0-9.]+)")
 
 Key = tuple[str, tuple[tuple[str, str], ...], str]
 
@@ -34,6 +37,12 @@ class Series:
     def median(self) -> float:
         """The median of the samples."""
         return median(self.samples)
+
+    @property
+    def percentile(self) -> float | None:
+        """Which part of the requests that were answered took no longer, in percent; None where this is another measure."""
+        found = _PERCENTILE.fullmatch(self.measure)
+        return None if found is None else float(found[1])
 
     @property
     def more_is_better(self) -> bool:

@@ -12,6 +12,9 @@ from benchmarks.session import Session
 
 QUESTION = "topologies"
 
+USUAL_CONNECTIONS = 64
+"""On which topologies are always compared."""
+
 _NETWORK = "eth"
 
 

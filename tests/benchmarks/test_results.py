@@ -8,7 +8,7 @@ import pytest
 from benchmarks import machine
 from benchmarks.compare import compare, different_facts
 from benchmarks.report import report
-from benchmarks.results import Results, read_results
+from benchmarks.results import Results, Series, read_results
 
 
 def _results(*throughputs: float, p50: float = 4.0) -> Results:
@@ -45,6 +45,14 @@ def test_results_survive_the_file(tmp_path: Path) -> None:
     assert found.facts["machine"]["cores"] >= 1
     assert found.facts["versions"]["ray"]
     assert found.facts["commit"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "percent"), [("p50", 50), ("p99.9", 99.9), ("p100", 100), ("refused p99", None), ("throughput", None), ("p", None)]
+)
+def test_latencies_are_told_from_what_is_like_them(measure: str, percent: float | None) -> None:
+    """How long a refusal took is no latency of an answer."""
+    assert Series("open loop", {}, measure, "ms", [1.0]).percentile == percent
 
 
 @pytest.mark.parametrize("content", [[], {}, {"format": 99, "series": []}])
