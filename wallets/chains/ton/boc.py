@@ -222,9 +222,9 @@ class Bag:
         return self.cells[0]
 
 
-def encode(root: Cell) -> bytes:
-    """Write a bag with CRC-32C, each cell before what it refers to."""
-    return encode_bag(Bag(_ordered(root), has_crc=True))
+def encode(root: Cell, *, has_crc: bool = True) -> bytes:
+    """Write a bag, usually with CRC-32C, each cell before what it refers to."""
+    return encode_bag(Bag(_ordered(root), has_crc))
 
 
 def encode_bag(bag: Bag) -> bytes:
