@@ -43,7 +43,7 @@ def _holds(name: str, target: Target) -> bool:
         number = executions[1] if executions else "?"
         sys.stdout.write(f"{name}: {number} inputs, {len(kept)} kept, {len(bad)} findings\n")
         if bad or outcome.returncode:
-            sys.stdout.write(outcome.stdout[-4_000:])
+            sys.stdout.write(f"{outcome.stdout[-4_000:]}\nit ended with {outcome.returncode}\n")
         sys.stdout.flush()
         return not bad and outcome.returncode == 0
 

@@ -163,6 +163,7 @@ _REFUSALS: list[tuple[bytes, str]] = [
     (_typed(4, [*_eip1559(), [_AUTHORIZATION[:5]]]), "authorization s at byte"),
     (_typed(4, [*_eip1559(), [[*_AUTHORIZATION, 1]]]), "authorization at byte .*: 1 bytes too many"),
     (_typed(4, [*_eip1559(), [[1, TO, 0, 256, 1, 1]]]), "y_parity at byte .*: the integer does not fit in 8 bits"),
+    (_typed(4, [*_eip1559(), [[1, TO, 0, 2, 1, 1]]]), "y_parity at byte .*: no signature has this parity"),
     (_typed(2, _eip1559(data=bytes(MAX_BYTES))), f"nodes take at most {MAX_BYTES}"),
 ]
 

@@ -237,7 +237,9 @@ def _authorizations(fields: RlpReader) -> tuple[Authorization, ...]:
                 item.uint("authorization nonce", 64),
             )
         )
-        item.uint("authorization y_parity", 8)
+        parity_at = item.offset
+        if item.uint("authorization y_parity", 8) > 1:
+            refuse("authorization y_parity", parity_at, "no signature has this parity, so that nodes would skip the authorization")
         item.uint("authorization r", 256)
         item.uint("authorization s", 256)
         item.finish("authorization")
