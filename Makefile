@@ -95,8 +95,8 @@ $(UV):
 	@touch $@ .venv/.run-installed
 
 .venv/.bench-installed: $(UV) pyproject.toml uv.lock
-	@command -v wrk >/dev/null || if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -q -y wrk; \
-		else echo "wrk is missing: sudo apt-get install wrk" >&2; exit 1; fi
+	@{ command -v wrk && command -v valgrind; } >/dev/null || if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -q -y wrk valgrind; \
+		else echo "wrk or valgrind is missing: sudo apt-get install wrk valgrind" >&2; exit 1; fi
 	$(UV) sync --quiet --frozen --inexact --no-dev --extra embedded --group bench
 	@touch $@ .venv/.run-installed
 

@@ -1,5 +1,6 @@
 """How many transactions are signed a second in batches of 1, 10, 100 and 1,000, and what does each signature cost then?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import wallet
@@ -28,7 +29,12 @@ def measure(session: Session) -> None:
             session.closed(QUESTION, case, target, requests[target.name, size], connections=_CONNECTIONS, work=size)
 
 
-def _requests(session: Session, target: Target, size: int) -> Path:
+def bodies(size: int) -> Sequence[str]:
+    """Return what is posted to have batches of so many transactions signed."""
     items = wallet.sign_bodies(_NETWORK)
-    bodies = [f'{{"items": [{", ".join(items[start : start + size])}]}}' for start in range(0, _BATCHES * size, size)]
-    return session.requests(target, f"batches of {size}", f"/api/v1/wallets/{wallet.import_wallet(target)}/sign-batch", bodies)
+    return [f'{{"items": [{", ".join(items[start : start + size])}]}}' for start in range(0, _BATCHES * size, size)]
+
+
+def _requests(session: Session, target: Target, size: int) -> Path:
+    path = f"/api/v1/wallets/{wallet.import_wallet(target)}/sign-batch"
+    return session.requests(target, f"batches of {size}", path, bodies(size))

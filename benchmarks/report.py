@@ -2,13 +2,26 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmarks import addresses, batches, closed_loop, custody, growth, grpc_calls, open_loop, overload, primitives, start, topologies
+from benchmarks import (
+    addresses,
+    batches,
+    closed_loop,
+    custody,
+    growth,
+    grpc_calls,
+    instructions,
+    open_loop,
+    overload,
+    primitives,
+    start,
+    topologies,
+)
 from benchmarks.confidence import CONFIDENCE, paired_ratio
 from benchmarks.observe import APPLICATION
 from benchmarks.results import Case, Results, Series
 from benchmarks.session import CPU, SIZES, THROUGHPUT
 
-QUESTIONS = (primitives, custody, closed_loop, open_loop, overload, batches, grpc_calls, addresses, topologies, start, growth)
+QUESTIONS = (primitives, custody, closed_loop, open_loop, overload, batches, grpc_calls, addresses, topologies, start, instructions, growth)
 """Every question, in the order in which they are asked: the open loop and overload need the knee that the closed loop finds."""
 
 YARDSTICKS: Mapping[str, str] = {
@@ -35,7 +48,7 @@ _FIGURES = (
     "other targets",
     "strangers",
 )
-_OF_ANY_MEASURE = (primitives.QUESTION, start.QUESTION)
+_OF_ANY_MEASURE = (primitives.QUESTION, start.QUESTION, instructions.QUESTION)
 """Questions whose every measure is a figure."""
 
 _COMPARED = (THROUGHPUT, "p50", "p99", CPU + APPLICATION, f"{CPU}PostgreSQL")

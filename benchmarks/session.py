@@ -46,6 +46,8 @@ class Scale:
     """The numbers of replicas that are compared with one."""
     topology_connections: Sequence[int]
     """The connections on which topologies are compared."""
+    counts_instructions: bool = False
+    """Whether valgrind runs the application as well, which takes minutes."""
     growth: Sequence[Size] = ()
     """The databases that are compared; to fill them takes minutes."""
 
@@ -58,7 +60,17 @@ _SHORT_NETWORKS = {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) 
 SIZES = (Size(10), Size(1_000), Size(100_000), Size(100_000, 10_000_000))
 SHORT = Scale("short", 3, 1.2, 1.5, 1.2, 12, _SHORT_NETWORKS, replicas=(2,), topology_connections=(64,))
 FULL = Scale(
-    "full", 5, 6.0, 20.0, 5.0, 500, dict.fromkeys(CHAINS, CONNECTIONS), replicas=(2, 4), topology_connections=(32, 64, 128), growth=SIZES
+    "full",
+    5,
+    6.0,
+    20.0,
+    5.0,
+    500,
+    dict.fromkeys(CHAINS, CONNECTIONS),
+    replicas=(2, 4),
+    topology_connections=(32, 64, 128),
+    counts_instructions=True,
+    growth=SIZES,
 )
 
 
