@@ -164,6 +164,16 @@ EVM = {
 TOKEN_CALL = bytes([1, 3, 10, 60, 126, 1, 9])
 """Close a token account: accounts from a lookup table, and a warning with two of them."""
 TOKEN_KEY = bytes.fromhex("06ddf6e1d765a193d9cbe146ceeb79ac1cb485ed5f5b37913a8cf5857eff00a9")
+
+
+def batch(unit: bytes, count: int, accounts: int) -> bytes:
+    """Write a message with one batch of the Token program: so many of these instructions, each with so many accounts."""
+    data = b"\xff" + bytes([accounts, len(unit)]).join([b"", *[unit] * count])
+    indexes = bytes(count * accounts)
+    call = b"\1" + compact(len(indexes)) + indexes + compact(len(data)) + data
+    return message(keys=[our_key().public_key, TOKEN_KEY], instructions=[call])
+
+
 SOLANA = {
     "a length of 65,535 signatures": (compact(65_535) + bytes(1_200), "65535 signatures do not fit"),
     "a length of 65,535 instructions": (message(instructions=[])[:-1] + compact(65_535) + bytes(1_000), "list of 65535 does not fit"),
@@ -177,6 +187,14 @@ SOLANA = {
             lookups=b"\1" + lookup(50, bytes(range(125)), b""),
         ),
         "accepted",
+    ),
+    "a batch of nothing": (batch(b"", 500, 0), "an instruction of a batch is empty"),
+    "a batch of what is not known": (batch(b"\x99", 350, 0), "accepted"),
+    "a batch of multisigs": (batch(b"\x13\1", 66, 12), "accepted"),
+    "a batch of accounts that are frozen": (batch(b"\x0a", 175, 3), "accepted"),
+    "many signers of a multisig": (
+        message(keys=[our_key().public_key, TOKEN_KEY], instructions=[b"\1" + compact(1_000) + bytes(1_000) + b"\2\x13\1"]),
+        "1 of 999 keys are required",
     ),
     "too many bytes": (bytes([1, 0, 1, 2]) + b"\1" * MIB, "a node takes 1232"),
 }

@@ -164,6 +164,8 @@ def test_a_batch_is_told_by_what_is_inside_of_it() -> None:
         ("ff", 0, "instruction 1, byte 1"),
         ("ff00", 0, "instruction 1, byte 2"),
         ("ff0002", 0, "instruction 1, byte 3"),
+        ("ff0000", 0, "instruction 1, byte 3: an instruction of a batch is empty"),
+        ("ff0101" + "05" + "0000", 1, "instruction 1, byte 6: an instruction of a batch is empty"),
         ("ff0401" + "05", 3, "4 accounts are expected, and 3 are left"),
         ("ff0101" + "05", 2, "1 accounts are left"),
         ("ff0309" + "03" + "05" + "00" * 7 + "0201" + "09", 5, "instruction 1.2: 3 accounts expected, 2 are there"),
@@ -171,7 +173,7 @@ def test_a_batch_is_told_by_what_is_inside_of_it() -> None:
     ],
 )
 def test_a_batch_that_is_none_is_refused(data: str, accounts: int, reason: str) -> None:
-    """An empty one, one that is cut off, with too few or too many accounts, or with a wrong instruction inside."""
+    """One that is empty or cut off, with an empty or a wrong instruction inside, or with too few or too many accounts."""
     with pytest.raises(MalformedTransactionError, match=reason):
         SOL.decode(call(TOKEN, bytes.fromhex(data), accounts=accounts))
 

@@ -10,6 +10,7 @@ import pytest
 from tests.wallets.solana_messages import SOL, SYSTEM, TRANSACTIONS, US, call, numbered, vector
 from wallets.chains.solana.token_2022 import TOKEN_2022
 from wallets.chains.solana.token_programs import TOKEN
+from wallets.errors import MalformedTransactionError
 from wallets.model import Intent, Transfer
 
 COMMON = {"version", "fee_payer", "recent_blockhash", "durable_nonce", "signatures", "instructions", "payload_hash"}
@@ -204,6 +205,15 @@ def test_what_spl_token_does_not_build_is_read_too(
     assert (kind, method, transfers) == (intent.kind, intent.method, intent.transfers)
     if kind == "transfer" and not transfers:
         assert numbered(41) in intent.warnings[0]
+
+
+@pytest.mark.parametrize(("tag", "required", "signers"), [(2, 0, 2), (2, 12, 2), (19, 1, 0), (19, 1, 12)])
+def test_a_multisig_that_the_programs_refuse_is_refused(tag: int, required: int, signers: int) -> None:
+    """They take 1 to 11 of 1 to 11 keys."""
+    others = 2 if tag == 2 else 1
+
+    with pytest.raises(MalformedTransactionError, match=f"{required} of {signers} keys are required"):
+        SOL.decode(call(TOKEN, bytes([tag, required]), accounts=others + signers))
 
 
 def test_the_fee_that_a_token_keeps_is_shown() -> None:

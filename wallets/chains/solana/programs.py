@@ -47,13 +47,15 @@ def effects_of(message: Message, instruction: Instruction, number: int) -> list[
 def _inside(instruction: Instruction, number: int) -> Iterator[Instruction]:
     """Take a batch apart: each has the numbers of its accounts and of its bytes before it, and takes the next accounts.
 
-    The programs refuse a batch inside of one.
+    The programs refuse an empty instruction, and a batch inside of one.
     """
     data, accounts = Reader(instruction.data, f"instruction {number}"), instruction.accounts
     data.take(len(_BATCH))
     is_whole = False
     while not is_whole:  # an empty one is none
         count, size = data.u8(), data.u8()
+        if not size:
+            data.fail("an instruction of a batch is empty")
         if count > len(accounts):
             data.fail(f"{count} accounts are expected, and {len(accounts)} are left")
         yield Instruction(instruction.program, accounts[:count], data.take(size))

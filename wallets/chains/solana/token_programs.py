@@ -37,6 +37,9 @@ _AUTHORITIES = (
 
 _ALL = 2**64 - 1
 
+_MAX_SIGNERS = 11
+"""MAX_SIGNERS: what the programs take of a multisig."""
+
 
 def read_token(call: Call) -> Effect | None:
     """Read an instruction of the Token program; None where it is not known here."""
@@ -88,11 +91,13 @@ def _initialize_mint(name: str, call: Call) -> Effect:
 
 
 def _initialize_multisig(name: str, first_signer: int, call: Call) -> Effect:
-    """The signers are the accounts from `first_signer` on."""
+    """The signers are the accounts from `first_signer` on; the programs bound them, and so what is shown of many such instructions."""
     required = call.data.u8()
     (account,) = call.accounts(1)
     signers = call.rest_of_accounts(first_signer)
-    warning = f"{required} of {len(signers)} keys have power over what belongs to {account}: {', '.join(signers)}"
+    if not (1 <= required <= _MAX_SIGNERS and 1 <= len(signers) <= _MAX_SIGNERS):
+        call.data.fail(f"{required} of {len(signers)} keys are required; the program takes 1 to {_MAX_SIGNERS} of 1 to {_MAX_SIGNERS}")
+    warning = f"{required} of {len(signers)} keys, which the details name, have power over what belongs to {account}"
     details = {"account": account, "required": str(required), "signers": ", ".join(signers)}
     return Effect(name, Kind.ACCOUNT_CREATION, warnings=(warning,), details=details)
 
