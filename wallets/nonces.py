@@ -13,7 +13,6 @@ from wallets.chains.solana import SolanaTransaction
 from wallets.chains.solana.intent import DURABLE_NONCE
 from wallets.chains.ton import TonTransaction
 from wallets.errors import NonceUsedError
-from wallets.hashes import keccak256
 from wallets.once import NonceUse
 
 
@@ -23,9 +22,8 @@ def nonce_use(subject: Signable[object], network: str, address: str, *, is_repla
     What goes with a transaction and is not signed (blobs, signatures of others) does not make it another.
     """
     if isinstance(subject, EvmTransaction):
-        # One without a chain id is taken by all chains; it is this one's that it is signed for.
-        chain = network if subject.payload.chain_id is None else f"evm:{subject.payload.chain_id}"
-        return NonceUse(chain, address, str(subject.payload.nonce), keccak256(subject.payload.preimage), is_replacement)
+        # One that names no chain is taken by all; it uses up the nonce of the one that it is signed for, as those that name it do.
+        return NonceUse(f"evm:{subject.chain_id}", address, str(subject.payload.nonce), subject.digest, is_replacement)
     if isinstance(subject, TonTransaction):
         return NonceUse(network, address, str(subject.order.seqno), subject.payload.hash, is_replacement)
     if isinstance(subject, SolanaTransaction) and DURABLE_NONCE in subject.intent.details:

@@ -11,7 +11,7 @@ from tests.samples import ton_transfer
 from tests.wallets.custody_house import CALLER, House, outcome, unsigned
 from wallets.chains import chain_for, usual_variant
 from wallets.errors import NonceUsedError
-from wallets.model import Account, AuditAction, AuditStatus, SigningRequest, Wallet
+from wallets.model import Account, AuditAction, AuditStatus, MessageRequest, SigningRequest, TextMessage, Wallet
 from wallets.nonces import nonce_use, refusal
 from wallets.once import NonceUse
 
@@ -49,7 +49,9 @@ def test_evm_transactions_use_the_accounts_nonce_of_their_chain() -> None:
     assert (one.chain, one.address, one.nonce, one.is_replacement) == ("evm:1", "0xabc", "7", False)
     assert replace(other, digest=one.digest) == one
     assert other.digest != one.digest
-    assert [use.chain for use in (use_of("bsc", evm(7, chain_id=56)), use_of("eth", evm(7, chain_id=None))) if use] == ["evm:56", "eth"]
+    other_chain = use_of("bsc", evm(7, chain_id=56))
+    assert other_chain is not None
+    assert other_chain.chain == "evm:56"
 
 
 def test_ton_transactions_use_the_wallets_seqno() -> None:
@@ -89,6 +91,15 @@ async def test_a_second_transaction_with_the_nonce_is_refused() -> None:
     assert "nonce 0" in str(house.audit.events[1].details["reason"])
 
 
+async def test_a_transaction_that_names_no_chain_uses_the_nonce_of_its_networks() -> None:
+    """Before EIP-155 or after it: Ethereum carries out one of the two."""
+    house, wallet = await guarded()
+    await house.custody.sign(request(wallet, evm(0)))
+
+    with pytest.raises(NonceUsedError):
+        await house.custody.sign(request(wallet, evm(0, chain_id=None)))
+
+
 async def test_a_transaction_may_say_that_it_replaces_another() -> None:
     """From then on it is the one that may come again."""
     house, wallet = await guarded()
@@ -116,8 +127,10 @@ async def test_messages_use_no_nonce() -> None:
     """Nor do networks without any."""
     house, wallet = await guarded()
 
+    await house.custody.sign_message(MessageRequest(Account(wallet.id, "eth", 0), TextMessage("hello"), CALLER))
     await house.sign(wallet, "sol", unsigned("sol", "transfer"))
 
+    assert [event.status for event in house.audit.events] == [AuditStatus.OK] * 2
     assert house.journal.nonces == {}
 
 

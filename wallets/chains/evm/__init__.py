@@ -69,7 +69,7 @@ class Evm:
             msg = f"the transaction is for chain id {payload.chain_id}, but {self.network} has {self.chain_id}"
             raise MalformedTransactionError(msg)
         digest = keccak256(payload.preimage)
-        return EvmTransaction(payload, digest, read_intent(self, payload, digest))
+        return EvmTransaction(payload, digest, read_intent(self, payload, digest), self.chain_id)
 
     def read_message(self, message: bytes, _variant: str = "", _format: str = "", /) -> DigestMessage:
         """Read a message for `personal_sign` (EIP-191).
@@ -95,11 +95,15 @@ def evm(network: str, *, title: str, symbol: str, chain_id: int, has_data_fee: b
 
 @dataclass(frozen=True, slots=True)
 class EvmTransaction(NamesNoSigner):
-    """An unsigned EVM transaction, and the Keccak-256 that is signed of it. It names no signer: whoever signs it is the sender."""
+    """An unsigned EVM transaction, and the Keccak-256 that is signed of it. It names no signer: whoever signs it is the sender.
+
+    `chain_id` is that of the network it is read for, also where the payload names none.
+    """
 
     payload: EvmPayload
     digest: bytes
     intent: Intent
+    chain_id: int
 
     def sign(self, key: PrivateKey) -> SignedTransaction:
         """Sign; `signature` is r||s||y parity, 65 bytes, and `tx_id` the Keccak-256 of the signed transaction without its blobs.
