@@ -33,11 +33,6 @@ class Gathered(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._waiting)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no call is under way."""
-        return not self._workers
-
     async def ask(self, item: K) -> V:
         """Return the answer for an item, or raise its error. Going away ends nothing for the others."""
         return await self._enqueue(item)

@@ -131,12 +131,16 @@ class RedisRateLimiter:
         name = buckets[0].key
         step = self._steps.get(name)
         if step is None:
-            step = self._steps[name] = Gathered(partial(self._take, buckets))
+            step = self._steps[name] = Gathered(partial(self._step, buckets))
+        return await step.ask(cost)
+
+    async def _step(self, buckets: Sequence[Bucket], costs: Sequence[int]) -> Sequence[Verdict]:
         try:
-            return await step.ask(cost)
+            return await self._take(buckets, costs)
         finally:
-            if step.is_idle:
-                self._steps.pop(name, None)
+            # Here, and not by who asked: all of them may have gone away. Nobody asks between this and the end of the step.
+            if not len(self._steps[buckets[0].key]):
+                del self._steps[buckets[0].key]
 
     async def _take(self, buckets: Sequence[Bucket], costs: Sequence[int]) -> Sequence[Verdict]:
         rates = [text for each in buckets for text in (f"{each.limit.interval_us:.3f}", f"{tolerance_us(each.limit):.3f}")]

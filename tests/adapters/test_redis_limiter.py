@@ -1,5 +1,6 @@
 """What replicas do about limits while Redis is away, full, slow or emptied."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -134,6 +135,24 @@ async def test_a_bucket_that_holds_nonsense_is_an_empty_one(connections: RedisCo
     answers = [await wait_of(limiter, client) for _ in range(3)]
 
     assert [answer is None for answer in answers] == [True, True, False]
+
+
+async def test_clients_that_go_away_leave_nothing(redis_server: RunningServer[EmbeddedRedis], connections: RedisConnections) -> None:
+    """As RPCs whose deadline passes do: clients that are never heard of again do not fill the memory."""
+    limiter = limiter_on(connections, 1, 1)
+    with redis_server.held():
+        asking = [asyncio.create_task(wait_of(limiter, somebody())) for _ in range(20)]
+        await asyncio.sleep(0.1)  # all of them wait for Redis, which does not answer
+        for task in asking:
+            task.cancel()
+        outcomes = await asyncio.gather(*asking, return_exceptions=True)
+
+    async def nothing_left() -> None:
+        if limiter._steps:
+            raise LookupError
+
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+    await eventually(nothing_left, LookupError)
 
 
 async def test_what_is_kept_ends_by_itself(connections: RedisConnections) -> None:
