@@ -67,7 +67,7 @@ def arguments(account: Account, address: str) -> Mapping[str, tuple[Any, ...]]:
         "_ADDRESS_RANGE": (wallet_id, account.network, account.variant, account.index, account.index + 99),
         "_ACCOUNTS": (address,),
         "_PUT_ADDRESSES": ([wallet_id], [account.network], [8], [account.variant], ["0x8"], ["blake2b:v1:x"], [at]),
-        "_ADDRESS_KEY": (),
+        "ADDRESS_KEY": (),
         "_ADD_ADDRESS_KEY": (1, "vault:v1:x", at),
         "_ADDRESS_KEY_OF": (1,),
         "_ACCOUNT_KEY": (wallet_id, "m/44'/60'/0'"),
