@@ -161,10 +161,11 @@ class PostgresAuditLog:
         """Write rows with what stands and falls with them, in a transaction of their own."""
         try:
             async with asyncio.timeout(self._deadline_seconds), self._database.connection() as connection, connection.transaction():
-                await write_nonces(connection, events)
-                await write_answers(connection, events)
-                await insert_events(connection, [row_of(event) for event in events])
-        except (StoreUnavailableError, TimeoutError, asyncpg.PostgresError) as error:
+                await _insert_bound(connection, events)
+        except (StoreUnavailableError, TimeoutError) as error:
+            raise _no_audit(error) from error
+        except asyncpg.PostgresError as error:
+            _refused(error, events[0].caller.request_id)
             raise _no_audit(error) from error
 
     async def _write(self, rows: Sequence[Row]) -> Sequence[Exception | None]:
@@ -175,7 +176,7 @@ class PostgresAuditLog:
             return [_no_audit(error) for _ in rows]
         except Exception as error:  # noqa: BLE001  # whatever is wrong with a row is answered to whoever waits for it
             if len(rows) == 1:
-                _log.error("audit_row_refused", error=type(error).__name__, request_id=rows[0][3])
+                _refused(error, rows[0][3])
                 return [_no_audit(error)]
             return [(await self._write([row]))[0] for row in rows]
         return [None] * len(rows)
@@ -221,9 +222,19 @@ async def insert_wallet(connection: "type_connection", wallet: Wallet, encrypted
 
 
 async def insert_event(connection: "type_connection", event: AuditEvent) -> None:
-    """Write an audit row, and what stands and falls with it, in whichever transaction the connection is."""
-    await write_answers(connection, [event])
-    await insert_events(connection, [row_of(event)])
+    """Write an audit row, and what stands and falls with it, in whichever transaction the connection is.
+
+    Raises:
+        NonceUsedError: Its nonce was used by another transaction, so the connection's must not be committed.
+        RequestRunningError: Another attempt has taken the request's place, so the transaction must not be committed.
+    """
+    await _insert_bound(connection, [event])
+
+
+async def _insert_bound(connection: "type_connection", events: Sequence[AuditEvent]) -> None:
+    await write_nonces(connection, events)
+    await write_answers(connection, events)
+    await insert_events(connection, [row_of(event) for event in events])
 
 
 async def insert_events(connection: "type_connection", rows: Sequence[Row]) -> None:
@@ -275,6 +286,11 @@ def wallet_of(record: "asyncpg.Record") -> Wallet:
 def no_wallet() -> WalletNotFoundError:
     """Return the error of a wallet that is not there."""
     return WalletNotFoundError("no wallet has this id")
+
+
+def _refused(error: Exception, request_id: str) -> None:
+    """Log what is no failure of the world: somebody has to look at it, and the client is told nothing of it."""
+    _log.error("audit_row_refused", error=type(error).__name__, request_id=request_id)
 
 
 def _no_audit(cause: Exception | None = None) -> AuditUnavailableError:

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+import structlog
 
 from adapters.database import PostgresDatabase
-from adapters.postgres import PostgresAuditLog
-from tests.adapters.conftest import new_event
+from adapters.postgres import PostgresAuditLog, PostgresWalletStore
+from tests.adapters.conftest import new_event, new_wallet
 from tests.fakes import FakeAuditLog
 from tests.postgres_probes import query
 from wallets.errors import AuditUnavailableError, NonceUsedError
@@ -104,6 +105,31 @@ async def test_what_is_refused_leaves_no_row(database: PostgresDatabase, databas
     rows = await query(database_url, "SELECT (SELECT count(*) FROM audit_logs), (SELECT string_agg(nonce, ',') FROM signed_nonces)")
 
     assert tuple(rows[0]) == (1, "1")
+
+
+async def test_whoever_writes_the_row_writes_the_nonce(database: PostgresDatabase) -> None:
+    """Also where the row goes with something else, as with a new wallet."""
+    log, store = PostgresAuditLog(database), PostgresWalletStore(database)
+    await store.add(new_wallet(), "vault:v1:x", using(1, 1))
+
+    with pytest.raises(NonceUsedError):
+        await log.record(using(1, 2))
+    with pytest.raises(NonceUsedError):
+        await store.add(new_wallet(), "vault:v1:x", using(1, 3))
+
+    assert (await store.page(1, 10)).total == 1
+
+
+async def test_what_the_database_refuses_is_logged(database: PostgresDatabase, database_url: str) -> None:
+    """The client is told no more than that the audit is away; the log says which request's row it was, and what is wrong."""
+    await query(database_url, "ALTER TABLE signed_nonces ADD CHECK (nonce <> '1')")
+
+    with structlog.testing.capture_logs() as logs, pytest.raises(AuditUnavailableError):
+        await PostgresAuditLog(database).record(using(1, 1))
+
+    assert logs == [
+        {"event": "audit_row_refused", "log_level": "error", "error": "CheckViolationError", "request_id": new_event().caller.request_id}
+    ]
 
 
 async def test_without_the_database_there_is_no_nonce_and_no_row() -> None:
