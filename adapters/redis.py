@@ -159,8 +159,8 @@ class RedisAddressCache:
         if value is None:
             return None
         # No seal has a blank in it, whatever an address may have.
-        text, _, seal = value.rpartition(" ")
-        return SealedAddress(text, seal)
+        text, blank, seal = value.rpartition(" ")
+        return SealedAddress(text, seal) if blank else SealedAddress(value)
 
     async def put(self, account: Account, scheme: DerivationScheme, address: SealedAddress) -> None:
         """See `SharedAddressCache.put`."""

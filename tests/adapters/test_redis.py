@@ -99,6 +99,14 @@ async def test_addresses_end(connections: RedisConnections) -> None:
     assert 90 < ttl <= 100
 
 
+@pytest.mark.parametrize("value", ["0xabc", "", "\0"])
+async def test_what_somebody_else_has_written_has_no_seal(connections: RedisConnections, value: str) -> None:
+    """It is what it says, and its reader sees that nobody has sealed it."""
+    await connections.put(f"wallets:address:{ACCOUNT.wallet_id}:standard:eth:0", value, 10)
+
+    assert await RedisAddressCache(connections).get(ACCOUNT, STANDARD) == SealedAddress(value)
+
+
 async def test_a_wrong_password_is_away(redis_server: RunningServer[EmbeddedRedis]) -> None:
     """An error that Redis answers is a miss as well."""
     url = redis_server.server.url.replace("unix://:", "unix://:wrong")
