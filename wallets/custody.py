@@ -44,7 +44,11 @@ from wallets.signing import Draft, Item, OpenWallet, Pace, brief, message_draft,
 
 
 class Custody(Protocol):
-    """The whole service, as an interface. Every method may raise any `UnavailableError`."""
+    """The whole service, as an interface. Every method may raise any `UnavailableError`.
+
+    Where the caller's request is to be carried out once, each that does something may raise `RequestRunningError`: another attempt has
+    taken its place, and nothing was done.
+    """
 
     async def create_wallet(self, label: str, word_count: int, caller: Caller) -> Wallet:
         """Make a wallet with a fresh mnemonic of 12 or 24 words.
@@ -111,6 +115,7 @@ class Custody(Protocol):
 
         Raises:
             InvalidRequestError: The network, the transaction or the policy refuses.
+            NonceUsedError: Nonces are guarded, and another transaction was signed with this one's.
             WalletNotFoundError: There is no such wallet.
         """
         ...

@@ -27,8 +27,8 @@
         ├── LimiterUnavailableError
         └── LockNotSharedError
 
-Each takes the message alone, so that it pickles (and `UnavailableError`, if it is known, when to try again). What status an error becomes
-is the edge's knowledge (`api.errors`).
+Each takes the message alone, so that it pickles (and `UnavailableError`, if it is known, when to try again; `NonceUsedError` its places).
+What status an error becomes is the edge's knowledge (`api.errors`).
 """
 
 

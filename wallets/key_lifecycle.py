@@ -84,6 +84,8 @@ class KeyLifecycle:
     async def rewrap(self, rotation: KeyRotation) -> AsyncIterator[Progress]:
         """Bring the wallets under older versions of the backend's key to the latest, and yield progress at first and after each batch.
 
+        The address key comes first. So it does in `migrate`.
+
         Raises:
             KeyEncryptionUnavailableError: The backend is away; what was renewed stays so.
             StoreUnavailableError: The database is away; the same.
@@ -122,7 +124,7 @@ class KeyLifecycle:
         """Have versions of the backend's key below this one refused from now on, and return what is in effect then.
 
         Raises:
-            ConflictError: A wallet is still under one of them; they stay usable.
+            ConflictError: A wallet, or the address key, is still under one of them; they stay usable.
             InvalidRequestError: There is no version `below`, or older ones are refused already.
             KeyEncryptionUnavailableError: The backend is away.
             StoreUnavailableError: The database is away.

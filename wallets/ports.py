@@ -155,21 +155,25 @@ class AccountKeyStore(Protocol):
 
 
 class AuditLog(Protocol):
-    """Write down what was done."""
+    """Write down what was done. A row's answer (`AnswerStore`) and nonce are written with it, all or nothing."""
 
     async def record(self, event: AuditEvent) -> None:
         """Return when the row is durable.
 
         Raises:
             AuditUnavailableError: It could not be made so, in bounded time.
+            NonceUsedError: Another transaction has used its nonce; nothing is written.
+            RequestRunningError: Another attempt has taken the place of its request; nothing is written.
         """
         ...
 
     async def record_all(self, events: Sequence[AuditEvent]) -> None:
-        """Return when every row is durable, in one commit if nothing is wrong with any.
+        """Return when every row is durable, in one commit if nothing is wrong with any, or if one has an answer or a nonce.
 
         Raises:
-            AuditUnavailableError: One could not be made so, in bounded time; others may be.
+            AuditUnavailableError: One could not be made so, in bounded time; others may be, where none has an answer or a nonce.
+            NonceUsedError: Other transactions have used nonces of theirs, whose places it names; nothing is written.
+            RequestRunningError: As of `record`; nothing is written.
         """
         ...
 
@@ -289,7 +293,7 @@ class SharedAddressCache(Protocol):
     """Remember addresses for a while, for all replicas. Never raises: away is a miss. What it gives back may be somebody else's doing."""
 
     async def get(self, account: Account, scheme: DerivationScheme) -> SealedAddress | None:
-        """Return the address if it is remembered; without a seal, and whatever else it says, if it is nothing that `put` writes."""
+        """Return the address if it is remembered; what is there and is nothing that `put` writes comes as an address without a seal."""
         ...
 
     async def put(self, account: Account, scheme: DerivationScheme, address: SealedAddress) -> None:
