@@ -64,6 +64,21 @@ async def test_replicas_that_make_one_at_once_have_the_same(place: Place) -> Non
     assert len({sealed(key) for key in keys}) == 1
 
 
+async def test_a_key_that_is_deleted_is_made_anew_by_whoever_has_forgotten_it(place: Place) -> None:
+    """So a lock goes with it: until then a replica that has it open goes on with it, and the others have another of the same number."""
+    old, new = place.keyring(), place.keyring()
+    await old.key()
+    place.store.keys.clear()
+    made = await new.key()
+    before = await old.key()
+
+    old.forget()
+
+    assert made.number == before.number
+    assert sealed(made) != sealed(before)
+    assert sealed(await old.key()) == sealed(made)
+
+
 async def test_waiting_requests_share_one_decryption(place: Place) -> None:
     """Also if the one that came first goes away."""
     await place.keyring().key()
