@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import structlog
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
@@ -16,8 +16,6 @@ from adapters.redis_url import CONNECT_SECONDS, close, connect, parse
 from adapters.resilience import CircuitBreaker, CircuitOpenError, CircuitState
 from wallets.derivation import DerivationScheme
 from wallets.model import Account, ComponentHealth, HealthStatus, SealedAddress
-
-T = TypeVar("T")
 
 LONGEST_SECONDS = 0.05
 """What an answer of Redis may cost at most: it is asked to save time."""
@@ -48,7 +46,7 @@ class Script:
 class RedisConnections:
     """Connections to one Redis (`adapters.redis_url`). One that is away is not asked again for a while.
 
-    Use as an asynchronous context manager.
+    At most `max_connections` commands are under way at a time; more wait. Use as an asynchronous context manager.
     """
 
     def __init__(
@@ -61,7 +59,8 @@ class RedisConnections:
         breaker: CircuitBreaker | None = None,
     ) -> None:
         self._longest_seconds = longest_seconds
-        self._client = connect(parse(url), ca_file, max_connections=max_connections, wait_seconds=longest_seconds)
+        self._client = connect(parse(url), ca_file)
+        self._turns = asyncio.Semaphore(max_connections)
         self._breaker = breaker or CircuitBreaker(failures_to_open=3, open_seconds=0.5, longest_open_seconds=5, successes_to_close=1)
 
     async def __aenter__(self) -> Self:
@@ -104,7 +103,7 @@ class RedisConnections:
             RedisAwayError: Redis is away.
         """
         started = time.monotonic()
-        answer = await _patiently(self._run(script, keys, args))
+        answer = await self._patiently(lambda: self._run(script, keys, args))
         if time.monotonic() - started < self._longest_seconds:
             # Requests would find the same; without any, nobody would ever see that it is well again.
             self._breaker.hasten()
@@ -124,7 +123,7 @@ class RedisConnections:
         Raises:
             RedisAwayError: Redis is away.
         """
-        await _patiently(self._client.get("wallets:health"))  # which nobody ever writes
+        await self._patiently(lambda: self._client.get("wallets:health"))  # which nobody ever writes
 
     @property
     def is_given_up(self) -> bool:
@@ -134,12 +133,19 @@ class RedisConnections:
     async def _asked(self, command: Callable[[], Awaitable[Any]]) -> Any:
         try:
             with self._breaker.guard(_AWAY):
-                async with asyncio.timeout(self._longest_seconds):
+                async with asyncio.timeout(self._longest_seconds), self._turns:
                     return await command()
         except CircuitOpenError as error:
             raise RedisAwayError from error
         except _AWAY as error:
             _log.warning("redis_away", error=type(error).__name__)
+            raise RedisAwayError from error
+
+    async def _patiently(self, command: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS), self._turns:
+                return await command()
+        except _AWAY as error:
             raise RedisAwayError from error
 
 
@@ -189,14 +195,6 @@ class RedisHealth:
             # It is full, or slow, or was away until a moment ago.
             return _degraded(start, "Redis answers, but does not serve: each replica limits requests by itself")
         return ComponentHealth(HealthStatus.OK, (time.monotonic() - start) * 1000)
-
-
-async def _patiently(command: Awaitable[T]) -> T:
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            return await command
-    except _AWAY as error:
-        raise RedisAwayError from error
 
 
 def _degraded(start: float, reason: str) -> ComponentHealth:

@@ -29,6 +29,9 @@ SENTINEL_PORT = 26379
 CONNECT_SECONDS = 1.0
 """How long making a connection, and an answer on one, may take at most, whoever waits for it."""
 
+_UNBOUNDED = 2**31
+"""Of connections. The pools of sentinels and clusters refuse what is beyond their bound, instead of having it wait."""
+
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 
 Client = redis.asyncio.Redis | redis.asyncio.RedisCluster
@@ -85,17 +88,16 @@ def parse(text: str) -> RedisUrl:
     return url
 
 
-def connect(url: RedisUrl, ca_file: Path | None = None, *, max_connections: int = 64, wait_seconds: float = CONNECT_SECONDS) -> Client:
-    """Make a client, which connects when it is first asked, and never repeats a command by itself.
+def connect(url: RedisUrl, ca_file: Path | None = None) -> Client:
+    """Make a client, which connects when it is first asked, makes as many connections as are needed at once, and never repeats a command.
 
-    Certificates must name the host, and be by a CA in `ca_file`, else by one that the system trusts. Who needs a connection while
-    all are in use waits `wait_seconds` for one.
+    Certificates must name the host, and be by a CA in `ca_file`, else by one that the system trusts.
     """
     options: dict[str, Any] = {
         **url.credentials,
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_timeout": CONNECT_SECONDS,
-        "max_connections": max_connections,
+        "max_connections": _UNBOUNDED,
         "retry": Retry(NoBackoff(), 0),
     }
     tls: dict[str, Any] = {"ssl_ca_certs": None if ca_file is None else str(ca_file)} if url.is_tls else {}
@@ -113,7 +115,7 @@ def connect(url: RedisUrl, ca_file: Path | None = None, *, max_connections: int 
     else:
         (options["host"], options["port"]) = url.hosts[0]
         options |= {"connection_class": redis.asyncio.SSLConnection if url.is_tls else redis.asyncio.Connection, **tls}
-    return redis.asyncio.Redis.from_pool(redis.asyncio.BlockingConnectionPool(db=url.database, timeout=wait_seconds, **options))
+    return redis.asyncio.Redis.from_pool(redis.asyncio.ConnectionPool(db=url.database, **options))
 
 
 async def close(client: Client) -> None:

@@ -101,6 +101,16 @@ async def expect_everything(connections: RedisConnections) -> None:
     await replicas.leave()
 
 
+async def expect_waiting(url: str) -> None:
+    """See that who needs a connection while all are in use waits for one."""
+    async with RedisConnections(url, max_connections=2, longest_seconds=5) as connections:
+        await connections.put("waiting", "x", 60)
+
+        found = await asyncio.gather(*(connections.get("waiting") for _ in range(50)), connections.ping())
+
+    assert found == ["x"] * 50 + [None]
+
+
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer[Valkey]]:
     """One server."""
@@ -141,6 +151,7 @@ async def test_a_server_with_a_password(single: RunningServer[Valkey]) -> None:
     """By TCP."""
     async with RedisConnections(single.server.url, longest_seconds=5) as connections:
         await expect_everything(connections)
+    await expect_waiting(single.server.url)
 
 
 async def test_a_server_by_tls(single: RunningServer[Valkey], tmp_path: Path) -> None:
@@ -176,6 +187,7 @@ async def test_sentinels_lead_to_the_master(tmp_path: Path) -> None:
         async with RedisConnections(url, longest_seconds=5) as connections:
             await eventually(lambda: _known_replica(sentinel_port), LookupError)
             await expect_everything(connections)
+            await expect_waiting(url)
             master.kill()
             replicas = LiveReplicas(connections, 7)
             await eventually(lambda: _beaten(replicas), LookupError, seconds=30)
@@ -192,10 +204,12 @@ async def test_a_cluster(tmp_path: Path) -> None:
         for port, bus in nodes:
             stack.enter_context(valkey(tmp_path, "cluster-enabled yes", f"cluster-port {bus}", port=port))
         await _join(nodes)
-        async with RedisConnections(f"redis+cluster://:{PASSWORD}@127.0.0.1:{ports[0]}", longest_seconds=5) as connections:
+        url = f"redis+cluster://:{PASSWORD}@127.0.0.1:{ports[0]}"
+        async with RedisConnections(url, longest_seconds=5) as connections:
             await eventually(lambda: _reached(connections), RedisAwayError)
             for _ in range(8):
                 await expect_everything(connections)
+        await expect_waiting(url)
 
 
 async def _join(nodes: Sequence[tuple[int, int]]) -> None:
