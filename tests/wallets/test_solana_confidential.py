@@ -10,6 +10,7 @@ from solders.token.state import TokenAccount
 
 from tests.wallets.solana_messages import SOL, call, compact, message
 from tests.wallets.test_solana_power import MINT, PROGRAMS, THIRD_PARTY, House
+from wallets.chains.solana.programs import effects_of
 from wallets.chains.solana.token_2022 import TOKEN_2022
 from wallets.chains.solana.token_programs import TOKEN
 from wallets.encoding import unbase58
@@ -142,6 +143,16 @@ def test_the_accounts_of_proofs_are_counted() -> None:
     for name in ("confidential_transfer", "confidential_transfer_by_instructions", "confidential_transfer_mixed"):
         with pytest.raises(MalformedTransactionError, match="accounts expected"):
             intent_of(BY_NAME[name], leave_out=1)
+
+
+@pytest.mark.parametrize("name", ["confidential_transfer_by_instructions", "confidential_mint", "permissioned_confidential_burn"])
+def test_who_stands_behind_the_proofs_is_not_told(name: str) -> None:
+    """A proof that is read from a record takes an account more, of which the instruction says nothing: the owner may be the next one."""
+    found = SOL.decode(raw_of(BY_NAME[name])).message
+
+    (effect,) = effects_of(found, found.instructions[0], 1)
+
+    assert effect.payer is None
 
 
 # Batches

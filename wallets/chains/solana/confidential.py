@@ -19,17 +19,18 @@ _HIDDEN = _DECRYPTABLE + 2 * _ENCRYPTED
 
 
 def hidden_burn(name: str, authorities: int, call: Call) -> Effect:
-    """Read the burning of a hidden amount; the last of so many authorities behind the proofs is the account's."""
+    """Read the burning of a hidden amount, to which so many authorities behind the proofs agree."""
     call.data.take(_HIDDEN)
-    source, mint, *_, owner = call.accounts(2 + _proof_accounts(call, 3) + authorities)
+    source, mint, *_ = call.accounts(2 + _proof_accounts(call, 3) + authorities)
     warning = f"burns an amount of {mint} in {source} that is encrypted: it cannot be shown"
-    return Effect(f"token_2022.{name}", Kind.TOKEN_BURN, payer=owner, warnings=(warning,), details={"account": source, "mint": mint})
+    return Effect(f"token_2022.{name}", Kind.TOKEN_BURN, warnings=(warning,), details={"account": source, "mint": mint})
 
 
 def _proof_accounts(call: Call, count: int) -> int:
-    """Read where each proof is, and return how many accounts that takes.
+    """Read where each proof is, and return how many accounts that takes at least.
 
-    A proof is so many instructions away, all of which need one account together; or at 0, in an account of its own.
+    A proof is so many instructions away, all of which need one account together; or at 0, in an account of its own. An instruction that
+    takes its proof from a record needs one more, of which nothing is said here: so nobody can tell who stands behind the proofs.
     """
     places = call.data.take(count)
     return places.count(0) + any(places)
@@ -37,18 +38,18 @@ def _proof_accounts(call: Call, count: int) -> int:
 
 def _transfer(name: str, proofs: int, call: Call) -> Effect:
     call.data.take(_HIDDEN)
-    source, mint, target, *_, owner = call.accounts(3 + _proof_accounts(call, proofs) + 1)
+    source, mint, target, *_ = call.accounts(3 + _proof_accounts(call, proofs) + 1)
     warning = f"moves an amount of {mint} from {source} to {target} that is encrypted: it cannot be shown"
     details = {"account": source, "mint": mint, "destination": target}
-    return Effect(f"token_2022.{name}", Kind.TOKEN_TRANSFER, payer=owner, warnings=(warning,), details=details)
+    return Effect(f"token_2022.{name}", Kind.TOKEN_TRANSFER, warnings=(warning,), details=details)
 
 
 def _mint(call: Call) -> Effect:
     call.data.take(_HIDDEN)
-    target, mint, *_, authority = call.accounts(2 + _proof_accounts(call, 3) + 1)
+    target, mint, *_ = call.accounts(2 + _proof_accounts(call, 3) + 1)
     warning = f"mints an amount of {mint} to {target} that is encrypted: it cannot be shown"
     details = {"mint": mint, "destination": target}
-    return Effect("token_2022.confidential_mint", Kind.TOKEN_MINT, payer=authority, warnings=(warning,), details=details)
+    return Effect("token_2022.confidential_mint", Kind.TOKEN_MINT, warnings=(warning,), details=details)
 
 
 def _deposit(call: Call) -> Effect:
@@ -147,11 +148,11 @@ def _power(name: str, mint: str, authority: str, what: str, values: Mapping[str,
 def _withdraw_fees(name: str, data_bytes: int, call: Call) -> Effect:
     """The proof, and the new balance of who gets the fees, stand behind `data_bytes`."""
     call.data.take(data_bytes)
-    mint, target, *_, authority = call.accounts(2 + _proof_accounts(call, 1) + 1)
+    mint, target, *_ = call.accounts(2 + _proof_accounts(call, 1) + 1)
     call.data.take(_DECRYPTABLE)
     warning = f"pays encrypted withheld fees of {mint} to {target}"
     details = {"mint": mint, "destination": target}
-    return Effect(f"token_2022.{name}", Kind.TOKEN_TRANSFER, payer=authority, warnings=(warning,), details=details)
+    return Effect(f"token_2022.{name}", Kind.TOKEN_TRANSFER, warnings=(warning,), details=details)
 
 
 def _harvest_fees(call: Call) -> Effect:

@@ -63,7 +63,7 @@ def _limits(effects: Sequence[Effect]) -> dict[str, int]:
 
 
 def _sender(message: Message, effects: Sequence[Effect]) -> str:
-    """Whose funds move, if they are one account's; else who pays the fee."""
+    """Whose funds the transfers move, if they are one account's; else, also where an amount is hidden, who pays the fee."""
     payers = {effect.payer for effect in effects if effect.transfers and effect.payer}
     return payers.pop() if len(payers) == 1 else base58(message.keys[0])
 
