@@ -218,18 +218,8 @@ class Keyring:
             StoreUnavailableError: The database is away.
             WalletNotFoundError: There is no such wallet.
         """
-        self.expire()
-        place = _place(wallet)
-        unlocked = self._unlocked.get(place)
-        if unlocked is not None:
-            self._unlocked.move_to_end(place)
-            return unlocked.key(wallet, chain, index, variant)
-        unlocked = self._opening.get(place) or self._open(wallet)
-        try:
-            await unlocked.wait()
-            return unlocked.key(wallet, chain, index, variant)
-        finally:
-            unlocked.release()
+        async with self.unlocked(wallet) as keys:
+            return keys(chain, index, variant)
 
     @asynccontextmanager
     async def unlocked(self, wallet: Wallet) -> AsyncIterator[Keys]:
