@@ -13,7 +13,7 @@ from wallets import mnemonic as bip39
 from wallets.addresses import Addresses
 from wallets.auditing import Auditor, failure
 from wallets.derivation import DerivationScheme
-from wallets.errors import LockNotSharedError, NonceUsedError, StoreUnavailableError
+from wallets.errors import LockNotSharedError, NonceUsedError, RequestRunningError, StoreUnavailableError
 from wallets.keyring import Keyring, associated_data
 from wallets.model import (
     Account,
@@ -232,7 +232,7 @@ class LocalCustody:
         event = self.auditor.event(draft.action, AuditStatus.OK, account.wallet_id, draft.caller, draft.details)
         try:
             await self.auditor.log.record(self._answered(self._guarded(event, draft, result.address), result))
-        except NonceUsedError as error:
+        except (NonceUsedError, RequestRunningError) as error:
             status, details = failure(error, draft.details)
             await self.auditor.log.record(self.auditor.event(draft.action, status, account.wallet_id, draft.caller, details))
             raise
@@ -268,6 +268,11 @@ class LocalCustody:
                     use = events[place].nonce
                     assert use is not None  # which is why it was refused
                     batch[place].refuse(refusal(use))
+            except RequestRunningError as error:
+                for item in batch:
+                    item.refuse(item.error or error)
+                await self.auditor.log.record_all([self._item_event(item) for item in batch])
+                raise
             else:
                 return outcomes
 
