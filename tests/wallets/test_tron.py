@@ -298,19 +298,6 @@ def test_a_call_without_data_is_a_call() -> None:
     assert (intent.kind, intent.transfers, intent.warnings) == ("contract_call", (), ())
 
 
-@pytest.mark.parametrize(("limit", "is_odd"), [(1_000_000, False), (1_000_001, True)])
-def test_energy_for_more_than_a_tenth_of_the_trx_sent_is_warned_of(limit: int, is_odd: bool) -> None:
-    """TRX sent to a contract, 10 of them, may cost a tenth in energy and no more without a word."""
-    raw = tron_pb2.Transaction.raw.FromString(_raw_data("trc20_transfer"))
-    call = tron_pb2.TriggerSmartContract.FromString(raw.contract[0].parameter.value)
-    call.ClearField("data")
-    call.call_value = 10_000_000
-    raw.contract[0].parameter.value = call.SerializeToString()
-    raw.fee_limit = limit
-
-    assert TRON.decode(raw.SerializeToString()).intent.warnings == ("the fee may be more than a tenth of the amount",) * is_odd
-
-
 @pytest.mark.parametrize(
     ("memo", "shown"),
     [(b"hi", "hi"), ("ж".encode(), "ж"), (b"\xff\x00", "0xff00"), (b"a\nb", "0x610a62"), (b"x" * 300, "x" * 256 + "... (300 characters)")],

@@ -107,3 +107,16 @@ def test_it_is_said_from_when_on_nodes_take_it(expiration: int, timestamp: int, 
     intent = TRON.decode(raw.SerializeToString()).intent
 
     assert (intent.valid_from, intent.expires_at) == (valid_from, expiration // 1000)
+
+
+@pytest.mark.parametrize(("limit", "is_odd"), [(1_000_000, False), (1_000_001, True)])
+def test_energy_for_more_than_a_tenth_of_the_trx_sent_is_warned_of(limit: int, is_odd: bool) -> None:
+    """TRX sent to a contract, 10 of them, may cost a tenth in energy and no more without a word."""
+    raw = tron_pb2.Transaction.raw.FromString(RAW_DATA["trc20_transfer"])
+    call = tron_pb2.TriggerSmartContract.FromString(raw.contract[0].parameter.value)
+    call.ClearField("data")
+    call.call_value = 10_000_000
+    raw.contract[0].parameter.value = call.SerializeToString()
+    raw.fee_limit = limit
+
+    assert TRON.decode(raw.SerializeToString()).intent.warnings == ("the fee may be more than a tenth of the amount",) * is_odd
