@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import asyncpg
+import structlog
 
 from adapters.database import PostgresDatabase
 from wallets.errors import IdempotencyKeyReusedError, RequestRunningError, StoreUnavailableError
@@ -39,6 +40,8 @@ DELETE FROM idempotent_requests WHERE name = ANY(ARRAY(
     SELECT name FROM idempotent_requests WHERE claimed_at < now() - $1::float8 * interval '1 s' ORDER BY claimed_at LIMIT $2
     FOR UPDATE SKIP LOCKED
 ))"""
+
+_log = structlog.get_logger(__name__)
 
 
 class PostgresAnswerStore:
@@ -76,8 +79,12 @@ class PostgresAnswerStore:
         """Prune every few minutes, as long as the process lives."""
         while True:
             await sleep(PRUNE_SECONDS)
-            with suppress(StoreUnavailableError, asyncpg.PostgresError):
-                await self.prune()
+            with suppress(StoreUnavailableError):  # which is logged where it is found
+                try:
+                    await self.prune()
+                except asyncpg.PostgresError as error:
+                    # Nobody waits for it, and the table would grow without a word.
+                    _log.error("answers_not_pruned", error=type(error).__name__)
 
 
 RUNNING = "a request with this Idempotency-Key is being worked on; try again shortly"

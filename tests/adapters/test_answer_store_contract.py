@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
+import structlog
 
 from adapters.database import PostgresDatabase
 from adapters.idempotency import PostgresAnswerStore
@@ -242,3 +243,19 @@ async def test_pruning_goes_on_though_the_database_was_away(database: PostgresDa
             pauses.clear()
 
     assert await query(database_url, "SELECT FROM idempotent_requests") == []
+
+
+async def test_answers_that_cannot_be_pruned_are_told_of(database: PostgresDatabase, database_url: str) -> None:
+    """Where rights are missing, say: it is tried again, and each time the log says so."""
+    await query(database_url, "ALTER TABLE idempotent_requests RENAME TO elsewhere")
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) > 2:
+            raise asyncio.CancelledError
+
+    with structlog.testing.capture_logs() as logs, pytest.raises(asyncio.CancelledError):
+        await PostgresAnswerStore(database).keep_pruned(pause)
+
+    assert logs == [{"event": "answers_not_pruned", "log_level": "error", "error": "UndefinedTableError"}] * 2
