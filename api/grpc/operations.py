@@ -58,13 +58,17 @@ class Health:
         """Tell how a service is now, and whenever that changes."""
         request = await read(requests, health_pb2.HealthCheckRequest)
         told = None
-        with self._open.opened("watches"):
+        async with self._open.opened_until_closed("watches"):
             while True:
                 status = await self._status() if request.service in self._services else health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
                 if status != told:
                     await context.write(_written(health_pb2.HealthCheckResponse(status=status)))
                     told = status
                 await self._sleep(WATCH_PERIOD_SECONDS)
+
+    def close(self) -> None:
+        """Have every watch end with `UNAVAILABLE`, and open no more."""
+        self._open.close()
 
     def _require(self, service: str) -> None:
         if service not in self._services:
@@ -85,14 +89,18 @@ class Reflection:
 
     async def info(self, requests: Requests, context: Context, _scope: Scope) -> None:
         """Answer questions about services, messages and files."""
-        try:
-            with self._open.opened("reflection"):
+        async with self._open.opened_until_closed("reflection"):
+            try:
                 async with asyncio.timeout(REFLECTION_SECONDS):
                     async for answer in self._servicer.ServerReflectionInfo(_parsed(requests), context):
                         await context.write(_written(answer))
-        except TimeoutError:
-            msg = f"a stream of reflection lasts {REFLECTION_SECONDS:g} s at most"
-            raise DeadlineExceededError(msg) from None
+            except TimeoutError:
+                msg = f"a stream of reflection lasts {REFLECTION_SECONDS:g} s at most"
+                raise DeadlineExceededError(msg) from None
+
+    def close(self) -> None:
+        """Have every stream end with `UNAVAILABLE`, and open no more."""
+        self._open.close()
 
 
 async def _parsed(requests: Requests) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:

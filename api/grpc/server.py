@@ -64,7 +64,13 @@ class GrpcServer:
         new = Calls(edge, slots, tell_in_version_2)
         routes = WalletRoutes(edge)
         self._stream = SignStream(new, routes)
-        handlers = {**_wallet_handlers(new, Calls(edge, slots, tell_in_version_1), routes, self._stream), **_operations(new), **more}
+        self._health = Health(HealthMonitor(edge.custody.health), SERVICES)
+        self._reflection = Reflection((*SERVICES, *REFLECTION))
+        handlers = {
+            **_wallet_handlers(new, Calls(edge, slots, tell_in_version_1), routes, self._stream),
+            **_operations(new, self._health, self._reflection),
+            **more,
+        }
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_RPCS)
         self._server.add_generic_rpc_handlers((_ByPath(handlers),))
 
@@ -80,8 +86,13 @@ class GrpcServer:
 
     async def stop(self, grace: float) -> None:
         """Take no more requests, have streams end after what is under way, and wait so many seconds for everything that is."""
-        self._stream.close()
+        self.end_streams()
         await self._server.stop(grace)
+
+    def end_streams(self) -> None:
+        """Open no more streams, and have those that are open end after what is under way; single calls go on."""
+        for streams in (self._stream, self._health, self._reflection):
+            streams.close()
 
     async def wait(self) -> None:
         """Return when the server has ended."""
@@ -104,11 +115,10 @@ def _wallet_handlers(new: Calls, old: Calls, routes: WalletRoutes, stream: SignS
     return found | _streaming(new, f"/{VERSION_2.full_name}/SignTransactions", stream.serve)
 
 
-def _operations(calls: Calls) -> Handlers:
-    health, path = Health(HealthMonitor(calls.edge.custody.health), SERVICES), f"/{SERVICES[-1]}"
+def _operations(calls: Calls, health: Health, reflection: Reflection) -> Handlers:
+    path = f"/{SERVICES[-1]}"
     found = _single(calls, f"{path}/Check", health.check) | _single(calls, f"{path}/List", health.list)
     found |= _streaming(calls, f"{path}/Watch", health.watch, level="debug")
-    reflection = Reflection((*SERVICES, *REFLECTION))
     for name in REFLECTION:
         found |= _streaming(calls, f"/{name}/ServerReflectionInfo", reflection.info, level="debug")
     return found

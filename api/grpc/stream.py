@@ -6,7 +6,8 @@ kept in memory for long: while there is no room nothing is read, and gRPC's own 
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from starlette.types import Scope
@@ -17,7 +18,7 @@ from api.edge import admit, charge
 from api.errors import DeadlineExceededError, RateLimitedError, UnprocessableError
 from api.grpc import replies, requests
 from api.grpc.call import Calls, Context, Requests, Sleep, parse
-from api.grpc.open_streams import OpenStreams
+from api.grpc.open_streams import ENDS, Limited, OpenStreams
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
 from api.routes import WalletRoutes
 from api.schemas import MAX_BATCH
@@ -63,13 +64,11 @@ class SignStream:
         self._calls = calls
         self._routes = routes
         self._sleep = sleep
-        self._inboxes: set[_Inbox] = set()
-        self._limit = OpenStreams(of_client=STREAMS_OF_CLIENT, of_all=STREAMS)
+        self._streams = OpenStreams(of_client=STREAMS_OF_CLIENT, of_all=STREAMS)
 
     def close(self) -> None:
-        """Have every open stream read nothing more, answer what is under way, and end with `UNAVAILABLE`."""
-        for inbox in self._inboxes:
-            inbox.close()
+        """Have every open stream read nothing more, answer what it has read, and end with `UNAVAILABLE`; open no more."""
+        self._streams.close()
 
     async def serve(self, stream: Requests, context: Context, scope: Scope) -> None:
         """Serve one stream to its end.
@@ -78,29 +77,25 @@ class SignStream:
             WalletError: The caller is not let in, has too many streams, or sends what is no item; or the service ends.
         """
         caller = await admit(self._calls.edge, scope, CallKind.SIGN)
-        with self._limit.opened(limited_client(caller.api_key_id, caller.ip_address)):
-            idle = asyncio.timeout(IDLE_SECONDS)
-            inbox, writing = _Inbox(caller, idle), asyncio.Lock()
-            self._inboxes.add(inbox)
+        idle = asyncio.timeout(IDLE_SECONDS)
+        inbox, writing = _Inbox(caller, idle), asyncio.Lock()
+        with self._streams.opened(limited_client(caller.api_key_id, caller.ip_address), inbox):
             try:
                 async with idle, asyncio.TaskGroup() as group:
                     inbox.reading = group.create_task(inbox.fill(stream))
                     for _ in range(CHUNKS_AT_ONCE):
-                        group.create_task(self._work(inbox, caller, context, writing))
+                        group.create_task(self._work(inbox, context, writing))
             except TimeoutError:
                 raise DeadlineExceededError(f"nothing has come for {IDLE_SECONDS:g} s") from None
             except ExceptionGroup as errors:
                 raise errors.exceptions[0] from None
-            finally:
-                self._inboxes.discard(inbox)
             if inbox.is_closed:
-                raise UnavailableError("the service ends; send what was not answered on another stream")
+                raise UnavailableError(ENDS)
 
-    async def _work(self, inbox: "_Inbox", caller: Caller, context: Context, writing: asyncio.Lock) -> None:
+    async def _work(self, inbox: "_Inbox", context: Context, writing: asyncio.Lock) -> None:
         """Take what is there, sign it and tell how it ended, until there is no more."""
         while chunk := await inbox.take():
-            await self._pay(caller, len(chunk))
-            outcomes = await self._signed(chunk)
+            outcomes = await self._signed(chunk, inbox)
             try:
                 async with asyncio.timeout(WRITE_SECONDS), writing:
                     for message in _messages(chunk, outcomes):
@@ -109,20 +104,28 @@ class SignStream:
                 raise DeadlineExceededError(f"results were not read for {WRITE_SECONDS:g} s") from None
             inbox.forget(len(chunk))
 
-    async def _pay(self, caller: Caller, cost: int) -> None:
-        """Wait until the caller may have what a chunk costs."""
+    async def _pay(self, inbox: "_Inbox", cost: int) -> None:
+        """Wait until the caller may have what a chunk costs.
+
+        Raises:
+            LimiterUnavailableError: Whether they may cannot be said.
+            RateLimitedError: They may not before the service ends.
+        """
         while True:
             try:
-                await charge(self._calls.edge, caller, cost, CallKind.SIGN)
+                await charge(self._calls.edge, inbox.caller, cost, CallKind.SIGN)
             except RateLimitedError as error:
-                await self._sleep(error.retry_after)
+                if inbox.is_closed:
+                    raise
+                await inbox.pause(self._sleep(error.retry_after))
             else:
                 return
 
-    async def _signed(self, chunk: Sequence[_Item]) -> Sequence[TransactionResult | Exception]:
+    async def _signed(self, chunk: Sequence[_Item], inbox: "_Inbox") -> Sequence[TransactionResult | Exception]:
         """Return how each item of a chunk ended."""
         wanted = [item.request for item in chunk if isinstance(item.request, SigningRequest)]
         try:
+            await self._pay(inbox, len(chunk))
             async with self._calls.slots():
                 signed = iter(await self._routes.outcomes(wanted) if wanted else ())
         except Exception as error:  # noqa: BLE001  # answered (a bug also logged) as the outcome of each of the chunk; other chunks are signed
@@ -136,9 +139,10 @@ class _Inbox:
     reading: "asyncio.Task[None]"
 
     def __init__(self, caller: Caller, idle: asyncio.Timeout) -> None:
-        self._caller = caller
-        self._idle = idle
+        self.caller = caller
         self.is_closed = False
+        self._idle = idle
+        self._pauses: set[Limited] = set()
         self._items: deque[_Item] = deque()
         self._under_way = 0
         self._has_ended = False
@@ -164,7 +168,7 @@ class _Inbox:
             if not 1 <= len(items) <= MAX_BATCH:
                 msg = f"items: a message has 1 to {MAX_BATCH} of them"
                 raise UnprocessableError(msg)
-            self._items.extend(_item(item, self._caller) for item in items)
+            self._items.extend(_item(item, self.caller) for item in items)
             self._under_way += len(items)
             self._idle.reschedule(None)
             self._filled.set()
@@ -181,10 +185,24 @@ class _Inbox:
         self._has_room.set()
         return chunk
 
+    async def pause(self, pausing: Awaitable[None]) -> None:
+        """Wait, but not beyond the stream's end."""
+        end = asyncio.timeout(None)
+        pause = Limited(end)
+        with suppress(TimeoutError):
+            async with end:
+                self._pauses.add(pause)
+                try:
+                    await pausing
+                finally:
+                    self._pauses.discard(pause)
+
     def close(self) -> None:
-        """Read no more."""
+        """Read no more, and wait for nothing that has not begun."""
         self.is_closed = True
         self.reading.cancel()
+        for pause in self._pauses:
+            pause.close()
 
     def forget(self, count: int) -> None:
         """Take so many items for answered."""

@@ -1,13 +1,12 @@
 """The stream signs what comes, tells each outcome under its name, and keeps within its bounds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 from uuid import uuid4
 
 import grpc
 import pytest
-import rlp
 from eth_account import Account as EthAccount
 
 from api.errors import OverloadedError
@@ -15,72 +14,10 @@ from api.grpc import stream
 from api.grpc.server import GrpcServer
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
 from tests.api.conftest import World
-from tests.api.grpc.conftest import KEY, CountedSlots
-from tests.doors import problem_of, unary
+from tests.api.grpc.conftest import CountedSlots
+from tests.api.grpc.streams import Open, failed, item, of, outcomes, sent, until
+from tests.doors import problem_of
 from wallets.model import AuditAction, AuditStatus
-
-PATH = "/crypto_wallet.v2.WalletService/SignTransactions"
-RECIPIENT = bytes.fromhex("3535353535353535353535353535353535353535")
-
-Stream = grpc.aio.StreamStreamCall[v2.SignTransactionsRequest, v2.SignTransactionsResponse]
-Open = Callable[..., Stream]
-
-
-def item(wallet_id: str, nonce: int, data: bytes = b"", **changes: Any) -> v2.SignItem:
-    """Return a transaction of Ethereum as an item that is called by its nonce."""
-    raw = bytes(rlp.encode([nonce, 20 * 10**9, 1_000_000, RECIPIENT, 10**18, data, 1, 0, 0]))
-    fields: dict[str, Any] = {"id": str(nonce), "account": {"wallet_id": wallet_id, "network": "eth"}, "transaction": {"raw": raw}}
-    return v2.SignItem(**{**fields, **changes})
-
-
-def of(*items: v2.SignItem) -> v2.SignTransactionsRequest:
-    """Return a message with items."""
-    return v2.SignTransactionsRequest(items=items)
-
-
-@pytest.fixture(name="wallet_id")
-async def _wallet_id(channel: grpc.aio.Channel) -> str:
-    return str((await unary(channel, "CreateWallet")(v2.CreateWalletRequest(label="a"), metadata=KEY)).wallet.id)
-
-
-@pytest.fixture(name="open_stream")
-def _open_stream(channel: grpc.aio.Channel) -> Open:
-    def opened(messages: AsyncIterator[v2.SignTransactionsRequest] | None = None, metadata: Any = KEY) -> Stream:
-        call: grpc.aio.StreamStreamMultiCallable[v2.SignTransactionsRequest, v2.SignTransactionsResponse] = channel.stream_stream(
-            PATH, lambda message: message.SerializeToString(), v2.SignTransactionsResponse.FromString
-        )
-        return call(messages, metadata=metadata)
-
-    return opened
-
-
-async def sent(*messages: v2.SignTransactionsRequest) -> AsyncIterator[v2.SignTransactionsRequest]:
-    """Send messages, and finish."""
-    for message in messages:
-        yield message
-
-
-async def outcomes(call: Stream) -> dict[str, v2.SignOutcome]:
-    """Return every outcome of a stream, by the item's name."""
-    found: list[v2.SignOutcome] = []
-    while isinstance(message := await call.read(), v2.SignTransactionsResponse):
-        found += message.outcomes
-    assert len({outcome.id for outcome in found}) == len(found)
-    return {outcome.id: outcome for outcome in found}
-
-
-async def failed(call: Stream) -> grpc.aio.AioRpcError:
-    """Return how a stream ends that fails."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await outcomes(call)
-    return caught.value
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let others run until something holds."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def test_each_item_is_signed_audited_and_charged(open_stream: Open, wallet_id: str, world: World) -> None:
@@ -261,20 +198,6 @@ async def test_large_results_come_in_several_messages(open_stream: Open, wallet_
     assert sum(len(answer.outcomes) for answer in answers) == 10
 
 
-async def test_streams_end_when_the_service_does(open_stream: Open, wallet_id: str, server: tuple[GrpcServer, str]) -> None:
-    """What is under way is answered; then the client is told to go on elsewhere."""
-    call = open_stream()
-    await call.write(of(item(wallet_id, 0)))
-    answer = await call.read()
-
-    stopping = asyncio.create_task(server[0].stop(10))
-    error = await failed(call)
-    await stopping
-
-    assert isinstance(answer, v2.SignTransactionsResponse)
-    assert (error.code(), problem_of(error)) == (grpc.StatusCode.UNAVAILABLE, "unavailable")
-
-
 async def test_reading_waits_while_there_is_no_room(
     open_stream: Open, wallet_id: str, world: World, monkeypatch: pytest.MonkeyPatch, server: tuple[GrpcServer, str]
 ) -> None:
@@ -290,8 +213,8 @@ async def test_reading_waits_while_there_is_no_room(
     waiting: Awaitable[dict[str, v2.SignOutcome]] = asyncio.create_task(
         outcomes(open_stream(sent(*(of(item(wallet_id, nonce)) for nonce in range(50)))))
     )
-    await until(lambda: [inbox for inbox in server[0]._stream._inboxes if len(inbox._items) == 4])
-    held = [len(inbox._items) for inbox in server[0]._stream._inboxes]
+    await until(lambda: [inbox for inbox in server[0]._stream._streams._open if len(vars(inbox)["_items"]) == 4])
+    held = [len(vars(inbox)["_items"]) for inbox in server[0]._stream._streams._open]
 
     world.limiter.left = 1_000
     may_go_on.set()
