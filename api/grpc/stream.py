@@ -19,6 +19,7 @@ from api.errors import DeadlineExceededError, RateLimitedError, UnprocessableErr
 from api.grpc import replies, requests
 from api.grpc.call import Calls, Context, Requests, Sleep, parse
 from api.grpc.open_streams import ENDS, Limited, OpenStreams
+from api.limits import MAX_BODY_BYTES
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
 from api.routes import WalletRoutes
 from api.schemas import MAX_BATCH
@@ -31,8 +32,14 @@ CHUNK = 250
 CHUNKS_AT_ONCE = 2
 """While one is being written down, the next is signed."""
 
+CHUNK_BYTES = MAX_BODY_BYTES
+"""Beyond this, fewer items are signed together."""
+
 ROOM = MAX_BATCH
-"""Items that wait at most before no more is read."""
+"""Items that wait before no more is read."""
+
+ROOM_BYTES = MAX_BODY_BYTES
+"""Bytes that wait before no more is read: an item may have as many as a whole message."""
 
 ANSWER_BYTES = 1_048_576
 """Beyond this, the results of one chunk are told in several messages: clients take 4 MiB unless told otherwise."""
@@ -55,6 +62,8 @@ class _Item(NamedTuple):
 
     id: str
     request: SigningRequest | WalletError
+    size: int
+    """Its part of the bytes of its message."""
 
 
 class SignStream:
@@ -144,6 +153,7 @@ class _Inbox:
         self._idle = idle
         self._pauses: set[Limited] = set()
         self._items: deque[_Item] = deque()
+        self._bytes = 0
         self._under_way = 0
         self._has_ended = False
         self._filled = asyncio.Event()
@@ -168,11 +178,12 @@ class _Inbox:
             if not 1 <= len(items) <= MAX_BATCH:
                 msg = f"items: a message has 1 to {MAX_BATCH} of them"
                 raise UnprocessableError(msg)
-            self._items.extend(_item(item, self.caller) for item in items)
-            self._under_way += len(items)
-            self._idle.reschedule(None)
+            size = -(-len(raw) // len(items))
+            self._items.extend(_item(item, self.caller, size) for item in items)
+            self._bytes += size * len(items)
+            self._count(len(items))
             self._filled.set()
-            while len(self._items) >= ROOM:
+            while len(self._items) >= ROOM or self._bytes >= ROOM_BYTES:
                 self._has_room.clear()
                 await self._has_room.wait()
 
@@ -181,7 +192,12 @@ class _Inbox:
         while not self._items and not self._has_ended:
             self._filled.clear()
             await self._filled.wait()
-        chunk = [self._items.popleft() for _ in range(min(CHUNK, len(self._items)))]
+        chunk: list[_Item] = []
+        room = CHUNK_BYTES
+        while self._items and len(chunk) < CHUNK and (not chunk or self._items[0].size <= room):
+            chunk.append(self._items.popleft())
+            room -= chunk[-1].size
+        self._bytes -= sum(item.size for item in chunk)
         self._has_room.set()
         return chunk
 
@@ -206,20 +222,24 @@ class _Inbox:
 
     def forget(self, count: int) -> None:
         """Take so many items for answered."""
-        self._under_way -= count
-        if not self._under_way:
-            self._idle.reschedule(asyncio.get_running_loop().time() + IDLE_SECONDS)
+        self._count(-count)
+
+    def _count(self, more: int) -> None:
+        """Count what is under way, and have the stream end when that is nothing for too long."""
+        self._under_way += more
+        if not self._idle.expired():  # else it ends already
+            self._idle.reschedule(None if self._under_way else asyncio.get_running_loop().time() + IDLE_SECONDS)
 
 
-def _item(message: v2.SignItem, caller: Caller) -> _Item:
+def _item(message: v2.SignItem, caller: Caller, size: int) -> _Item:
     if len(message.id) > requests.MAX_ID_LENGTH:
         msg = f"items.id: at most {requests.MAX_ID_LENGTH} characters are allowed"
         raise UnprocessableError(msg)
     try:
         account = requests.account(message.account, "account")
-        return _Item(message.id, SigningRequest(account, requests.transaction(message.transaction), caller, message.replace))
+        return _Item(message.id, SigningRequest(account, requests.transaction(message.transaction), caller, message.replace), size)
     except WalletError as error:
-        return _Item(message.id, error)
+        return _Item(message.id, error, size)
 
 
 def _messages(chunk: Sequence[_Item], outcomes: Sequence[TransactionResult | Exception]) -> Iterator[v2.SignTransactionsResponse]:

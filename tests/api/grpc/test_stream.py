@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import grpc
@@ -17,7 +17,8 @@ from tests.api.conftest import World
 from tests.api.grpc.conftest import CountedSlots
 from tests.api.grpc.streams import Open, failed, item, of, outcomes, sent, until
 from tests.doors import problem_of
-from wallets.model import AuditAction, AuditStatus
+from wallets.errors import LimiterUnavailableError
+from wallets.model import AuditAction, AuditStatus, Caller
 
 
 async def test_each_item_is_signed_audited_and_charged(open_stream: Open, wallet_id: str, world: World) -> None:
@@ -103,20 +104,28 @@ async def test_a_stream_waits_for_its_rate(world: World, wallet_id: str, open_st
     assert answer.outcomes[0].signed.tx_id
 
 
-async def test_what_is_away_is_told_of_each_item(open_stream: Open, wallet_id: str, world: World, slots: CountedSlots) -> None:
+async def test_what_is_away_is_told_of_each_item(
+    open_stream: Open, wallet_id: str, world: World, slots: CountedSlots, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without an audit row nothing is released, and without a place nothing is signed; the stream goes on and both can be sent again."""
     call = open_stream()
     reasons = []
 
-    for nonce, (away, error) in enumerate([(True, None), (False, OverloadedError("full")), (False, None)]):
+    async def unknown(*_: Any) -> NoReturn:
+        raise LimiterUnavailableError("limits cannot be kept")
+
+    acquire = world.limiter.acquire
+    cases = [(True, None, acquire), (False, OverloadedError("full"), acquire), (False, None, unknown), (False, None, acquire)]
+    for nonce, (away, error, limit) in enumerate(cases):
         world.audit.journal.away, slots.error = away, error
+        monkeypatch.setattr(world.limiter, "acquire", limit)
         await call.write(of(item(wallet_id, nonce)))
         answer = await call.read()
         assert isinstance(answer, v2.SignTransactionsResponse)
         reasons.append(answer.outcomes[0].error.reason)
     await call.done_writing()
 
-    assert reasons == ["AUDIT_UNAVAILABLE", "OVERLOADED", ""]
+    assert reasons == ["AUDIT_UNAVAILABLE", "OVERLOADED", "LIMITS_UNAVAILABLE", ""]
     assert slots.taken == 0
 
 
@@ -221,3 +230,45 @@ async def test_reading_waits_while_there_is_no_room(
 
     assert len(await waiting) == 50
     assert held == [4]
+
+
+async def test_large_items_take_the_room_of_many(open_stream: Open, wallet_id: str, world: World, server: tuple[GrpcServer, str]) -> None:
+    """A client that may not sign yet has no more than some of them kept, however few there are; and they are not signed all together."""
+    large = bytes(500_000)
+    waited, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(_seconds: float) -> None:
+        waited.set()
+        await may_go_on.wait()
+
+    server[0]._stream._sleep = wait
+    world.limiter.left = 1
+    waiting = asyncio.create_task(outcomes(open_stream(sent(*(of(item(wallet_id, nonce, large)) for nonce in range(20))))))
+    await waited.wait()
+    await asyncio.sleep(1)  # what is shown is that no more is read in this time
+    (held,) = [vars(inbox)["_under_way"] for inbox in server[0]._stream._streams._open]
+
+    world.limiter.left, before = 1_000, len(world.limiter.keys)
+    may_go_on.set()
+    found = await waiting
+
+    assert len(found) == 20
+    assert held <= 2 + 2 + 3
+    assert len(world.limiter.keys) - before >= 10
+
+
+async def test_an_item_may_come_in_the_moment_in_which_its_stream_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is counted then does not break the end: the stream has come to its time, and no fault of ours is told."""
+    monkeypatch.setattr(stream, "IDLE_SECONDS", 0.0)
+    idle = asyncio.timeout(0)
+    inbox = stream._Inbox(Caller("1", "127.0.0.1", "key"), idle)
+
+    async def ends() -> None:
+        async with idle:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                inbox.forget(0)
+
+    with pytest.raises(TimeoutError):
+        await ends()
