@@ -1,29 +1,36 @@
 """Run a Ray head on loopback with the Serve application behind HAProxy: `python -m serve_app.ray_head TEMP_DIR PORT GRPC_PORT`.
 
-Upon SIGTERM or SIGINT HAProxy stops taking connections, what is in flight is answered, and Ray ends. `serve_app.cluster` says how it is
-started; it is a program of its own, so that the supervisor has no Ray in it.
+Upon SIGTERM or SIGINT HAProxy stops taking connections, what is in flight is answered, streams are ended, and Ray ends. `serve_app.cluster`
+says how it is started; it is a program of its own, so that the supervisor has no Ray in it.
 """
 
+import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
 import ray
 from ray import serve
+from ray.exceptions import RayError
+from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
 
 from deployments.grpc_port import NO_SERVICES
+from deployments.ingress import Ingress
 from deployments.requirements import require_dependencies
 from deployments.settings import load
 from serve_app import haproxy
 from serve_app.app import APPLICATION, bind, cores, replicas_at_least
 from serve_app.cluster import DRAIN_SECONDS
+from serve_app.haproxy_console import Console
 from serve_app.warden import runs
 
 OBJECT_STORE_BYTES = 78_643_200
@@ -32,15 +39,22 @@ OBJECT_STORE_BYTES = 78_643_200
 IDLE_SECONDS = 3.0
 """How long connections on which nothing is asked may stay open during a drain."""
 
+QUIET_SECONDS = 0.5
+"""How long nothing must have been in flight once HAProxy was told to end: what its clients had sent by then has come."""
+
+STREAMS_SECONDS = 2.0
+"""How long the replicas may take to hear that their streams shall end; those of one that does not are cut off at the end of the drain."""
+
 LOOPBACK = "127.0.0.1"
 
+_POLL_SECONDS = 0.05
 _RAY_CORE = ("gcs_server", "raylet")
 
 
 def main(temp_dir: str, port: int, grpc_port: int) -> int:
     """Run the cluster until SIGTERM or SIGINT; return the exit code."""
     stop = threading.Event()
-    _start(temp_dir, port, grpc_port, stop)
+    application = _start(temp_dir, port, grpc_port, stop)
     core = {child.pid: child.name() for child in psutil.Process().children() if child.name() in _RAY_CORE}
     while not stop.wait(0.5):
         lost = [name for pid, name in core.items() if not runs(pid)]
@@ -48,11 +62,11 @@ def main(temp_dir: str, port: int, grpc_port: int) -> int:
             sys.stdout.write(f"Ray's {' and '.join(lost)} ended; the cluster cannot go on\n")
             sys.stdout.flush()
             return 1
-    _drain()
+    _drain(application)
     return 0
 
 
-def _start(temp_dir: str, port: int, grpc_port: int, stop: threading.Event) -> None:
+def _start(temp_dir: str, port: int, grpc_port: int, stop: threading.Event) -> DeploymentHandle[Ingress]:
     """Start Ray, then the application; `stop` is set by SIGTERM and SIGINT from before the first request can come."""
     settings = require_dependencies(load())
     ray.init(
@@ -70,54 +84,57 @@ def _start(temp_dir: str, port: int, grpc_port: int, stop: threading.Event) -> N
         signal.signal(number, lambda *_: stop.set())
     # On loopback, and with it the replicas' own ports; HAProxy alone listens where the settings say.
     serve.start(http_options={"host": LOOPBACK, "port": port}, grpc_options={"port": grpc_port, "grpc_servicer_functions": [NO_SERVICES]})
-    serve.run(bind(settings, cores=cores()), name=APPLICATION, route_prefix="/")
+    return serve.run(bind(settings, cores=cores()), name=APPLICATION, route_prefix="/")
 
 
-def _drain() -> None:
-    """Have HAProxy take no more connections, wait until what is in flight is answered, and end Ray.
+def _drain(application: DeploymentHandle[Ingress]) -> None:
+    """Have HAProxy take no more connections and the replicas end streams, wait until what is in flight is answered, and end Ray.
 
-    First its frontend is shut, and every answer closes its connection. Only then it is told to end, which closes idle connections at once:
-    a client that had just sent a request on one would never hear of it.
+    First its frontends are shut, and every answer over HTTP closes its connection. Only then it is told to end, which closes idle
+    connections at once: a client that had just sent a request on one would never hear of it. Clients of gRPC are only told to leave, and
+    some stay, so its end is not waited for.
     """
     deadline = time.monotonic() + DRAIN_SECONDS
-    sockets = list(Path(os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"]).parent.rglob("admin.sock"))
-    for admin in sockets:
-        # In this order: clients that must connect anew find nobody listening, rather than a queue that is thrown away.
-        for command in haproxy.STOP_ACCEPTING:
-            _ask_haproxy(admin, command)
-        _ask_haproxy(admin, haproxy.DRAINING)
-    idle_until = time.monotonic() + IDLE_SECONDS
-    while any(_connections(admin) for admin in sockets) and time.monotonic() < idle_until:
-        time.sleep(0.05)
-    proxies = list(_haproxies())
-    for proxy in proxies:
-        proxy.send_signal(signal.SIGUSR1)
-    psutil.wait_procs(proxies, timeout=max(0.0, deadline - time.monotonic()))
+    with ExitStack() as stack:
+        sockets = Path(os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"]).parent.rglob("admin.sock")
+        consoles = [stack.enter_context(Console(admin)) for admin in sockets]
+        for console in consoles:
+            # In this order: clients that must connect anew find nobody listening, rather than a queue that is thrown away.
+            for command in (*haproxy.STOP_ACCEPTING, haproxy.DRAINING):
+                console.ask(command)
+        with suppress(RayError, RayServeException, TimeoutError):
+            asyncio.run(_end_streams(application))
+        _end_controller()
+        idle_until = time.monotonic() + IDLE_SECONDS
+        while any(console.connections() for console in consoles) and time.monotonic() < idle_until:
+            time.sleep(_POLL_SECONDS)
+        proxies = list(_haproxies())
+        for proxy in proxies:
+            with suppress(psutil.NoSuchProcess):
+                proxy.send_signal(signal.SIGUSR1)
+        _wait_until_quiet(consoles, deadline)
+    psutil.wait_procs(proxies, timeout=QUIET_SECONDS)
     ray.shutdown()
 
 
-def _connections(admin: Path) -> int:
-    """Count the connections of clients that an HAProxy holds."""
-    for line in _ask_haproxy(admin, "show stat").splitlines():
-        fields = line.split(",")
-        if fields[:2] == ["http_frontend", "FRONTEND"]:
-            return int(fields[4] or 0)
-    return 0
+def _wait_until_quiet(consoles: Sequence[Console], deadline: float) -> None:
+    """Return when nothing has been in flight for some time, or the deadline has passed."""
+    last = time.monotonic()
+    while time.monotonic() < min(deadline, last + QUIET_SECONDS):
+        if any(console.in_flight() for console in consoles):
+            last = time.monotonic()
+        time.sleep(_POLL_SECONDS)
 
 
-def _ask_haproxy(admin: Path, command: str) -> str:
-    """Send a command to an HAProxy's admin socket and return its answer; empty where nobody answers any more."""
-    answer = b""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(2)
-            connection.connect(str(admin))
-            connection.sendall(command.encode() + b"\n")
-            while chunk := connection.recv(65_536):
-                answer += chunk
-    except OSError:
-        return ""
-    return answer.decode(errors="replace")
+async def _end_streams(application: DeploymentHandle[Ingress]) -> None:
+    """Tell every replica that the streams of gRPC shall end: each would keep its HAProxy for as long as its client likes."""
+    await application.broadcast("end_streams").results_async(timeout_s=STREAMS_SECONDS, return_exceptions=True)
+
+
+def _end_controller() -> None:
+    """End Serve's controller, which takes an HAProxy that ends for one that is not well: after 3 s it kills it, and what is in flight."""
+    with suppress(RayError, ValueError):  # it is not there
+        ray.kill(ray.get_actor(SERVE_CONTROLLER_NAME, SERVE_NAMESPACE), no_restart=True)
 
 
 def _haproxies() -> Iterator[psutil.Process]:
@@ -130,4 +147,7 @@ def _haproxies() -> Iterator[psutil.Process]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    code = main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    sys.stdout.flush()
+    # Ray has ended by now; what gRPC's and Ray's libraries do at an orderly exit takes seconds more.
+    os._exit(code)

