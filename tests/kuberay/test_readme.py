@@ -30,7 +30,7 @@ def test_the_table_of_memory_is_that_of_the_manifests(group: str, row: str) -> N
     (service,) = parse((FOLDER / "base" / "rayservice.yaml").read_text())
     found = service["spec"]["rayClusterConfig"][group]
     resources = at(found[0] if isinstance(found, list) else found, "template", "spec", "containers", 0, "resources")
-    listed = re.search(rf"^\| {row} \| [^|]* \| 1 core, ([\d.]+) GiB \| 2 cores, ([\d.]+) GiB \|", _README, re.MULTILINE)
+    listed = re.search(rf"^\| {row} \| [^|]* \| [^|]* \| 1 core, ([\d.]+) GiB \| 2 cores, ([\d.]+) GiB \|", _README, re.MULTILINE)
 
     assert listed is not None
     assert [_gibibytes(resources[kind]["memory"]) for kind in ("requests", "limits")] == [float(each) for each in listed.groups()]
