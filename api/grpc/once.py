@@ -76,6 +76,7 @@ OF_VERSION_2: Mapping[str, Told] = MappingProxyType(
         "SignTransaction": lambda content: v2.SignTransactionResponse(signed=replies.signed_again(content)),
         "SignMessage": lambda content: v2.SignMessageResponse(signed=replies.signed_message_again(content)),
         "SignTypedData": lambda content: v2.SignTypedDataResponse(signed=replies.signed_message_again(content)),
+        "LockKeyring": lambda content: v2.LockKeyringResponse(**{**content, "locked_at": datetime.fromisoformat(content["locked_at"])}),
     }
 )
 """How what was kept is told by each method that is carried out once."""

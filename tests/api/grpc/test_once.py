@@ -64,6 +64,14 @@ async def test_what_is_signed_is_signed_once(
     assert len(world.audit.events) == rows + 1
 
 
+async def test_what_is_locked_is_locked_once(channel: grpc.aio.Channel, world: World) -> None:
+    """As over HTTP: the second answer tells of the first lock."""
+    answer = await twice(channel, "LockKeyring", v2.LockKeyringRequest())
+
+    assert answer.locked_at.seconds
+    assert len(world.audit.events) == 1
+
+
 async def test_version_1_signs_once(channel: grpc.aio.Channel, place: dict[str, Any]) -> None:
     """As version 2 does."""
     answer = await twice(channel, "SignTransaction", v1.SignRequest(**place, unsigned_tx=EIP_155_EXAMPLE), old=True)
