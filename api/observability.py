@@ -97,7 +97,9 @@ class Metrics:
         self._count_addresses()
         self._seeds = self._gauge("keyring_unlocked_seeds", "Seeds that this node's processes hold unlocked")
         self._corrupt = self._counter("keyring_corrupt_ciphertexts_total", "Stored ciphertexts that did not decrypt; each is an alarm")
-        self._limited_alone = self._counter("rate_limit_alone_total", "Requests limited without the other replicas: Redis was away")
+        self._limited_alone = self._counter(
+            "rate_limit_alone_total", "Requests limited without the other replicas: Redis was away; their rate is an alarm"
+        )
         hardening = "How each process that sees seeds is protected; the value is 1"
         self._hardening = self._gauge("process_hardening", hardening, "core_dumps", "dumpable", "memory", mode="liveall")
         self._start = Gauge(

@@ -12,6 +12,7 @@ _APP = "crypto-wallets-service"
 _CLIENT_PORTS = {3000, 3001}
 _FROM_ELSEWHERE = {8265: "the operator", 8080: "Prometheus", 44217: "Prometheus", 44227: "Prometheus", 30000: "Prometheus"}
 _METRIC = re.compile(r"[a-z_]+(?=\{)")
+_ALARM = re.compile(r"^# HELP (\w+) .*an alarm$", re.MULTILINE)
 _OF_OTHERS = ("up", "ray_", "kube_", "container_")
 
 
@@ -113,3 +114,20 @@ def monitors(release: Release) -> Iterator[str]:
                 yield f"alert {rule.get('alert')}: there is no metric {metric}"
         if str(rule.get("expr")).count("(") != str(rule.get("expr")).count(")"):
             yield f"alert {rule.get('alert')}: its parentheses do not match"
+    yield from _unheard(release)
+
+
+def _unheard(release: Release) -> Iterator[str]:
+    """What a metric calls an alarm is one, and what alerts look at over HTTP they look at over gRPC."""
+    rules = [rule for each in release.of("PrometheusRule") for group in items(each, "spec", "groups") for rule in items(group, "rules")]
+    heard = {metric for rule in rules for metric in _METRIC.findall(str(rule.get("expr")))}
+    for name in _ALARM.findall(Metrics().render().decode()):
+        if name not in heard:
+            yield f"{name} is an alarm by its own words, but no alert looks at it; write one, and its run book"
+    for rule in rules:
+        looked_at = _METRIC.findall(str(rule.get("expr")))
+        yield from (
+            f"alert {rule.get('alert')}: looks at {name}, but not at the same of gRPC"
+            for name in looked_at
+            if name.startswith("http_") and name.replace("http_", "grpc_", 1) not in looked_at
+        )

@@ -297,5 +297,12 @@ MISTAKES = (
         "no metric",
         put("PrometheusRule/wallets spec groups 0 rules 0 expr", "sum(wallets_lost{a='b'})"),
     ),
+    Mistake("an alarm that nobody hears", "monitoring", "no alert looks at", put("PrometheusRule/wallets spec groups 0 rules", [])),
+    Mistake(
+        "gRPC that nobody looks at",
+        "monitoring",
+        "not at the same of gRPC",
+        put("PrometheusRule/wallets spec groups 0 rules 1 expr", "sum(rate(http_requests_total{status=~'5..'}[5m])) > 1"),
+    ),
     Mistake("an open parenthesis", "monitoring", "parentheses", put("PrometheusRule/wallets spec groups 0 rules 0 expr", "sum(up")),
 )
