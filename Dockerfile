@@ -42,7 +42,7 @@ COPY --from=build /opt/crypto-wallets /opt/crypto-wallets
 ENV PATH=/opt/crypto-wallets/.venv/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 1000:1000
 WORKDIR /tmp
-EXPOSE 3000 8080
+EXPOSE 3000 3001 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["wget", "--quiet", "--tries=1", "--timeout=4", "--output-document=/dev/null", "http://127.0.0.1:3000/api/v1/health/live"]
 ARG VERSION
