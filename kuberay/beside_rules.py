@@ -118,13 +118,16 @@ def monitors(release: Release) -> Iterator[str]:
 
 
 def _unheard(release: Release) -> Iterator[str]:
-    """What a metric calls an alarm is one, and what alerts look at over HTTP they look at over gRPC."""
+    """What a metric calls an alarm is one, alerts look at gRPC as at HTTP, and one knows how many replicas may run."""
     rules = [rule for each in release.of("PrometheusRule") for group in items(each, "spec", "groups") for rule in items(group, "rules")]
     heard = {metric for rule in rules for metric in _METRIC.findall(str(rule.get("expr")))}
     for name in _ALARM.findall(Metrics().render().decode()):
         if name not in heard:
             yield f"{name} is an alarm by its own words, but no alert looks at it; write one, and its run book"
+    most = next((at(each, "autoscaling_config", "max_replicas") for each in release.deployments if each.get("name") != "Signer"), None)
     for rule in rules:
+        if rule.get("alert") == "WalletsAtMaximum" and not str(rule.get("expr")).endswith(f">= {most}"):
+            yield f"alert WalletsAtMaximum: compares with another number than max_replicas, {most}, so it is never raised, or always"
         looked_at = _METRIC.findall(str(rule.get("expr")))
         yield from (
             f"alert {rule.get('alert')}: looks at {name}, but not at the same of gRPC"

@@ -304,5 +304,6 @@ MISTAKES = (
         "not at the same of gRPC",
         put("PrometheusRule/wallets spec groups 0 rules 1 expr", "sum(rate(http_requests_total{status=~'5..'}[5m])) > 1"),
     ),
+    Mistake("more replicas than may run", "monitoring", "never raised", serve(f"{_SERVE} autoscaling_config max_replicas", 4)),
     Mistake("an open parenthesis", "monitoring", "parentheses", put("PrometheusRule/wallets spec groups 0 rules 0 expr", "sum(up")),
 )
