@@ -71,9 +71,8 @@ async def charge(edge: Edge, caller: Caller, cost: int = 1, kind: CallKind = Cal
     """
     verdict = await edge.limiter.acquire(limited_client(caller.api_key_id, caller.ip_address), kind, cost)
     if verdict is not None and verdict.wait_seconds is not None:
-        seconds = max(1, math.ceil(verdict.wait_seconds))
-        msg = f"too many requests; try again in {seconds} s"
-        raise RateLimitedError(msg, seconds, dict(limit_fields(verdict)))
+        msg = f"too many requests; try again in {max(1, math.ceil(verdict.wait_seconds))} s"
+        raise RateLimitedError(msg, verdict.wait_seconds, dict(limit_fields(verdict)))
     return verdict
 
 

@@ -67,12 +67,17 @@ class AuthenticationError(EdgeError):
 
 
 class RateLimitedError(EdgeError):
-    """This client asks too often. `retry_after` is in whole seconds, at least 1; `fields` tell of the limits (`api.limits`)."""
+    """This client asks too often. `wait_seconds` is until it may; `fields` tell of the limits (`api.limits`)."""
 
-    def __init__(self, message: str, retry_after: int = 1, fields: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, message: str, wait_seconds: float = 1.0, fields: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.wait_seconds = wait_seconds
         self.fields = dict(fields)
+
+    @property
+    def retry_after(self) -> int:
+        """When a client may try again, in whole seconds, at least 1."""
+        return max(1, math.ceil(self.wait_seconds))
 
 
 class MalformedBodyError(EdgeError):

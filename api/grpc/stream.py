@@ -126,7 +126,7 @@ class SignStream:
             except RateLimitedError as error:
                 if inbox.is_closed:
                     raise
-                await inbox.pause(self._sleep(error.retry_after))
+                await inbox.pause(self._sleep(error.wait_seconds))
             else:
                 return
 

@@ -83,7 +83,7 @@ async def test_a_message_that_cannot_be_ends_the_stream(open_stream: Open, messa
 
 
 async def test_a_stream_waits_for_its_rate(world: World, wallet_id: str, open_stream: Open, server: tuple[GrpcServer, str]) -> None:
-    """What the limit refuses is signed when it does not any more: the stream waits as long as it is told to."""
+    """What the limit refuses is signed when it does not any more: the stream waits as long as it must, and not for a whole second."""
     waited: list[float] = []
     call = open_stream()
     await call.write(of(item(wallet_id, 0)))
@@ -99,7 +99,7 @@ async def test_a_stream_waits_for_its_rate(world: World, wallet_id: str, open_st
     answer = await call.read()
     await call.done_writing()
 
-    assert waited == [3]
+    assert waited == [2.3]
     assert isinstance(answer, v2.SignTransactionsResponse)
     assert answer.outcomes[0].signed.tx_id
 
