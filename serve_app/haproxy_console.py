@@ -49,6 +49,10 @@ class Console:
             return ""
         return answer.removesuffix(_PROMPT).decode(errors="replace")
 
+    def pid(self) -> int:
+        """Return the process that answers; 0 where there is none."""
+        return next((int(line.removeprefix("Pid:")) for line in self.ask("show info").splitlines() if line.startswith("Pid:")), 0)
+
     def connections(self) -> int:
         """Count the connections of HTTP's clients."""
         return sum(int(current) for name, kind, _, current in self._sessions() if (name, kind) == ("http_frontend", "FRONTEND"))

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -112,16 +113,20 @@ def _drain(application: DeploymentHandle[Ingress]) -> None:
         for proxy in proxies:
             with suppress(psutil.NoSuchProcess):
                 proxy.send_signal(signal.SIGUSR1)
-        _wait_until_quiet(consoles, deadline)
+        current = {console.pid() for console in consoles}
+        _wait_until_quiet(consoles, {proxy.pid for proxy in proxies} - current, deadline)
     psutil.wait_procs(proxies, timeout=QUIET_SECONDS)
     ray.shutdown()
 
 
-def _wait_until_quiet(consoles: Sequence[Console], deadline: float) -> None:
-    """Return when nothing has been in flight for some time, or the deadline has passed."""
+def _wait_until_quiet(consoles: Sequence[Console], replaced: AbstractSet[int], deadline: float) -> None:
+    """Return when nothing has been in flight for some time, or the deadline has passed.
+
+    HAProxies that others have replaced, as Serve does whenever replicas come or go, have no console: each ends with its last request.
+    """
     last = time.monotonic()
     while time.monotonic() < min(deadline, last + QUIET_SECONDS):
-        if any(console.in_flight() for console in consoles):
+        if any(console.in_flight() for console in consoles) or any(map(runs, replaced)):
             last = time.monotonic()
         time.sleep(_POLL_SECONDS)
 

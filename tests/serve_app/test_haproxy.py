@@ -326,7 +326,7 @@ def test_what_is_in_flight_is_told_while_it_ends(start: Start, folder: Path) -> 
     (process,) = [each for each in psutil.Process().children(recursive=True) if each.name() == "haproxy"]
 
     with Console(folder / "admin.sock") as console, ThreadPoolExecutor(1) as client:
-        before = console.in_flight()
+        before = console.in_flight(), console.pid() == process.pid
         answer = client.submit(httpx.get, url + "/busy")
         wait_until(lambda: _Replica.at_work == 1)
         process.send_signal(signal.SIGUSR1)
@@ -339,7 +339,7 @@ def test_what_is_in_flight_is_told_while_it_ends(start: Start, folder: Path) -> 
         process.wait()
         after = console.ask("show info")
 
-    assert seen == (0, 1, 1, 0)
+    assert seen == ((0, True), 1, 1, 0)
     assert (status, after) == (200, "")
 
 
