@@ -5,8 +5,8 @@ import hashlib
 import hmac
 import re
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -46,8 +46,15 @@ async def answered_once(custody: Custody, request: Request, handle: Callable[[Re
     if stored is not None:
         return Response(stored, headers={REPLAYED: "true"}, media_type="application/json")
     request.scope["caller"] = replace(request.scope["caller"], idempotency=this)
-    try:
+    async with released_on_failure(custody, this):
         return await handle(request)
+
+
+@asynccontextmanager
+async def released_on_failure(custody: Custody, this: IdempotentRequest) -> AsyncIterator[None]:
+    """Give up the claim of a request whose block fails, so that it may be sent again."""
+    try:
+        yield
     except BaseException:
         # Nothing was done, or it is not known: then the answer, if there is one, stays. Should this fail, the claim ends by itself.
         with suppress(UnavailableError):

@@ -3,8 +3,6 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from pydantic import SecretStr
-
 from adapters.database import PostgresDatabase
 from adapters.local_keys import LocalKeyFile
 from adapters.migrations import check_schema
@@ -15,7 +13,7 @@ from adapters.vault_client import VaultClient
 from adapters.vault_login import AppRoleLogin, KubernetesLogin, TokenFileLogin, TokenLogin, VaultLogin
 from adapters.vault_rotation import VaultKeyRotation
 from adapters.vault_server import VaultServer
-from deployments.requirements import key_file, missing_login
+from deployments.requirements import key_file, missing_login, required
 from deployments.setting_types import AuthMethod, KeyBackend
 from deployments.settings import ConfigurationError, Settings, VaultSettings
 from wallets.key_lifecycle import BATCH_SIZE, KeyLifecycle
@@ -142,11 +140,11 @@ def vault_login(vault: VaultSettings) -> VaultLogin:
     """Make the login that the settings choose; what stands in a file is read at each login."""
     if vault.auth_method is AuthMethod.APPROLE:
         assert vault.role_id is not None, "require_dependencies has checked it"
-        return AppRoleLogin(vault.role_id, vault.secret_id_file or _required(vault.secret_id), mount=vault.approle_mount)
+        return AppRoleLogin(vault.role_id, vault.secret_id_file or required(vault.secret_id), mount=vault.approle_mount)
     if vault.auth_method is AuthMethod.KUBERNETES:
         assert vault.kubernetes_role is not None, "require_dependencies has checked it"
         return KubernetesLogin(vault.kubernetes_role, vault.kubernetes_jwt_file, mount=vault.kubernetes_mount)
-    return TokenFileLogin(vault.token_file) if vault.token_file else TokenLogin(_required(vault.token))
+    return TokenFileLogin(vault.token_file) if vault.token_file else TokenLogin(required(vault.token))
 
 
 def transit_key(vault: VaultSettings) -> TransitKey:
@@ -161,8 +159,3 @@ def _under(counts: Mapping[KeyVersion | None, int], backend: KeyBackend) -> int:
 def _client(vault: VaultSettings, login: VaultLogin) -> VaultClient:
     assert vault.address is not None, "the caller has checked it"
     return VaultClient(VaultServer(vault.address, vault.ca_file, vault.namespace), login, deadline_seconds=vault.deadline_secs)
-
-
-def _required(secret: SecretStr | None) -> str:
-    assert secret is not None, "require_dependencies has checked it"
-    return secret.get_secret_value()

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from deployments.setting_types import AuthMethod, Environment, KeyBackend
 from deployments.settings import ConfigurationError, Settings, VaultSettings
 
@@ -35,6 +37,12 @@ def require_custody(settings: Settings) -> Settings:
         ConfigurationError: A dependency is not configured.
     """
     return _require(settings, _missing_to_custody(settings))
+
+
+def required(secret: SecretStr | None) -> str:
+    """Return a secret that was found to be there when the settings were checked."""
+    assert secret is not None, "it is checked before anything is opened"
+    return secret.get_secret_value()
 
 
 def without_custody(environ: Mapping[str, str]) -> dict[str, str]:

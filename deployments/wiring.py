@@ -9,7 +9,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
-from pydantic import SecretStr
 
 from adapters.audit_partitions import keep_partitions, make_partitions
 from adapters.database import PostgresDatabase
@@ -38,7 +37,7 @@ from api.observability import Metrics, configure_logging
 from deployments.key_wiring import transit_key, vault_client
 from deployments.limit_settings import RateLimitSettings
 from deployments.measured import AddressAlarm, MeasuredAddressCache, MeasuredKeyEncryption
-from deployments.requirements import key_file
+from deployments.requirements import key_file, required
 from deployments.setting_types import KeyBackend, WithoutRedis
 from deployments.settings import DatabaseSettings, ServerSettings, Settings, SigningSettings
 from wallets.account_keys import AccountKeys
@@ -105,7 +104,7 @@ async def _redis(settings: Settings) -> AsyncIterator[RedisConnections | None]:
     if not settings.redis.enabled:
         yield None
         return
-    async with RedisConnections(_required(settings.redis.url), settings.redis.ca_file) as redis:
+    async with RedisConnections(required(settings.redis.url), settings.redis.ca_file) as redis:
         yield redis
 
 
@@ -128,7 +127,7 @@ async def open_custody(settings: Settings, metrics: Metrics, redis: RedisConnect
         stack.enter_context(_expiring(keyring))
         auditor = Auditor(PostgresAuditLog(database))
         addresses = _addresses(database, shared, keyring, keys.encryption, store, auditor, metrics)
-        lock_signal = PostgresLockSignal(database, _required(settings.database.url))
+        lock_signal = PostgresLockSignal(database, required(settings.database.url))
         await stack.enter_async_context(_following(lock_signal, keyring, addresses))
         answers = PostgresAnswerStore(database, keep_seconds=settings.idempotency.ttl_secs)
         await stack.enter_async_context(_background(answers.keep_pruned()))
@@ -296,7 +295,7 @@ async def _prepared(connection: "type_connection") -> None:
 
 def _database(settings: DatabaseSettings) -> PostgresDatabase:
     return PostgresDatabase(
-        _required(settings.url),
+        required(settings.url),
         pool_size=settings.pool_size,
         min_connections=settings.min_connections,
         max_lifetime_seconds=settings.max_lifetime_secs,
@@ -336,8 +335,3 @@ def _limits(settings: RateLimitSettings) -> Limits:
 
 def _trusted(server: ServerSettings) -> list[str]:
     return [network for part in server.trusted_proxies.split(",") if (network := part.strip())]
-
-
-def _required(secret: SecretStr | None) -> str:
-    assert secret is not None, "require_dependencies has checked it"
-    return secret.get_secret_value()

@@ -3,9 +3,7 @@
 What was answered is kept as HTTP answers it, and told in the messages of the version that asks.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -16,11 +14,10 @@ from google.protobuf.message import Message
 from starlette.types import Scope
 
 from api.grpc import replies
-from api.idempotency import HEADER, idempotent_request
+from api.idempotency import HEADER, idempotent_request, released_on_failure
 from api.proto.crypto_wallet.v1 import wallet_service_pb2 as v1
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
 from wallets.custody import Custody
-from wallets.errors import UnavailableError
 from wallets.model import Caller
 
 REPLAYED = "idempotency-replayed"
@@ -50,13 +47,8 @@ async def answered_once(
     if stored is not None:
         scope[REPLAYED] = True
         return told(orjson.loads(stored))
-    try:
+    async with released_on_failure(custody, this):
         return await answer(request, replace(scope["caller"], idempotency=this))
-    except BaseException:
-        # As over HTTP: nothing was done, or it is not known; should this fail, the claim ends by itself.
-        with suppress(UnavailableError):
-            await asyncio.shield(custody.release(this))
-        raise
 
 
 def _wallet(content: dict[str, Any]) -> v2.Wallet:
