@@ -58,7 +58,7 @@ USUAL_CONNECTIONS = 32
 _SHORT_NETWORKS = {name: CONNECTIONS if name == "eth" else (USUAL_CONNECTIONS,) for name in ONE_OF_EACH_FAMILY}
 
 SIZES = (Size(10), Size(1_000), Size(100_000), Size(100_000, 10_000_000))
-SHORT = Scale("short", 3, 1.2, 1.5, 1.2, 12, _SHORT_NETWORKS, replicas=(2,), topology_connections=(64,))
+SHORT = Scale("short", 3, 1.0, 1.2, 1.0, 12, _SHORT_NETWORKS, replicas=(2,), topology_connections=(64,))
 FULL = Scale(
     "full",
     5,
