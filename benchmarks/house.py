@@ -174,6 +174,17 @@ def _running(program: Sequence[str], settings: Mapping[str, str], output: Path) 
             process.wait()
 
 
+def run(program: Sequence[str], settings: Mapping[str, str], output: Path) -> None:
+    """Run a program of ours to its end.
+
+    Raises:
+        CannotStartError: It fails.
+    """
+    with _running(program, settings, output) as process:
+        if process.wait() != 0:
+            raise CannotStartError(output.read_text(errors="replace")[-4_000:])
+
+
 def _wait_for(target: Target, process: subprocess.Popen[bytes], output: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not _is_ready(target):

@@ -5,17 +5,14 @@ with few requests and with many, and what is told is the difference by the numbe
 that waits for memory takes longer, and has no more of them.
 """
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import batches, load, wallet
-from benchmarks.house import Target
-from benchmarks.machine import ROOT
+from benchmarks.house import Target, run
 from benchmarks.primitives import ALL, calls
 from benchmarks.session import USUAL_CONNECTIONS, Session
 from wallets.chains import CHAINS
@@ -30,7 +27,6 @@ _UNIT = "thousands"
 _VALGRIND = ("/usr/bin/valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 _TOLD = re.compile(r"I *refs: *([0-9,]+)")
 _ALONE = "from benchmarks.instructions import sign_alone; sign_alone({count})"
-_WATCHED = "import os, sys; os.execv({command[0]!r}, [*{command!r}, sys.executable, '-m', 'benchmarks.bare_uvicorn'])"
 
 
 def measure(session: Session) -> None:
@@ -41,7 +37,7 @@ def measure(session: Session) -> None:
     if shutil.which(_VALGRIND[0]) is None:
         session.tell(f"{QUESTION}: valgrind is missing: apt-get install valgrind")
         return
-    few, many = (_of_program(session.house.folder / f"alone-{count}", _ALONE.format(count=count)) for count in _CALLS)
+    few, many = (_of_calls(session, count) for count in _CALLS)
     _add(session, ALL, (many - few) / (_CALLS[1] - _CALLS[0]))
     for name, (path, bodies, connections, work) in _cases().items():
         session.tell(f"{QUESTION}: {name}")
@@ -69,7 +65,7 @@ def _of_load(session: Session, name: str, path: str, bodies: Sequence[str], conn
     """Return the instructions of a whole process, and how many requests it has answered."""
     label = f"{QUESTION} {name} {seconds:g}".replace(" ", "-")
     told = session.house.folder / f"{label}.told"
-    program = ("-c", _WATCHED.format(command=[*_VALGRIND, f"--log-file={told}"]))
+    program = _watched(told, "-m", "benchmarks.bare_uvicorn")
     metrics = session.house.folder / f"{label}-metrics"
     metrics.mkdir()
     with session.house.another(label, {"APP__METRICS_DIR": str(metrics)}, program) as target:
@@ -85,12 +81,17 @@ def _wallet(target: Target) -> str:
     return found
 
 
-def _of_program(told: Path, program: str) -> int:
+def _of_calls(session: Session, count: int) -> int:
+    told = session.house.folder / f"alone-{count}.told"
     # Without a random seed of hashes, dictionaries are laid out alike in both runs.
-    environ = {**os.environ, "PYTHONHASHSEED": "0"}
-    command = (*_VALGRIND, f"--log-file={told}", sys.executable, "-c", program)
-    subprocess.run(command, cwd=ROOT, env=environ, check=True)  # noqa: S603  # no shell, and no word of it comes from outside of this package
+    run(_watched(told, "-c", _ALONE.format(count=count)), {"PYTHONHASHSEED": "0"}, told.with_suffix(".output"))
     return _read(told)
+
+
+def _watched(told: Path, *arguments: str) -> tuple[str, str]:
+    """Return the program that becomes Python in Valgrind, with these arguments."""
+    command = [*_VALGRIND, f"--log-file={told}", sys.executable, *arguments]
+    return "-c", f"import os; os.execv({command[0]!r}, {command!r})"
 
 
 def _read(told: Path) -> int:
