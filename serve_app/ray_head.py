@@ -101,7 +101,7 @@ def _drain(application: DeploymentHandle[Ingress]) -> None:
         consoles = [stack.enter_context(Console(admin)) for admin in sockets]
         for console in consoles:
             # In this order: clients that must connect anew find nobody listening, rather than a queue that is thrown away.
-            for command in (*haproxy.STOP_ACCEPTING, haproxy.DRAINING):
+            for command in (*haproxy.STOP_ACCEPTING, *haproxy.DRAINING):
                 console.ask(command)
         with suppress(RayError, RayServeException, TimeoutError):
             asyncio.run(_end_streams(application))

@@ -311,7 +311,7 @@ def test_answers_close_their_connections_during_a_drain(start: Start, folder: Pa
         before = client.get(url + "/alive")
         for command in haproxy.STOP_ACCEPTING:
             _command(folder, command)
-        _command(folder, haproxy.DRAINING)
+        _command(folder, "; ".join(haproxy.DRAINING))
         during = client.get(url + "/alive")
 
         assert before.headers.get("connection") is None
