@@ -125,6 +125,20 @@ class Calls:
             return (await answered_once(self.edge.custody, scope, request, answer, told)).SerializeToString()
 
 
+async def begin(context: Context) -> None:
+    """Send the initial metadata of a stream, whose writes may be given up from then on.
+
+    By themselves, and to the end: grpcio notes that they were sent only once the write that carried them has ended. After one that was
+    given up it would send them again with the status, which fails, and the RPC would stay open for as long as its client keeps it.
+    """
+    sending = asyncio.ensure_future(context.send_initial_metadata(()))
+    try:
+        await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        await asyncio.gather(sending, return_exceptions=True)
+        raise
+
+
 def _deadline_or(error: Exception, deadline: asyncio.Timeout) -> Exception:
     if isinstance(error, TimeoutError) and deadline.expired():
         return DeadlineExceededError("the deadline of the request has passed")

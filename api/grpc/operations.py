@@ -10,7 +10,7 @@ from grpc_reflection.v1alpha.reflection import aio
 from starlette.types import Scope
 
 from api.errors import DeadlineExceededError
-from api.grpc.call import Context, Requests, Sleep, parse, read
+from api.grpc.call import Context, Requests, Sleep, begin, parse, read
 from api.grpc.open_streams import OpenStreams
 from api.health import HealthMonitor
 from wallets.errors import NotFoundError
@@ -59,6 +59,7 @@ class Health:
         request = await read(requests, health_pb2.HealthCheckRequest)
         told = None
         async with self._open.opened_until_closed("watches"):
+            await begin(context)
             while True:
                 status = await self._status() if request.service in self._services else health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
                 if status != told:
@@ -90,6 +91,7 @@ class Reflection:
     async def info(self, requests: Requests, context: Context, _scope: Scope) -> None:
         """Answer questions about services, messages and files."""
         async with self._open.opened_until_closed("reflection"):
+            await begin(context)
             try:
                 async with asyncio.timeout(REFLECTION_SECONDS):
                     async for answer in self._servicer.ServerReflectionInfo(_parsed(requests), context):

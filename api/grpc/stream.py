@@ -17,7 +17,7 @@ from api.auth import limited_client
 from api.edge import admit, charge
 from api.errors import DeadlineExceededError, RateLimitedError, UnprocessableError
 from api.grpc import replies, requests
-from api.grpc.call import Calls, Context, Requests, Sleep, parse
+from api.grpc.call import Calls, Context, Requests, Sleep, begin, parse
 from api.grpc.open_streams import ENDS, Limited, OpenStreams
 from api.limits import MAX_BODY_BYTES
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
@@ -92,6 +92,7 @@ class SignStream:
             try:
                 async with idle, asyncio.TaskGroup() as group:
                     inbox.reading = group.create_task(inbox.fill(stream))
+                    await begin(context)
                     for _ in range(CHUNKS_AT_ONCE):
                         group.create_task(self._work(inbox, context, writing))
             except TimeoutError:
@@ -169,8 +170,7 @@ class _Inbox:
         try:
             await self._fill(stream)
         finally:
-            self._has_ended = True
-            self._filled.set()
+            self._end()
 
     async def _fill(self, stream: Requests) -> None:
         async for raw in stream:
@@ -217,8 +217,13 @@ class _Inbox:
         """Read no more, and wait for nothing that has not begun."""
         self.is_closed = True
         self.reading.cancel()
+        self._end()  # a task that is cancelled before its first step does nothing
         for pause in self._pauses:
             pause.close()
+
+    def _end(self) -> None:
+        self._has_ended = True
+        self._filled.set()
 
     def forget(self, count: int) -> None:
         """Take so many items for answered."""

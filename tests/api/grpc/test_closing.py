@@ -1,6 +1,8 @@
 """Streams end when the service does: what was read is answered, and the client is told to go on elsewhere."""
 
 import asyncio
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -8,6 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
+from api.grpc.open_streams import Closing, OpenStreams
 from api.grpc.server import REFLECTION, GrpcServer
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
 from tests.api.conftest import World
@@ -111,6 +114,48 @@ async def test_watches_and_reflection_end_too(channel: grpc.aio.Channel, server:
 
     assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
     assert problem_of(ended.value) == "unavailable"
+
+
+async def test_a_write_that_is_cut_off_does_not_keep_the_status_back(
+    channel: grpc.aio.Channel, server: tuple[GrpcServer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service ends while the first message is being written, with which the initial metadata would have gone."""
+
+    async def ends() -> int:
+        asyncio.get_running_loop().call_soon(server[0].end_streams)
+        return int(health_pb2.HealthCheckResponse.SERVING)
+
+    monkeypatch.setattr(server[0]._health, "_status", ends)
+    watch: Any = channel.stream_stream("/grpc.health.v1.Health/Watch")
+    call = watch()
+    await call.write(health_pb2.HealthCheckRequest().SerializeToString())
+
+    async with asyncio.timeout(10):
+        first = await call.read()
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await call.read()
+
+    assert health_pb2.HealthCheckResponse.FromString(first).status == health_pb2.HealthCheckResponse.SERVING
+    assert (ended.value.code(), problem_of(ended.value)) == (grpc.StatusCode.UNAVAILABLE, "unavailable")
+
+
+async def test_a_stream_may_be_closed_in_the_moment_in_which_it_is_opened(
+    open_stream: Open, server: tuple[GrpcServer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything was read of it."""
+    opened = OpenStreams.opened
+
+    @contextmanager
+    def closing(self: OpenStreams, key: Hashable, stream: Closing) -> Iterator[None]:
+        with opened(self, key, stream):
+            asyncio.get_running_loop().call_soon(server[0].end_streams)
+            yield
+
+    monkeypatch.setattr(OpenStreams, "opened", closing)
+    async with asyncio.timeout(10):
+        error = await failed(open_stream())
+
+    assert problem_of(error) == "unavailable"
 
 
 async def test_who_was_let_in_when_the_service_ends_has_no_stream(
