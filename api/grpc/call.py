@@ -6,8 +6,8 @@ HTTP, a message that never comes holds up nobody, and nothing of gRPC's own answ
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
@@ -54,6 +54,10 @@ class Answer(Protocol[Asked_contra]):
         ...
 
 
+class ClientGoneError(Exception):
+    """The client of a stream has ended it, so that nothing can be written to it any more."""
+
+
 class Calls:
     """What stands around the RPCs of one version of the contract."""
 
@@ -76,6 +80,9 @@ class Calls:
             except asyncio.CancelledError:
                 code = "CANCELLED"
                 raise
+            except ClientGoneError:
+                code = "CANCELLED"
+                raise asyncio.CancelledError from None
             except Exception as error:  # noqa: BLE001  # gRPC would tell the client whatever escapes; it is logged, and told as a status
                 refusal = self._refusal(_deadline_or(error, deadline), scope)
                 code = refusal.code.name
@@ -125,20 +132,6 @@ class Calls:
             return (await answered_once(self.edge.custody, scope, request, answer, told)).SerializeToString()
 
 
-async def begin(context: Context) -> None:
-    """Send the initial metadata of a stream, whose writes may be given up from then on.
-
-    By themselves, and to the end: grpcio notes that they were sent only once the write that carried them has ended. After one that was
-    given up it would send them again with the status, which fails, and the RPC would stay open for as long as its client keeps it.
-    """
-    sending = asyncio.ensure_future(context.send_initial_metadata(()))
-    try:
-        await asyncio.shield(sending)
-    except asyncio.CancelledError:
-        await asyncio.gather(sending, return_exceptions=True)
-        raise
-
-
 def _deadline_or(error: Exception, deadline: asyncio.Timeout) -> Exception:
     if isinstance(error, TimeoutError) and deadline.expired():
         return DeadlineExceededError("the deadline of the request has passed")
@@ -160,6 +153,43 @@ async def read(requests: Requests, kind: type[M]) -> M:
     except TimeoutError:
         raise MalformedBodyError(f"no message came within {MESSAGE_SECONDS:g} s") from None
     return parse(raw, kind)
+
+
+async def begin(context: Context) -> None:
+    """Send the initial metadata of a stream, whose writes may be given up from then on.
+
+    By themselves, and to the end: grpcio notes that they were sent only once the write that carried them has ended. After one that was
+    given up it would send them again with the status, which fails, and the RPC would stay open for as long as its client keeps it.
+
+    Raises:
+        ClientGoneError: The client has ended the RPC.
+    """
+    sending = asyncio.ensure_future(context.send_initial_metadata(()))
+    try:
+        with _client_there():
+            await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        await asyncio.gather(sending, return_exceptions=True)
+        raise
+
+
+async def write(context: Context, message: Message) -> None:
+    """Write one message of a stream that was begun.
+
+    Raises:
+        ClientGoneError: The client has ended the RPC.
+    """
+    with _client_there():
+        await context.write(message.SerializeToString())
+
+
+@contextmanager
+def _client_there() -> Iterator[None]:
+    try:
+        yield
+    except grpc.aio.InternalError:
+        # It may be told before the cancellation that follows from the same.
+        raise ClientGoneError from None
 
 
 def parse(raw: bytes, kind: type[M]) -> M:

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio
 from starlette.types import Scope
 
 from api.errors import DeadlineExceededError
-from api.grpc.call import Context, Requests, Sleep, begin, parse, read
+from api.grpc.call import Context, Requests, Sleep, begin, parse, read, write
 from api.grpc.open_streams import OpenStreams
 from api.health import HealthMonitor
 from wallets.errors import NotFoundError
@@ -46,13 +45,13 @@ class Health:
         """
         request = await read(requests, health_pb2.HealthCheckRequest)
         self._require(request.service)
-        return _written(health_pb2.HealthCheckResponse(status=await self._status()))
+        return bytes(health_pb2.HealthCheckResponse(status=await self._status()).SerializeToString())
 
     async def list(self, requests: Requests, _context: Context, _scope: Scope) -> bytes:
         """Tell how every service is."""
         await read(requests, health_pb2.HealthListRequest)
         answer = health_pb2.HealthCheckResponse(status=await self._status())
-        return _written(health_pb2.HealthListResponse(statuses=dict.fromkeys(self._services, answer)))
+        return bytes(health_pb2.HealthListResponse(statuses=dict.fromkeys(self._services, answer)).SerializeToString())
 
     async def watch(self, requests: Requests, context: Context, _scope: Scope) -> None:
         """Tell how a service is now, and whenever that changes."""
@@ -63,7 +62,7 @@ class Health:
             while True:
                 status = await self._status() if request.service in self._services else health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
                 if status != told:
-                    await context.write(_written(health_pb2.HealthCheckResponse(status=status)))
+                    await write(context, health_pb2.HealthCheckResponse(status=status))
                     told = status
                 await self._sleep(WATCH_PERIOD_SECONDS)
 
@@ -95,7 +94,7 @@ class Reflection:
             try:
                 async with asyncio.timeout(REFLECTION_SECONDS):
                     async for answer in self._servicer.ServerReflectionInfo(_parsed(requests), context):
-                        await context.write(_written(answer))
+                        await write(context, answer)
             except TimeoutError:
                 msg = f"a stream of reflection lasts {REFLECTION_SECONDS:g} s at most"
                 raise DeadlineExceededError(msg) from None
@@ -108,7 +107,3 @@ class Reflection:
 async def _parsed(requests: Requests) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
     async for raw in requests:
         yield parse(raw, reflection_pb2.ServerReflectionRequest)
-
-
-def _written(message: Message) -> bytes:
-    return message.SerializeToString()

@@ -17,7 +17,7 @@ from api.auth import limited_client
 from api.edge import admit, charge
 from api.errors import DeadlineExceededError, RateLimitedError, UnprocessableError
 from api.grpc import replies, requests
-from api.grpc.call import Calls, Context, Requests, Sleep, begin, parse
+from api.grpc.call import Calls, Context, Requests, Sleep, begin, parse, write
 from api.grpc.open_streams import ENDS, Limited, OpenStreams
 from api.limits import MAX_BODY_BYTES
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
@@ -109,7 +109,7 @@ class SignStream:
             try:
                 async with asyncio.timeout(WRITE_SECONDS), writing:
                     for message in _messages(chunk, outcomes):
-                        await context.write(message.SerializeToString())
+                        await write(context, message)
             except TimeoutError:
                 raise DeadlineExceededError(f"results were not read for {WRITE_SECONDS:g} s") from None
             inbox.forget(len(chunk))

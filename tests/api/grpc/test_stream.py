@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from random import Random
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -142,6 +143,27 @@ async def test_a_cancelled_stream_signs_nothing_more(open_stream: Open, wallet_i
 
     assert len(world.audit.events) == rows
     assert slots.taken == 0
+
+
+async def test_a_client_that_goes_is_nobodys_fault(open_stream: Open, wallet_id: str, world: World) -> None:
+    """Also where it goes while something is written to it, which a few of these do."""
+    chance = Random(1)
+    for nonce in range(300):
+        call = open_stream()
+        await call.write(of(item(wallet_id, nonce)))
+        await asyncio.sleep(chance.random() * 0.006)
+        call.cancel()
+    count = 'grpc_requests_total{code="%s",method="/crypto_wallet.v2.WalletService/SignTransactions"}'
+
+    await until(lambda: sum(_counted(world, count % code) for code in ("OK", "CANCELLED", "INTERNAL")) == 300)
+
+    assert _counted(world, count % "CANCELLED") > 200
+    assert _counted(world, count % "INTERNAL") == 0
+
+
+def _counted(world: World, metric: str) -> float:
+    lines = [line for line in world.metrics.render().decode().splitlines() if line.startswith(metric)]
+    return float(lines[0].removeprefix(metric)) if lines else 0.0
 
 
 async def test_one_client_has_so_many_streams_and_no_more(open_stream: Open, wallet_id: str) -> None:
