@@ -177,6 +177,10 @@ class SignerSettings(_Scaled):
     min: int = Field(default=1, ge=1, le=1000, description="Signers at least, where the topology is isolated")
     max: int = Field(default=10, ge=1, le=1000, description="Signers at most; on one machine never more than its cores, or `MIN`")
     target_ongoing_calls: float = Field(default=2, gt=0, description="Gateways' calls in flight a signer at which more are started")
+    metrics_host: str = Field(default="127.0.0.1", description="Address on which a signer tells its metrics, if it has a port for them")
+    metrics_port: Port | None = Field(
+        default=None, description="Port for `GET /metrics` of the one signer of a node; without it, gateways of the node tell them"
+    )
 
 
 class SigningSettings(Section):

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+from deployments.metrics_port import metrics_port
 from deployments.remote import Answers, Call, CallAnswerer
 from deployments.replica import HardenedReplica
 from deployments.requirements import require_custody
@@ -9,11 +10,15 @@ from deployments.wiring import open_signer
 
 
 class Signer(HardenedReplica):
-    """Decode, sign and audit what gateways are asked. It is called through Ray, which knows who calls, and has no port of its own."""
+    """Decode, sign and audit what gateways are asked. It is called through Ray, which knows who calls; its own port tells metrics alone."""
 
     async def open(self) -> None:
         """See `HardenedReplica.open`."""
-        custody, metrics = await self._resources.enter_async_context(open_signer(require_custody(self.read_settings())))
+        settings = require_custody(self.read_settings())
+        custody, metrics = await self._resources.enter_async_context(open_signer(settings))
+        if settings.signers.metrics_port is not None:
+            port = metrics_port(metrics, settings.signers.metrics_host, settings.signers.metrics_port)
+            await self._resources.enter_async_context(port)
         self._answerer = CallAnswerer(custody)
         self.tell_start(metrics)
 

@@ -115,6 +115,26 @@ def monitors(release: Release) -> Iterator[str]:
         if str(rule.get("expr")).count("(") != str(rule.get("expr")).count(")"):
             yield f"alert {rule.get('alert')}: its parentheses do not match"
     yield from _unheard(release)
+    yield from _silent(release)
+
+
+def _silent(release: Release) -> Iterator[str]:
+    """Whoever holds keys is asked for the service's metrics, where it tells them."""
+    asked = {
+        (at(monitor, "spec", "selector", "matchLabels", "app.kubernetes.io/component"), endpoint.get("port"))
+        for monitor in release.of("PodMonitor")
+        for endpoint in items(monitor, "spec", "podMetricsEndpoints")
+        if endpoint.get("path") == "/metrics"
+    }
+    for group in release.groups:
+        told, component = release.environment(group.ray), group.pod.labels.get("app.kubernetes.io/component")
+        ports = [name for each, name in asked if each == component and group.port(str(name))]
+        if "APP__VAULT__ADDRESS" not in told:
+            continue
+        if not ports:
+            yield f"{group.pod.name}: no PodMonitor asks {component} for /metrics, so alarms of processes with keys come to nobody; add one"
+        if component == "signer" and told.get("APP__SIGNERS__METRICS_PORT") not in {str(group.port(str(name))) for name in ports}:
+            yield f"{group.pod.name}: signers are asked on another port than APP__SIGNERS__METRICS_PORT; make them fit"
 
 
 def _unheard(release: Release) -> Iterator[str]:

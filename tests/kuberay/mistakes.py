@@ -305,5 +305,13 @@ MISTAKES = (
         put("PrometheusRule/wallets spec groups 0 rules 1 expr", "sum(rate(http_requests_total{status=~'5..'}[5m])) > 1"),
     ),
     Mistake("more replicas than may run", "monitoring", "never raised", serve(f"{_SERVE} autoscaling_config max_replicas", 4)),
+    Mistake("a signer that nobody asks", "monitoring", "come to nobody", drop("PodMonitor/wallets-signers"), "isolated"),
+    Mistake(
+        "a signer that is asked on another port",
+        "monitoring",
+        "signers are asked on another port",
+        put("RayService/wallets spec rayClusterConfig workerGroupSpecs 1 template spec containers 0 ports 1 containerPort", 30001),
+        "isolated",
+    ),
     Mistake("an open parenthesis", "monitoring", "parentheses", put("PrometheusRule/wallets spec groups 0 rules 0 expr", "sum(up")),
 )

@@ -8,6 +8,7 @@ import httpx
 import psutil
 import pytest
 
+from serve_app.ports import free_ports
 from tests.known_phrase import PHRASE
 from tests.serve_app.whole_service import Service, eventually, whole_service
 
@@ -16,10 +17,16 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 _UNSIGNED = "0xec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
 
 
+@pytest.fixture(scope="module", name="metrics_url")
+def _metrics_url() -> str:
+    return f"http://127.0.0.1:{free_ports(1)[0]}"
+
+
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    """One gateway and one signer."""
-    with whole_service(APP__TOPOLOGY="isolated", APP__REPLICAS__MIN="1", APP__REPLICAS__MAX="1", APP__SIGNERS__MAX="1") as running:
+def service(metrics_url: str) -> Iterator[Service]:
+    """One gateway and one signer, which tells its metrics itself."""
+    few = {"APP__REPLICAS__MIN": "1", "APP__REPLICAS__MAX": "1", "APP__SIGNERS__MAX": "1"}
+    with whole_service(APP__TOPOLOGY="isolated", **few, APP__SIGNERS__METRICS_PORT=metrics_url.rpartition(":")[2]) as running:
         yield running
 
 
@@ -79,7 +86,21 @@ def test_the_gateway_reaches_neither_database_nor_vault(service: Service) -> Non
     assert "database-url" not in "".join(each.path for each in gateway.open_files())
 
 
-def test_a_signer_that_is_killed_comes_back(service: Service) -> None:
+def _metrics(url: str) -> str:
+    return httpx.get(f"{url}/metrics", timeout=10).raise_for_status().text
+
+
+def test_the_signer_tells_its_metrics(service: Service, metrics_url: str) -> None:
+    """By its own process, on loopback, and nothing else there."""
+    signer = _replica(service, "Signer")
+    listening = {each.laddr for each in signer.net_connections("inet") if each.status == psutil.CONN_LISTEN}
+
+    assert metrics_url in {f"http://{host}:{port}" for host, port in listening}
+    assert 'address_forgeries_total{store="database"} 0.0' in _metrics(metrics_url)
+    assert httpx.get(f"{metrics_url}/api/v1/wallets", timeout=10).status_code == 404
+
+
+def test_a_signer_that_is_killed_comes_back(service: Service, metrics_url: str) -> None:
     """Meanwhile requests end in bounded time with 503 or are answered late; none with anything else. Then all is as before."""
     with service.client() as client:
         wallet_id = _import(client)
@@ -101,6 +122,7 @@ def test_a_signer_that_is_killed_comes_back(service: Service) -> None:
         assert answer.json()["tx_id"] == expected
         assert longest < 25
         eventually(service.is_well)
+        assert "vault_operations_duration_seconds" in _metrics(metrics_url)
 
 
 def test_a_gateway_that_is_killed_comes_back(service: Service) -> None:
