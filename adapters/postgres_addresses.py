@@ -14,7 +14,7 @@ _ADDRESS = "SELECT address, seal FROM derived_addresses WHERE wallet_id = $1 AND
 _ADDRESS_RANGE = """\
 SELECT address_index, address, seal FROM derived_addresses
 WHERE wallet_id = $1 AND network = $2 AND variant = $3 AND address_index BETWEEN $4 AND $5"""
-_ACCOUNTS = "SELECT wallet_id, network, address_index, variant, seal FROM derived_addresses WHERE address = $1 ORDER BY id"
+_ACCOUNTS = "SELECT wallet_id, network, address_index, variant, seal FROM derived_addresses WHERE address = $1 ORDER BY id LIMIT $2"
 _PUT_ADDRESSES = """\
 INSERT INTO derived_addresses AS kept (wallet_id, network, address_index, variant, address, seal, created_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
@@ -66,12 +66,12 @@ class PostgresAddressBook:
             except asyncpg.ForeignKeyViolationError as error:
                 raise no_wallet() from error
 
-    async def accounts(self, address: str) -> Sequence[tuple[Account, SealedAddress]]:
+    async def accounts(self, address: str, at_most: int) -> Sequence[tuple[Account, SealedAddress]]:
         """See `AddressBook.accounts`."""
         if "\0" in address:  # which no address has, and PostgreSQL's text cannot
             return ()
         async with self._database.connection() as connection:
-            records = await connection.fetch(_ACCOUNTS, address)
+            records = await connection.fetch(_ACCOUNTS, address, at_most)
         return [(Account(*place), SealedAddress(address, seal)) for *place, seal in records]
 
 

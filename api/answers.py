@@ -65,7 +65,7 @@ class AddressAnswer(AccountAnswer):
 
 
 class AccountsAnswer(BaseModel):
-    """The accounts that have an address: one key may be an account of several networks."""
+    """The accounts that have an address, the oldest 1,000 of them: one key may be an account of several networks."""
 
     address: str
     accounts: list[AccountAnswer]

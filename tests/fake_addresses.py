@@ -41,10 +41,10 @@ class FakeAddressBook:
             write_in_transaction(self.journal, event)
         self.addresses.update({account: address for account, address, _ in changed})
 
-    async def accounts(self, address: str) -> Sequence[tuple[Account, SealedAddress]]:
+    async def accounts(self, address: str, at_most: int) -> Sequence[tuple[Account, SealedAddress]]:
         """See `wallets.ports.AddressBook.accounts`."""
         await _reach(self.away)
-        return [(account, sealed) for account, sealed in self.addresses.items() if sealed.text == address]
+        return [(account, sealed) for account, sealed in self.addresses.items() if sealed.text == address][:at_most]
 
 
 class FakeAddressKeys:

@@ -20,6 +20,9 @@ from wallets.ports import AddressBook, AddressCache, SharedAddressCache, WalletS
 from wallets.seals import AddressKey
 from wallets.signing import Pace, account_details
 
+MAX_ACCOUNTS = 1_000
+"""Accounts that are found of one address: an EVM address is an account of as many networks as somebody likes."""
+
 Due = Sequence[tuple[Account, SealedAddress | None]]
 """Accounts whose addresses are to be derived, each with what the book has of it and is not to be believed."""
 
@@ -70,7 +73,7 @@ class Addresses:
         found = [
             account
             for text in sorted(texts)
-            for account, stored in await self.book.accounts(text)
+            for account, stored in await self.book.accounts(text, MAX_ACCOUNTS)
             if await self._is_address_of(account, stored, caller)
         ]
         if not found:

@@ -103,7 +103,7 @@ class Custody(Protocol):
         ...
 
     async def accounts(self, address: str, caller: Caller) -> Sequence[Account]:
-        """Return the accounts that have this address, in whichever form it is written.
+        """Return the accounts that have this address, in whichever form it is written; of each text of it, the oldest 1,000.
 
         Raises:
             AddressNotFoundError: It was never derived here.

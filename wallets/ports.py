@@ -121,8 +121,8 @@ class AddressBook(Protocol):
         """
         ...
 
-    async def accounts(self, address: str) -> Sequence[tuple[Account, SealedAddress]]:
-        """Return the accounts that have this address, and it with its seals, oldest first; empty when it was never derived."""
+    async def accounts(self, address: str, at_most: int) -> Sequence[tuple[Account, SealedAddress]]:
+        """Return the accounts that have this address, and it with its seals, the oldest first; empty when it was never derived."""
         ...
 
 

@@ -92,7 +92,7 @@ async def test_variants_of_an_account_are_remembered_apart(storage: Storage) -> 
     await storage.book.add_all([entry(replace(account, index=1), f"bc1{account.variant}1") for account in (usual, other)])
 
     assert (await storage.book.lookup(usual), await storage.book.lookup(other)) == (sealed("bc1usual"), sealed("bc1other"))
-    assert list(await storage.book.accounts("bc1other")) == [(other, sealed("bc1other"))]
+    assert list(await storage.book.accounts("bc1other", 9)) == [(other, sealed("bc1other"))]
     assert await storage.book.lookup_range(other, 2) == {0: sealed("bc1other"), 1: sealed("bc1other1")}
     assert await storage.book.lookup_range(usual, 2) == {0: sealed("bc1usual"), 1: sealed("bc11")}
 
@@ -104,9 +104,10 @@ async def test_accounts_of_an_address_are_oldest_first(storage: Storage) -> None
     for network in networks:
         await storage.book.add_all([(replace(account, network=network), sealed("0xabc", network), new_event(account.wallet_id))])
 
-    found = await storage.book.accounts("0xabc")
+    found = await storage.book.accounts("0xabc", 9)
 
     assert [(Account(account.wallet_id, network, 0), sealed("0xabc", network)) for network in networks] == list(found)
+    assert await storage.book.accounts("0xabc", 2) == found[:2]
 
 
 @pytest.mark.parametrize("text", ["0xabc", "", "a\0b", "' OR true --"])
@@ -115,7 +116,7 @@ async def test_an_unknown_address_has_no_accounts(storage: Storage, text: str) -
     account = await kept_account(storage)
     await storage.book.add_all([entry(account, "0xdef")])
 
-    assert list(await storage.book.accounts(text)) == []
+    assert list(await storage.book.accounts(text, 9)) == []
 
 
 async def test_a_range_has_what_was_derived(storage: Storage) -> None:
@@ -161,7 +162,7 @@ async def test_a_book_that_is_away_says_so(storage_away: Storage) -> None:
         storage_away.book.lookup(account),
         storage_away.book.lookup_range(account, 2),
         storage_away.book.add_all([entry(account)]),
-        storage_away.book.accounts("0xabc"),
+        storage_away.book.accounts("0xabc", 9),
     ):
         with pytest.raises(StoreUnavailableError):
             await call

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes import FakeComponent
 from tests.known_phrase import FIRST_ADDRESSES, PHRASE
 from tests.wallets.custody_house import CALLER, NOW, House, outcome, unsigned
+from wallets import addresses
 from wallets.derivation import DerivationScheme
 from wallets.errors import (
     AddressNotFoundError,
@@ -292,6 +293,18 @@ async def test_an_account_is_found_in_any_case_of_its_address(house: House, chan
     text = "0x" + change(FIRST_ADDRESSES["eth"][2:])
 
     assert accounts == list(await house.custody.accounts(text, CALLER))
+
+
+async def test_of_many_accounts_the_oldest_are_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may derive one address on as many networks as there are numbers."""
+    monkeypatch.setattr(addresses, "MAX_ACCOUNTS", 2)
+    wallet = await house.known_wallet()
+    for number in (7, 5, 6):
+        await house.custody.address(Account(wallet.id, f"evm:{number}", 0), CALLER)
+
+    found = await house.custody.accounts(FIRST_ADDRESSES["eth"], CALLER)
+
+    assert [account.network for account in found] == ["evm:7", "evm:5"]
 
 
 @pytest.mark.parametrize("text", [FIRST_ADDRESSES["eth"], FIRST_ADDRESSES["sol"], "", "nonsense", "0:", "\0", "1" * 10_000])

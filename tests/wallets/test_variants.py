@@ -88,7 +88,7 @@ async def test_each_kind_has_its_key_and_address(house: House) -> None:
     assert (first[0].account, first[2].account) == (usual, fancy)
     assert first[2].text.startswith("fancy 0x")
     assert first[0].text.removeprefix("plain ") != first[2].text.removeprefix("fancy ")
-    assert [account for account, _ in await house.addresses.accounts(first[2].text)] == [fancy]
+    assert [account for account, _ in await house.addresses.accounts(first[2].text, 9)] == [fancy]
 
 
 async def test_a_kind_signs_with_its_own_key(house: House) -> None:
