@@ -168,6 +168,7 @@ class ReplicaSettings(_Scaled):
     target_ongoing_requests: float = Field(default=16, gt=0, description="Requests in flight a replica at which more replicas are started")
     max_ongoing_requests: int = Field(default=64, ge=1, description="Requests that a replica works on at once; more wait")
     max_wait_ms: int = Field(default=30, ge=1, description="How long HAProxy keeps a request while all replicas work on as many; then 503")
+    max_answer_secs: int = Field(default=30, ge=1, description="How long HAProxy waits for a replica's answer over HTTP; then 504")
     max_queued_requests: int = Field(default=128, ge=1, description="Requests that wait in a replica at most; beyond it 503")
 
 

@@ -24,9 +24,9 @@ MAX_ONGOING_CALLS = 64
 
 _OF_EVERY: Mapping[str, Any] = MappingProxyType(
     {
-        # By this Serve notices a replica that has died; to ask one costs it 40 us.
+        # By this Serve notices a replica that has died; to ask one costs it 40 us. One that hangs is replaced after three timeouts.
         "health_check_period_s": 2,
-        "health_check_timeout_s": 30,
+        "health_check_timeout_s": 10,
         "graceful_shutdown_wait_loop_s": 1,
         "graceful_shutdown_timeout_s": 30,
         # Requests are logged by the edge, once and without payloads. At INFO, Serve would still make a record of each to throw it away.

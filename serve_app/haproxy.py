@@ -10,6 +10,7 @@ Serve starts HAProxy through a wrapper of ours, which has `sed` mend the configu
 - It does not send a line for each request to a log server that is not there.
 - No replica is sent more than it works on at once. What comes beyond that waits in HAProxy, and if that takes too long is a 503: refused
   there a request costs a fraction of what it costs a replica, and none is worked on whose client was told no.
+- A replica that does not answer over HTTP is waited for so long and no longer; Serve would wait for ever. Streams of gRPC may be silent.
 - During a drain, every answer closes its connection.
 - gRPC is answered by replicas alone: nothing of Serve's own API is served beside it, and what HAProxy answers itself are statuses of gRPC.
   Each RPC has a connection to its replica to itself, or a client that does not read would hold up all that share one.
@@ -37,7 +38,8 @@ _WRAPPER = """\
 set -eu
 mkdir -p -m 700 {sockets}
 : "${{APP__REPLICAS__MAX_ONGOING_REQUESTS:={ongoing}}}" "${{APP__REPLICAS__MAX_WAIT_MS:={wait}}}"
-export APP__REPLICAS__MAX_ONGOING_REQUESTS APP__REPLICAS__MAX_WAIT_MS
+: "${{APP__REPLICAS__MAX_ANSWER_SECS:={answer}}}"
+export APP__REPLICAS__MAX_ONGOING_REQUESTS APP__REPLICAS__MAX_WAIT_MS APP__REPLICAS__MAX_ANSWER_SECS
 [ "$1 $2" = "-db -f" ] || exec {binary} "$@"
 sed -f {script} "$3" > "$3.mended"
 configuration="$3.mended"
@@ -50,6 +52,10 @@ _SCRIPT = """\
 /^ *timeout queue /d
 /^defaults/a\\
     timeout queue "${{APP__REPLICAS__MAX_WAIT_MS}}ms"
+/^frontend http_frontend/,/^frontend grpc_frontend/{{
+/^backend /a\
+    timeout server "${{APP__REPLICAS__MAX_ANSWER_SECS}}s"
+}}
 / proto h2/!s|^ *server .* check$|& maxconn "${{APP__REPLICAS__MAX_ONGOING_REQUESTS}}"|
 / proto h2/!s|^\\( *server .* check\\) observe |\\1 maxconn "${{APP__REPLICAS__MAX_ONGOING_REQUESTS}}" observe |
 s|^ *tune.h2.be.max-concurrent-streams .*|    tune.h2.be.max-concurrent-streams 1|
@@ -116,7 +122,8 @@ def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int, g
     write_private(script, _SCRIPT.format(**places, unimplemented=unimplemented, unavailable=unavailable))
     paths = {"binary": shlex.quote(binary), "script": shlex.quote(str(script)), "sockets": shlex.quote(str(sockets))}
     usual = ReplicaSettings()
-    text = _WRAPPER.format(**paths, ongoing=usual.max_ongoing_requests, wait=usual.max_wait_ms)
+    waits = {"wait": usual.max_wait_ms, "answer": usual.max_answer_secs}
+    text = _WRAPPER.format(**paths, ongoing=usual.max_ongoing_requests, **waits)
     write_private(wrapper, text, mode=0o700)
 
 

@@ -1,7 +1,6 @@
 """The configuration that Serve writes is mended before HAProxy reads it; shown on the real HAProxy."""
 
 import signal
-import socket
 import stat
 import subprocess
 import threading
@@ -34,7 +33,6 @@ defaults
     mode http
     timeout connect 2s
     timeout client 30s
-    timeout server 1s
     errorfile 502 /nonexistent/500.http
     errorfile 503 /nonexistent/500.http
     errorfile 504 /nonexistent/500.http
@@ -82,6 +80,8 @@ backend grpc_dead
     server dead 127.0.0.1:{dead} proto h2
 backend grpc_alive
     http-reuse always
+    # Where an operator has told Serve so (RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S).
+    timeout server 1s
     server alive 127.0.0.1:{grpc_alive} proto h2
 backend default_grpc_backend
     acl has_application_header req.hdr(application) -m found
@@ -213,14 +213,6 @@ def _listening() -> list[str]:
     return [each.laddr.ip for process in mine for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN]
 
 
-def _command(folder: Path, command: str) -> None:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(folder / "admin.sock"))
-        connection.sendall(command.encode() + b"\n")
-        while connection.recv(4096):
-            pass
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0"])
 def test_only_the_service_has_ports(start: Start, folder: Path, host: str) -> None:
     """It has two, HTTP's and gRPC's, where the settings say; statistics and metrics are on sockets that nobody else may use."""
@@ -254,8 +246,11 @@ def test_in_a_cluster_the_service_is_reached_from_elsewhere_and_the_statistics_a
         ("/alive/hangs", 504, "replica-timeout"),
     ],
 )
-def test_what_haproxy_answers_itself_is_a_problem_document(start: Start, path: str, status: int, problem: str) -> None:
+def test_what_haproxy_answers_itself_is_a_problem_document(
+    start: Start, path: str, status: int, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No application, no replica (but Serve's own proxy), one that dies and one that hangs have a status and a type each."""
+    monkeypatch.setenv("APP__REPLICAS__MAX_ANSWER_SECS", "1")
     answer = httpx.get(start("127.0.0.1") + path)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
@@ -309,9 +304,9 @@ def test_answers_close_their_connections_during_a_drain(start: Start, folder: Pa
     url = start("127.0.0.1")
     with httpx.Client() as client:
         before = client.get(url + "/alive")
-        for command in haproxy.STOP_ACCEPTING:
-            _command(folder, command)
-        _command(folder, "; ".join(haproxy.DRAINING))
+        with Console(folder / "admin.sock") as console:
+            for command in (*haproxy.STOP_ACCEPTING, *haproxy.DRAINING):
+                console.ask(command)
         during = client.get(url + "/alive")
 
         assert before.headers.get("connection") is None
