@@ -66,7 +66,7 @@ def idempotent_request(scope: Scope, body: bytes) -> IdempotentRequest:
     """Return what is known of a request that has a key, of a caller who is known.
 
     Neither the key nor anything by which a body could be guessed goes further: a body may hold a mnemonic. The fingerprint is keyed with
-    the key, of which only a digest is kept.
+    the key, of which only a digest is kept. The API key is no part of it: a request may be sent again while API keys are being exchanged.
 
     Raises:
         InvalidIdempotencyKeyError: The key is none, or there are several.
@@ -77,7 +77,7 @@ def idempotent_request(scope: Scope, body: bytes) -> IdempotentRequest:
         msg = "send one Idempotency-Key of 1 to 255 printable characters of ASCII, without quotes or backslashes in it"
         raise InvalidIdempotencyKeyError(msg)
     key = (match[1] or match[2]).encode()
-    name = hashlib.sha256(b"\0".join((b"crypto-wallets/idempotency", scope["caller"].api_key_id.encode(), key))).digest()
+    name = hashlib.sha256(b"crypto-wallets/idempotency\0" + key).digest()
     place = f"{scope['method']}\0{scope['path']}\0".encode("utf-8", "surrogatepass") + bytes(scope["query_string"]) + b"\0"
     return IdempotentRequest(name, hmac.digest(key, place + body, "sha256"), uuid.uuid4())
 

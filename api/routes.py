@@ -238,7 +238,7 @@ class WalletRoutes:
 
     async def derive_addresses(self, request: Request, wallet_id: WalletId, body: DeriveAddresses) -> Response:
         """Return the addresses of up to 1,000 accounts that follow each other, deriving new ones. Each costs as much as a request."""
-        first = Account(wallet_id, body.network, body.first, variant(body.network, body.type, body.version))
+        first = Account(wallet_id, body.network, body.from_index, variant(body.network, body.type, body.version))
         return render.json_response(render.address_range(await self.custody.address_range(first, body.count, _caller(request))))
 
     async def find_address(self, request: Request, address: Annotated[AddressText, Path()]) -> Response:

@@ -123,7 +123,7 @@ class _OfNetwork(_Request):
 class DeriveAddresses(_OfNetwork):
     """Derive the addresses of accounts that follow each other."""
 
-    first: Index = Field(default=0, description="Index of the first account")
+    from_index: Index = Field(default=0, description="Index of the first account")
     count: Count = DEFAULT_COUNT
 
 

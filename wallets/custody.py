@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
@@ -13,7 +13,7 @@ from wallets import mnemonic as bip39
 from wallets.addresses import Addresses
 from wallets.auditing import Auditor, failure
 from wallets.derivation import DerivationScheme
-from wallets.errors import LockNotSharedError, NonceUsedError, RequestRunningError, StoreUnavailableError
+from wallets.errors import LockNotSharedError, NonceUsedError, RequestRunningError, StoreUnavailableError, UnavailableError
 from wallets.keyring import Keyring, associated_data
 from wallets.model import (
     Account,
@@ -260,9 +260,12 @@ class LocalCustody:
         while True:
             outcomes = [item.outcome for item in batch]
             events = [self._item_event(item) for item in batch]
+            is_any_signed = any(item.error is None for item in batch)
             try:
-                # The answer with the last of the rows, which are all written in one transaction then.
-                await self.auditor.log.record_all([*events[:-1], *(self._answered(event, outcomes) for event in events[-1:])])
+                if is_any_signed:
+                    # The answer with the last of the rows, which are all written in one transaction then.
+                    events[-1] = self._answered(events[-1], outcomes)
+                await self.auditor.log.record_all(events)
             except NonceUsedError as error:
                 for place in error.places:
                     use = events[place].nonce
@@ -274,7 +277,15 @@ class LocalCustody:
                 await self.auditor.log.record_all([self._item_event(item) for item in batch])
                 raise
             else:
+                if not is_any_signed:
+                    await self._forgotten(batch[-1].draft.caller)
                 return outcomes
+
+    async def _forgotten(self, caller: Caller) -> None:
+        """Let a request of which nothing came be carried out again. Should this fail, its claim ends by itself."""
+        if caller.idempotency is not None:
+            with suppress(UnavailableError):
+                await self.answers.release(caller.idempotency)
 
     async def _opened(self, stack: AsyncExitStack, wallet_id: UUID) -> OpenWallet | Exception:
         try:

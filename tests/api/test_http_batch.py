@@ -147,7 +147,7 @@ async def test_a_range_of_addresses(client: httpx.AsyncClient, world: World) -> 
     third = (await client.get(f"/api/v1/wallets/{wallet_id}/address/ton?index=2")).json()
     left, rows = world.limiter.left, len(world.audit.events)
 
-    body = {"network": "ton", "first": 1, "count": 5}
+    body = {"network": "ton", "from_index": 1, "count": 5}
     answer = await client.post(f"/api/v1/wallets/{wallet_id}/addresses", json=body)
     again = await client.post(f"/api/v1/wallets/{wallet_id}/addresses", json=body)
 
@@ -170,11 +170,11 @@ async def test_a_range_of_addresses(client: httpx.AsyncClient, world: World) -> 
         ({"network": "eth", "count": "10"}, 422, "unprocessable-request"),
         ({"network": "eth", "count": 2.0}, 422, "unprocessable-request"),
         ({"network": "eth", "count": True}, 422, "unprocessable-request"),
-        ({"network": "eth", "first": -1}, 422, "unprocessable-request"),
+        ({"network": "eth", "from_index": -1}, 422, "unprocessable-request"),
         ({"network": "eth", "index": 1}, 422, "unprocessable-request"),
-        ({"first": 1}, 422, "unprocessable-request"),
+        ({"from_index": 1}, 422, "unprocessable-request"),
         ([], 422, "unprocessable-request"),
-        ({"network": "eth", "first": 2147483647, "count": 2}, 400, "invalid-request"),
+        ({"network": "eth", "from_index": 2147483647, "count": 2}, 400, "invalid-request"),
         ({"network": "no_such_network"}, 400, "unsupported-network"),
     ],
 )

@@ -96,13 +96,13 @@ async def test_another_body_with_the_same_key_is_refused(client: httpx.AsyncClie
     assert problem(other_body) == problem(other_path) == (422, "idempotency-key-reused")
 
 
-async def test_keys_of_other_clients_are_other_keys(app: FastAPI, client: httpx.AsyncClient, wallet: str) -> None:
-    """Each API key has its own."""
-    await client.post(f"{wallet}/sign-message", json=TEXT, headers=KEY)
+async def test_a_request_is_the_same_under_the_api_key_before(app: FastAPI, client: httpx.AsyncClient, wallet: str) -> None:
+    """A client whose API keys are being exchanged may send it again with the other: all keys are one client's."""
+    first = await client.post(f"{wallet}/sign-message", json=TEXT, headers=KEY)
     async with client_of(app, key=OLD_KEY) as other:
-        answer = await other.post(f"{wallet}/sign-message", json=TEXT | {"index": 1}, headers=KEY)
+        again = await other.post(f"{wallet}/sign-message", json=TEXT, headers=KEY)
 
-    assert answer.status_code == 200
+    assert (again.content, again.headers["Idempotency-Replayed"]) == (first.content, "true")
 
 
 async def test_a_request_that_is_worked_on(wallet: str) -> None:
@@ -119,6 +119,22 @@ async def test_a_request_that_is_worked_on(wallet: str) -> None:
     assert problem(second) == (409, "request-running")
     assert second.headers["Retry-After"] == "1"
     assert world.journal.claims == {}
+
+
+async def test_a_batch_of_which_nothing_was_signed_can_be_sent_again(client: httpx.AsyncClient, world: World, wallet: str) -> None:
+    """Vault was away, so it has failed as single requests do; where something was signed, the answer is kept with its errors."""
+    items = {"items": [ITEM, ITEM | {"unsigned_tx": "zz"}]}
+    world.encryption.away = True
+    failed = await client.post(f"{wallet}/sign-batch", json=items, headers=KEY)
+    world.encryption.away = False
+
+    again = await client.post(f"{wallet}/sign-batch", json=items, headers=KEY)
+    last = await client.post(f"{wallet}/sign-batch", json=items, headers=KEY)
+
+    assert [sorted(each.keys() & {"error", "signed_tx"}) for each in failed.json()["results"]] == [["error"], ["error"]]
+    assert [sorted(each.keys() & {"error", "signed_tx"}) for each in again.json()["results"]] == [["signed_tx"], ["error"]]
+    assert [each.headers.get("Idempotency-Replayed") for each in (failed, again, last)] == [None, None, "true"]
+    assert last.content == again.content
 
 
 @pytest.mark.parametrize("body", [ITEM | {"unsigned_tx": "zz"}, ITEM | {"index": -1}, {}])
@@ -158,17 +174,31 @@ async def test_a_claim_that_cannot_be_released_ends_by_itself(monkeypatch: pytes
     """The answer is why the request failed, not that its claim is still kept."""
     world = World(encryption=BrokenEncryption())
     async with client_of(create_http_app(world.edge())) as client:
-        claim = world.records.answers.claim
-
-        async def claim_and_go(request: Any) -> bytes | None:
-            answer = await claim(request)
-            world.records.answers.away = True
-            return answer
-
-        monkeypatch.setattr(world.records.answers, "claim", claim_and_go)
+        _lose_after_the_claim(world, monkeypatch)
         answer = await client.post("/api/v1/wallets", json={"label": "a"}, headers=KEY)
 
     assert answer.status_code == 500
+
+
+async def test_the_claim_of_a_batch_may_end_by_itself_too(
+    client: httpx.AsyncClient, world: World, wallet: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer is what became of its items."""
+    _lose_after_the_claim(world, monkeypatch)
+    answer = await client.post(f"{wallet}/sign-batch", json={"items": [ITEM | {"unsigned_tx": "zz"}]}, headers=KEY)
+
+    assert (answer.status_code, len(world.journal.claims)) == (200, 1)
+
+
+def _lose_after_the_claim(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = world.records.answers.claim
+
+    async def claim_and_go(request: Any) -> bytes | None:
+        answer = await claim(request)
+        world.records.answers.away = True
+        return answer
+
+    monkeypatch.setattr(world.records.answers, "claim", claim_and_go)
 
 
 @pytest.mark.parametrize("key", ["", '""', '"', 'a"b', "a\\b", "ä", "x" * 256, "a b", '"a', '"a"; b=1'])
