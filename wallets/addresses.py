@@ -16,9 +16,10 @@ from wallets.chains.base import Chain
 from wallets.derivation import MAX_INDEX
 from wallets.errors import AddressNotFoundError, InvalidRequestError
 from wallets.model import Account, Address, AuditAction, AuditEvent, AuditStatus, Caller, SealedAddress, Wallet
+from wallets.pace import Pace
 from wallets.ports import AddressBook, AddressCache, SharedAddressCache, WalletStore
 from wallets.seals import AddressKey
-from wallets.signing import Pace, account_details
+from wallets.signing import account_details
 
 MAX_ACCOUNTS = 1_000
 """Accounts that are found of one address: an EVM address is an account of as many networks as somebody likes."""
@@ -123,13 +124,13 @@ class Addresses:
         """Return the addresses of the book whose seals hold, and the accounts that have no such address."""
         texts: dict[Account, str] = {}
         due = []
-        pace = Pace()
-        for account, found in stored:
-            if found is not None and self._holds(key, wallet, account, found, Source.BOOK):
-                texts[account] = found.text
-            else:
-                due.append((account, found))
-            await pace.keep()
+        async with Pace() as pace:
+            for account, found in stored:
+                if found is not None and self._holds(key, wallet, account, found, Source.BOOK):
+                    texts[account] = found.text
+                else:
+                    due.append((account, found))
+                await pace.keep()
         return texts, due
 
     def _holds(self, key: AddressKey, wallet: Wallet, account: Account, found: SealedAddress | None, source: Source) -> bool:
@@ -149,8 +150,7 @@ class Addresses:
         if not due:
             return {}
         entries = []
-        pace = Pace()
-        async with self.account_keys.public_keys(wallet, chain, due[0][0].variant) as public_key:
+        async with self.account_keys.public_keys(wallet, chain, due[0][0].variant) as public_key, Pace() as pace:
             for account, stored in due:
                 text = chain.address(public_key(account.index), wallet.scheme, account.variant)
                 event = self._event(account, text, stored, caller)

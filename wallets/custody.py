@@ -37,10 +37,11 @@ from wallets.model import (
 )
 from wallets.nonces import refusal
 from wallets.once import IdempotentRequest
+from wallets.pace import Pace
 from wallets.policy import Policy
 from wallets.ports import AnswerStore, Component, KeyEncryption, LockSignal, WalletStore
 from wallets.secret import Mnemonic, Phrase
-from wallets.signing import Draft, Item, OpenWallet, Pace, brief, message_draft, transaction_draft
+from wallets.signing import Draft, Item, OpenWallet, brief, message_draft, transaction_draft
 
 
 class Custody(Protocol):
@@ -241,18 +242,19 @@ class LocalCustody:
     async def sign_batch(self, requests: Sequence[SigningRequest]) -> Sequence[TransactionResult | Exception]:
         """See `Custody.sign_batch`."""
         batch = [Item(transaction_draft(request)) for request in requests]
-        pace = Pace()
-        for item in batch:
-            item.decode(self.auditor.now())
-            await pace.keep()
+        async with Pace() as pace:
+            for item in batch:
+                item.decode(self.auditor.now())
+                await pace.keep()
         async with AsyncExitStack() as stack:
             ids = {item.draft.account.wallet_id for item in batch if item.error is None}
             # Wallets, ciphertexts and seeds that are asked for together are fetched together.
             opened = dict(zip(ids, await asyncio.gather(*(self._opened(stack, wallet_id) for wallet_id in ids)), strict=True))
-            for item in batch:
-                if item.error is None:
-                    item.sign(opened[item.draft.account.wallet_id], self.policy)
-                    await pace.keep()
+            async with Pace() as pace:
+                for item in batch:
+                    if item.error is None:
+                        item.sign(opened[item.draft.account.wallet_id], self.policy)
+                        await pace.keep()
         return await self._released(batch)
 
     async def _released(self, batch: Sequence[Item]) -> Sequence[TransactionResult | Exception]:

@@ -1,7 +1,5 @@
 """Take signing requests through their steps: one, or many that must not make others wait."""
 
-import asyncio
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Generic
@@ -32,9 +30,6 @@ from wallets.model import (
 from wallets.nonces import nonce_use
 from wallets.once import NonceUse
 from wallets.policy import Policy
-
-PACE_SECONDS = 0.002
-"""How long a batch computes before others may."""
 
 OpenWallet = tuple[Wallet, Keys]
 """A wallet that is held unlocked, and what lends its keys."""
@@ -196,21 +191,6 @@ class Item:
             self.result = step()
         except Exception as error:  # noqa: BLE001  # kept as the outcome, which is answered and audited
             self.error = error
-
-
-class Pace:
-    """Let others run every few milliseconds of a long computation: a batch must not make single requests wait for all of it."""
-
-    __slots__ = ("_pause_at",)
-
-    def __init__(self) -> None:
-        self._pause_at = time.perf_counter() + PACE_SECONDS
-
-    async def keep(self) -> None:
-        """Let others run if it is time. Call it after each step."""
-        if time.perf_counter() > self._pause_at:
-            await asyncio.sleep(0)
-            self._pause_at = time.perf_counter() + PACE_SECONDS
 
 
 def account_details(account: Account) -> dict[str, object]:

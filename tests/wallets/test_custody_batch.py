@@ -10,6 +10,7 @@ import pytest
 from tests.fakes import FakeKeyEncryption
 from tests.known_phrase import FIRST_ADDRESSES
 from tests.wallets.custody_house import CALLER, House, outcome, unsigned
+from wallets import pace
 from wallets.chains.base import Signable
 from wallets.derivation import MAX_INDEX
 from wallets.errors import (
@@ -133,7 +134,7 @@ async def test_a_bug_in_one_is_the_outcome_of_that_one(house: House) -> None:
 
 async def test_a_batch_lets_others_run(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it computes, another task gets its turn again and again."""
-    monkeypatch.setattr("wallets.signing.PACE_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "SECONDS", 0.0)
     wallet = await house.known_wallet()
     turns = 0
 
