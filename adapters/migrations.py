@@ -58,6 +58,10 @@ class SchemaMismatchError(StoreUnavailableError):
     """The database's schema is too old, too new or another one, or its server is too old; the message tells the operator what to do."""
 
 
+class SchemaTooOldError(SchemaMismatchError):
+    """The database's schema is too old, which a migration changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step. `checksum` is the SHA-256 of its SQL in hex."""
@@ -157,7 +161,7 @@ async def check_schema(connection: "type_connection", migrations: Sequence[Migra
     found, needed = max(done, default=0), migrations[-1].version
     if found < needed:
         msg = f"the database's schema is too old: it has version {found}, and {needed} is needed; run `crypto-wallets migrate`"
-        raise SchemaMismatchError(msg)
+        raise SchemaTooOldError(msg)
     if found > needed:
         msg = f"the database's schema is too new: it has version {found}, and this version of the service knows {needed}; run a newer one"
         raise SchemaMismatchError(msg)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from adapters.migrations import MigrationError, SchemaMismatchError, check_database, migrate
+from adapters.migrations import MigrationError, SchemaMismatchError, SchemaTooOldError, check_database, migrate
 from wallets.errors import StoreUnavailableError
 
 _POLL_SECONDS = 1.0
@@ -44,7 +44,8 @@ async def until_up_to_date(
             raise CannotMigrateError(_trouble(error)) from error
         except StoreUnavailableError as error:
             trouble = str(error) if isinstance(error, SchemaMismatchError) else _trouble(error)
-            if time.monotonic() >= deadline:
+            is_final = isinstance(error, SchemaMismatchError) and not isinstance(error, SchemaTooOldError)
+            if is_final or time.monotonic() >= deadline:
                 raise CannotMigrateError(trouble) from error
         else:
             return

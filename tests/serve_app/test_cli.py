@@ -7,9 +7,10 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from adapters.migrations import migrate
+from adapters.migrations import Migration, migrate
 from deployments.settings import variables
 from serve_app.folder_lock import folder_lock
 from serve_app.ports import free_port_range
@@ -126,6 +127,21 @@ async def test_check_schema_waits_for_who_migrates(run: Run, empty_database_url:
 
     assert result.exit_code == 0, result.stderr
     assert result.output.endswith("the schema is up to date\n")
+
+
+async def test_check_schema_waits_for_nothing_that_will_not_be(run: Run, empty_database_url: str) -> None:
+    """A schema that is newer than this version knows does not become older: whoever rolls back is told at once."""
+    newer = Migration(9_999, "of_tomorrow", "SELECT 1")
+    await migrate(empty_database_url)
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute("INSERT INTO schema_migrations VALUES ($1, $2, $3)", newer.version, newer.name, newer.checksum)
+    await connection.close()
+
+    async with asyncio.timeout(20):
+        result = await asyncio.to_thread(run, "check-schema", "--wait-secs", "60", APP__DATABASE__URL=empty_database_url)
+
+    assert result.exit_code == 1
+    assert "too new: it has version 9999" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["migrate", "check-schema"])
