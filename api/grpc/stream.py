@@ -14,11 +14,12 @@ from starlette.types import Scope
 
 from adapters.limits import CallKind
 from api.auth import limited_client
-from api.edge import admit, charge
-from api.errors import DeadlineExceededError, RateLimitedError, UnprocessableError
+from api.edge import admit, charge, header_values
+from api.errors import DeadlineExceededError, InvalidIdempotencyKeyError, RateLimitedError, UnprocessableError
 from api.grpc import replies, requests
 from api.grpc.call import Calls, Context, Requests, Sleep, begin, parse, write
 from api.grpc.open_streams import ENDS, Limited, OpenStreams
+from api.idempotency import HEADER
 from api.limits import MAX_BODY_BYTES
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
 from api.routes import WalletRoutes
@@ -83,9 +84,13 @@ class SignStream:
         """Serve one stream to its end.
 
         Raises:
-            WalletError: The caller is not let in, has too many streams, or sends what is no item; or the service ends.
+            WalletError: The caller is not let in, has too many streams, sends what is no item, or an idempotency key; or the service ends.
         """
         caller = await admit(self._calls.edge, scope, CallKind.SIGN)
+        if header_values(scope, HEADER):
+            # Better than to let a client believe that it is looked at.
+            msg = "a stream takes no idempotency-key: its items would need one each; send single calls, or a batch over HTTP"
+            raise InvalidIdempotencyKeyError(msg)
         idle = asyncio.timeout(IDLE_SECONDS)
         inbox, writing = _Inbox(caller, idle), asyncio.Lock()
         with self._streams.opened(limited_client(caller.api_key_id, caller.ip_address), inbox):

@@ -15,7 +15,7 @@ from api.grpc import stream
 from api.grpc.server import GrpcServer
 from api.proto.crypto_wallet.v2 import wallet_service_pb2 as v2
 from tests.api.conftest import World
-from tests.api.grpc.conftest import CountedSlots
+from tests.api.grpc.conftest import KEY, CountedSlots
 from tests.api.grpc.streams import Open, failed, item, of, outcomes, sent, until
 from tests.doors import problem_of
 from wallets.errors import LimiterUnavailableError
@@ -143,6 +143,16 @@ async def test_a_cancelled_stream_signs_nothing_more(open_stream: Open, wallet_i
 
     assert len(world.audit.events) == rows
     assert slots.taken == 0
+
+
+async def test_a_stream_takes_no_idempotency_key(open_stream: Open, wallet_id: str, world: World) -> None:
+    """It would not be looked at, and a client could take two signatures for one."""
+    rows = len(world.audit.events)
+
+    error = await failed(open_stream(sent(of(item(wallet_id, 0))), metadata=(*KEY, ("idempotency-key", "a"))))
+
+    assert (error.code(), problem_of(error)) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid-idempotency-key")
+    assert len(world.audit.events) == rows
 
 
 async def test_a_client_that_goes_is_nobodys_fault(open_stream: Open, wallet_id: str, world: World) -> None:
