@@ -1,7 +1,8 @@
 """Tell whether B differs from A: `python benchmarks/compare.py A.json B.json`.
 
-Each line is the ratio of two medians, B's to A's, with its confidence interval; only ratios whose interval excludes 1 are a difference.
-Both should come from the same machine, with nothing else running, and as many runs as patience allows.
+Each line is the ratio of two medians, B's to A's, with its confidence interval; only ratios whose interval excludes 1 are a difference,
+and of fewer than five runs none is shown. What was nothing in A and is something in B, such as requests that failed, has no ratio; what is
+in A alone is named. Both should come from the same machine, with nothing else running, and as many runs as patience allows.
 """
 
 import argparse
@@ -20,25 +21,38 @@ _FACTS = ("machine", "versions", "scale")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One measure in both. `ratio` is B's median to A's."""
+    """One measure in both. `base` is A's median, and `ratio` B's to it; None where A's is nothing."""
 
     series: Series
-    ratio: Ratio
+    base: float
+    ratio: Ratio | None
 
     @property
     def verdict(self) -> str:
-        """Say what is shown: `better`, `worse`, or nothing."""
-        if not self.ratio.shows_a_difference:
+        """Say what is shown: `better`, `worse`, `different` where neither can be said, or nothing."""
+        if self.ratio is not None and not self.ratio.shows_a_difference:
             return ""
-        return "better" if (self.ratio.estimate > 1) == self.series.more_is_better else "worse"
+        if self.series.more_is_better is None:
+            return "different"
+        return "better" if (self.series.median > self.base) == self.series.more_is_better else "worse"
 
 
 def compare(a: Results, b: Results, question: str | None = None) -> Iterator[Comparison]:
-    """Compare what was measured in both, but what was nothing in A."""
+    """Compare what was measured in both, but what was nothing in either."""
     for theirs in a:
         ours = b.get(theirs.question, theirs.case, theirs.measure)
-        if ours is not None and theirs.median and question in (None, theirs.question):
-            yield Comparison(ours, ratio(ours.samples, theirs.samples))
+        if ours is None or question not in (None, theirs.question):
+            continue
+        if theirs.median:
+            yield Comparison(ours, theirs.median, ratio(ours.samples, theirs.samples))
+        elif ours.median:
+            yield Comparison(ours, 0.0, None)
+
+
+def missing(a: Results, b: Results, question: str | None = None) -> list[str]:
+    """Name what was measured in A alone."""
+    alone = [each for each in a if question in (None, each.question) and b.get(each.question, each.case, each.measure) is None]
+    return [f"{each.question}: {', '.join((*each.case.values(), each.measure))}" for each in alone]
 
 
 def different_facts(a: Results, b: Results) -> list[str]:
@@ -62,14 +76,15 @@ def main() -> None:
     console = Console()
     for name in different_facts(a, b):
         console.print(f"[yellow]{name} is not the same in both", highlight=False)
+    for name in missing(a, b, arguments.question):
+        console.print(f"[yellow]not in B: {name}", highlight=False)
     table = Table("question", "case", "measure", "A", "B", f"B / A [{CONFIDENCE:.0%}]", "B is", box=None, pad_edge=False)
     for each in compare(a, b, arguments.question):
         if each.verdict or not arguments.different:
             series = each.series
-            base = series.median / each.ratio.estimate if each.ratio.estimate else 0.0
             case = ", ".join(series.case.values())
             measure = f"{series.measure}, {series.unit}"
-            table.add_row(series.question, case, measure, f"{base:.4g}", f"{series.median:.4g}", str(each.ratio), each.verdict)
+            table.add_row(series.question, case, measure, f"{each.base:.4g}", f"{series.median:.4g}", str(each.ratio or ""), each.verdict)
     console.print(table, highlight=False, markup=False)
 
 

@@ -18,6 +18,10 @@ Case = Mapping[str, str]
 """What was measured, as names and values in the order in which tables show them: `{"target": "service", "connections": "8"}`."""
 
 
+_OF_THE_WAY = {"rows", "cores"}
+"""Units of what is neither good nor bad: audit rows a commit, cores that others used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """The raw samples of one measure of one case, in the order of the runs."""
@@ -45,8 +49,10 @@ class Series:
         return None if found is None else float(found[1])
 
     @property
-    def more_is_better(self) -> bool:
-        """Whether a larger value is a better one: rates are, times are not."""
+    def more_is_better(self) -> bool | None:
+        """Whether a larger value is better: of rates it is, of times and failures it is not; None of what only says how it came about."""
+        if self.unit in _OF_THE_WAY:
+            return None
         return self.unit.endswith("/s")
 
 

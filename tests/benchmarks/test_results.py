@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import machine
-from benchmarks.compare import compare, different_facts
+from benchmarks.compare import compare, different_facts, missing
 from benchmarks.report import report
 from benchmarks.results import Results, Series, read_results
 
@@ -66,7 +66,7 @@ def test_other_files_are_refused(tmp_path: Path, content: object) -> None:
 
 def test_the_report_has_figures_cpu_and_ratios() -> None:
     """Each question becomes tables of medians, and the ratio to the yardstick with its interval."""
-    text = report(_results(1000, 900, 1100))
+    text = report(_results(1000, 900, 1100, 1000, 1000))
 
     assert "| target | network | connections | throughput, requests/s | p50, ms | failed, requests |" in text
     assert "| service | eth | 32 | 800 | 4 | 0 |" in text
@@ -76,7 +76,7 @@ def test_the_report_has_figures_cpu_and_ratios() -> None:
 
 def test_a_comparison_tells_better_from_worse() -> None:
     """More throughput is better, more time is worse, and what does not differ is neither; what was nothing has no ratio."""
-    a, b = _results(1000, 1001, 1002, p50=4.0), _results(1200, 1201, 1202, p50=8.0)
+    a, b = _results(1000, 1001, 1002, 1000, 1001, p50=4.0), _results(1200, 1201, 1202, 1200, 1201, p50=8.0)
 
     verdicts = {(each.series.case["target"], each.series.measure): each.verdict for each in compare(a, b)}
 
@@ -86,6 +86,23 @@ def test_a_comparison_tells_better_from_worse() -> None:
         for measure, verdict in {"throughput": "better", "p50": "worse", "CPU of application": ""}.items()
     }
     assert not list(compare(a, b, "open loop"))
+
+
+def test_a_comparison_hides_no_failures() -> None:
+    """What was nothing before has no ratio, and is told all the same; so is what was not measured again."""
+    a, b = _results(*[1000] * 5), _results(*[1000] * 5)
+    case = {"target": "service", "network": "eth", "connections": "128"}
+    for results, failed, rows in ((a, 0, 10), (b, 40, 30)):
+        for _ in range(5):
+            results.add("closed loop", case, "failed", failed, "requests")
+            results.add("closed loop", case, "audit rows a commit", rows, "rows")
+    a.add("open loop", case, "p99", 1.0, "ms")
+
+    told = {each.series.measure: (each.ratio and each.ratio.estimate, each.verdict) for each in compare(a, b) if each.series.case == case}
+
+    assert told == {"failed": (None, "worse"), "audit rows a commit": (3.0, "different")}
+    assert missing(a, b) == ["open loop: service, eth, 128, p99"]
+    assert not missing(a, b, "closed loop")
 
 
 def test_a_comparison_tells_of_other_circumstances() -> None:
