@@ -19,14 +19,14 @@ _BATCHES = 4
 
 def measure(session: Session) -> None:
     """Give each target its turn with every size; figures are of signatures, not of requests."""
-    requests = {(target.name, size): _requests(session, target, size) for target in session.yardsticks for size in SIZES}
+    asked = {(target.name, size): requests(session, target, size) for target in session.yardsticks for size in SIZES}
     for target in session.yardsticks:
-        session.warm_up(target, requests[target.name, 1])
+        session.warm_up(target, asked[target.name, 1])
     for size in SIZES:
         session.tell(f"{QUESTION} of {size}")
         for _, target in session.interleaved(session.yardsticks):
             case = {"target": target.name, "network": _NETWORK, "batch": str(size)}
-            session.closed(QUESTION, case, target, requests[target.name, size], connections=_CONNECTIONS, work=size)
+            session.closed(QUESTION, case, target, asked[target.name, size], connections=_CONNECTIONS, work=size)
 
 
 def bodies(size: int) -> Sequence[str]:
@@ -35,6 +35,7 @@ def bodies(size: int) -> Sequence[str]:
     return [f'{{"items": [{", ".join(items[start : start + size])}]}}' for start in range(0, _BATCHES * size, size)]
 
 
-def _requests(session: Session, target: Target, size: int) -> Path:
+def requests(session: Session, target: Target, size: int) -> Path:
+    """Write a file of requests that each have so many transactions signed."""
     path = f"/api/v1/wallets/{wallet.import_wallet(target)}/sign-batch"
     return session.requests(target, f"batches of {size}", path, bodies(size))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from benchmarks import (
     addresses,
     batches,
+    beside_batches,
     closed_loop,
     custody,
     growth,
@@ -21,7 +22,21 @@ from benchmarks.observe import APPLICATION
 from benchmarks.results import Case, Results, Series
 from benchmarks.session import CPU, SIZES, THROUGHPUT
 
-QUESTIONS = (primitives, custody, closed_loop, open_loop, overload, batches, grpc_calls, addresses, topologies, start, instructions, growth)
+QUESTIONS = (
+    primitives,
+    custody,
+    closed_loop,
+    open_loop,
+    overload,
+    batches,
+    beside_batches,
+    grpc_calls,
+    addresses,
+    topologies,
+    start,
+    instructions,
+    growth,
+)
 """Every question, in the order in which they are asked: the open loop and overload need the knee that the closed loop finds."""
 
 YARDSTICKS: Mapping[str, str] = {
