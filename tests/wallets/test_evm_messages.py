@@ -1,5 +1,6 @@
 """EVM messages: signed as viem and eth-sig-util do, told for what they do, and refused where they are something else."""
 
+import base64
 import json
 from copy import deepcopy
 from pathlib import Path
@@ -89,12 +90,13 @@ def test_a_hash_is_warned_of() -> None:
         EIP_155_EXAMPLE.encode(),
         f"0x{EIP_155_EXAMPLE}\n".encode(),
         EIP_155_EXAMPLE.upper().encode(),
+        base64.b64encode(bytes.fromhex(EIP_155_EXAMPLE)),
         bytes.fromhex("02c90180808080808080c0"),
     ],
-    ids=["bytes", "hex", "0x", "upper", "typed"],
+    ids=["bytes", "hex", "0x", "upper", "base64", "typed"],
 )
 def test_what_reads_as_a_transaction_is_refused(network: str, message: bytes) -> None:
-    """A transaction of whichever EVM network, also as hex, is no message: who sends it means another call."""
+    """A transaction of whichever EVM network, also as hex or base64, is no message: who sends it means another call."""
     with pytest.raises(MalformedMessageError, match="is a transaction"):
         CHAINS[network].read_message(message)
 

@@ -1,5 +1,6 @@
 """Tron: messages and typed data are signed as TronWeb signs them, and nothing that reads as a transaction is."""
 
+import base64
 import hashlib
 import json
 from copy import deepcopy
@@ -52,11 +53,17 @@ def test_any_message_is_signed_for_its_signer(message: bytes) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [RAW_DATA, encode_bytes(1, RAW_DATA), RAW_DATA.hex().encode(), b" 0x" + RAW_DATA.hex().upper().encode() + b"\n"],
-    ids=["raw_data", "transaction", "hex", "hex in upper case"],
+    [
+        RAW_DATA,
+        encode_bytes(1, RAW_DATA),
+        RAW_DATA.hex().encode(),
+        b" 0x" + RAW_DATA.hex().upper().encode() + b"\n",
+        base64.b64encode(RAW_DATA),
+    ],
+    ids=["raw_data", "transaction", "hex", "hex in upper case", "base64"],
 )
 def test_what_reads_as_a_transaction_is_no_message(message: bytes) -> None:
-    """By itself, or as hex."""
+    """By itself, or as hex or base64."""
     with pytest.raises(MalformedMessageError, match="a transaction of Tron"):
         TRON.read_message(message)
 

@@ -13,6 +13,7 @@ from wallets.secret import PrivateKey
 Own = Callable[[int, str], str]
 """Derive the address of another account of the wallet, by index and variant."""
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -165,8 +166,8 @@ class Chain(Protocol):
         ...
 
 
-def reads_as_transaction(data: bytes, decode: Callable[[bytes], object]) -> bool:
-    """Tell whether a network's `decode` takes bytes, which are then no message."""
+def reads_as_transaction(data: T, decode: Callable[[T], object]) -> bool:
+    """Tell whether a network's `decode` takes something, usually bytes, which is then no message."""
     try:
         decode(data)
     except MalformedTransactionError:

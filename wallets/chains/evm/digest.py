@@ -4,7 +4,6 @@ It is EIP-191 and EIP-712 on EVM networks, TIP-191 and TIP-712 on Tron. These di
 transaction: a signature of a message can never be one of a transaction.
 """
 
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -12,7 +11,7 @@ from wallets.chains.base import NamesNoSigner, Own, reads_as_transaction
 from wallets.chains.evm.typed_data import TypedData
 from wallets.chains.evm.typed_intent import Effect
 from wallets.chains.evm.typed_types import Value, refuse
-from wallets.chains.message_text import SHOWN_BYTES, message_intent, shown_text
+from wallets.chains.message_text import SHOWN_BYTES, message_intent, shown_text, written_bytes
 from wallets.curves import sign_secp256k1
 from wallets.errors import MalformedMessageError
 from wallets.hashes import keccak256
@@ -55,12 +54,12 @@ class DigestMessage(NamesNoSigner):
 
 
 def refuse_transactions(message: bytes, decode: Callable[[bytes], object], whose: str) -> None:
-    """Refuse a message that `decode` takes for a transaction, by itself or as the hex of one: whoever sends it means another call.
+    """Refuse a message that `decode` takes for a transaction, by itself or as hex or base64 of one: whoever sends it means another call.
 
     Raises:
         MalformedMessageError: It is one.
     """
-    if any(reads_as_transaction(reading, decode) for reading in (message, _unhexed(message))):
+    if any(reads_as_transaction(reading, decode) for reading in (message, *written_bytes(message))):
         msg = f"the message is a transaction of {whose}; transactions are signed by /sign alone"
         raise MalformedMessageError(msg)
 
@@ -96,13 +95,6 @@ def typed_data_message(network: str, chain_id: int, standard: str, data: TypedDa
         warnings=effect.warnings + replayable,
     )
     return DigestMessage(data.digest, intent, effect.owner)
-
-
-def _unhexed(message: bytes) -> bytes:
-    try:
-        return binascii.unhexlify(message.strip().removeprefix(b"0x"))
-    except ValueError:
-        return b""
 
 
 def _details(data: TypedData) -> dict[str, str | int]:

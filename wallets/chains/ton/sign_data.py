@@ -16,12 +16,14 @@ a wallet's payload is refused all the same. Source: TON Connect's `requests-resp
 """
 
 import binascii
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import NoReturn
 
-from wallets.chains.base import NamesNoSigner
-from wallets.chains.message_text import shown_bytes, shown_message, shown_text
+from wallets.chains.base import NamesNoSigner, reads_as_transaction
+from wallets.chains.message_text import shown_bytes, shown_message, shown_text, written_bytes
 from wallets.chains.ton.address import Address
 from wallets.chains.ton.boc import Builder, Cell, decode
 from wallets.chains.ton.wallet import WALLETS, WalletContract
@@ -193,18 +195,14 @@ def _check_network(fields: Mapping[str, object], contract: WalletContract) -> No
 
 
 def _refuse_transaction(content: Content) -> None:
-    cell = content.cell
-    if cell is None:
-        try:
-            cell = decode(content.data).root
-        except MalformedTransactionError:
-            return
-    for contract in WALLETS.values():
-        try:
-            contract.read(cell)
-        except MalformedTransactionError:
-            continue
-        refuse("message", f"it is a payload of a {contract.name} wallet; transactions are signed by /sign alone")
+    """Refuse a wallet's payload, also as the hex or base64 of one in a text."""
+    cells = [content.cell] if content.cell is not None else []
+    for data in () if cells else (content.data, *written_bytes(content.data)):
+        with contextlib.suppress(MalformedTransactionError):
+            cells.append(decode(data).root)
+    for cell, contract in product(cells, WALLETS.values()):
+        if reads_as_transaction(cell, contract.read):
+            refuse("message", f"it is a payload of a {contract.name} wallet; transactions are signed by /sign alone")
 
 
 def _shown(content: Content, fields: Mapping[str, object]) -> dict[str, str | int]:
