@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from api.observability import Metrics
 from kuberay.documents import Document, at, items
-from kuberay.release import Release
+from kuberay.release import HEAD, Group, Release
 
 _APP = "crypto-wallets-service"
 _CLIENT_PORTS = {3000, 3001}
@@ -18,8 +18,8 @@ _OF_OTHERS = ("up", "haproxy_", "ray_", "kube_", "container_")
 
 
 def budgets(release: Release) -> Iterator[str]:
-    """Each group has a budget in whole numbers, and every budget selects a group that there is."""
-    groups, covered = {group.name for group in release.groups}, set()
+    """Each group has a budget in whole numbers that lets a drain take one pod at a time, and the head by hand alone."""
+    groups, covered = {group.name: group for group in release.groups}, set()
     for budget in release.of("PodDisruptionBudget"):
         name, spec = at(budget, "metadata", "name"), budget.get("spec") or {}
         least, group = spec.get("minAvailable"), at(spec, "selector", "matchLabels", "ray.io/group")
@@ -27,10 +27,27 @@ def budgets(release: Release) -> Iterator[str]:
             yield f"PodDisruptionBudget {name}: write minAvailable as a whole number: a RayCluster has no scale to take a share of"
         if group not in groups:
             yield f"PodDisruptionBudget {name}: selects the group {group}, which is not there; name one by ray.io/group"
+        else:
+            yield from (f"PodDisruptionBudget {name}: {problem}" for problem in _kept(release, groups[group], least))
         covered.add(group)
     yield from (
-        f"the group {group} has no PodDisruptionBudget; a drain of nodes would take all of it" for group in sorted(groups - covered)
+        f"the group {group} has no PodDisruptionBudget; a drain of nodes would take all of it" for group in sorted(groups.keys() - covered)
     )
+
+
+def _kept(release: Release, group: Group, kept: object) -> Iterator[str]:
+    """Compare what a drain leaves with what is ready at least: pods that serve are ready with a replica alone, signers without one."""
+    if group.name == HEAD:
+        if kept != 1:
+            yield f"minAvailable is {kept}; write 1, so that the head is taken by hand alone"
+        return
+    ready, what = int(group.document.get("minReplicas") or 0), "minReplicas of the group"
+    if group.port("serve"):
+        ready, what = min((at(each, "autoscaling_config", "min_replicas") or 1 for each in release.serving), default=1), "min_replicas"
+    if ready < 2:
+        yield f"{what} is {ready}, so either a drain takes the only one, or it never ends; write 2 at least"
+    elif kept != ready - 1:
+        yield f"minAvailable is {kept}; write {ready - 1}, one less than {what}: with more a drain never ends, with less it takes too many"
 
 
 def network(release: Release) -> Iterator[str]:
@@ -145,7 +162,7 @@ def _unheard(release: Release) -> Iterator[str]:
     for name in _ALARM.findall(Metrics().render().decode()):
         if name not in heard:
             yield f"{name} is an alarm by its own words, but no alert looks at it; write one, and its run book"
-    most = next((at(each, "autoscaling_config", "max_replicas") for each in release.deployments if each.get("name") != "Signer"), None)
+    most = next((at(each, "autoscaling_config", "max_replicas") for each in release.serving), None)
     for rule in rules:
         if rule.get("alert") == "WalletsAtMaximum" and not str(rule.get("expr")).endswith(f">= {most}"):
             yield f"alert WalletsAtMaximum: compares with another number than max_replicas, {most}, so it is never raised, or always"

@@ -129,6 +129,11 @@ class Release:
         """The deployments of Serve's application."""
         return [each for application in items(self.serve, "applications") for each in items(application, "deployments")]
 
+    @property
+    def serving(self) -> list[Document]:
+        """Those of them that clients reach: all but signers."""
+        return [each for each in self.deployments if each.get("name") != "Signer"]
+
     def environment(self, container: Document) -> dict[str, str]:
         """Return what a container is told by ConfigMaps and in plain values."""
         config_maps = {at(each, "metadata", "name"): each.get("data") or {} for each in self.of("ConfigMap")}

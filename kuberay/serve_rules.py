@@ -70,8 +70,8 @@ def topology(release: Release) -> Iterator[str]:
 def _limits(release: Release, group: Group) -> Iterator[str]:
     """HAProxy learns from a setting what Serve learns from its configuration."""
     told = release.environment(group.ray).get("APP__REPLICAS__MAX_ONGOING_REQUESTS")
-    for deployment in release.deployments:
-        if deployment.get("name") != "Signer" and str(deployment.get("max_ongoing_requests")) != told:
+    for deployment in release.serving:
+        if str(deployment.get("max_ongoing_requests")) != told:
             yield f"{group.pod.name}: APP__REPLICAS__MAX_ONGOING_REQUESTS is {told}; write max_ongoing_requests of {deployment.get('name')}"
 
 

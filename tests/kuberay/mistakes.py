@@ -267,6 +267,21 @@ MISTAKES = (
         "not there",
         put("PodDisruptionBudget/wallets-workers spec selector matchLabels ray.io/group", "x"),
     ),
+    Mistake("a drain that never ends", "budgets", "write 1, one less", put("PodDisruptionBudget/wallets-workers spec minAvailable", 2)),
+    Mistake("a budget of nothing", "budgets", "write 1, one less", put("PodDisruptionBudget/wallets-workers spec minAvailable", 0)),
+    Mistake("fewer kept than more replicas", "budgets", "write 4, one less", serve(f"{_SERVE} autoscaling_config min_replicas", 5)),
+    Mistake("the only replica", "budgets", "2 at least", serve(f"{_SERVE} autoscaling_config min_replicas", 1)),
+    Mistake(
+        "a drain of all signers", "budgets", "write 2, one", put("PodDisruptionBudget/wallets-signers spec minAvailable", 0), "isolated"
+    ),
+    Mistake(
+        "gateways that are never drained",
+        "budgets",
+        "write 1, one",
+        put("PodDisruptionBudget/wallets-workers spec minAvailable", 2),
+        "isolated",
+    ),
+    Mistake("a head that is drained", "budgets", "by hand alone", put("PodDisruptionBudget/wallets-head spec minAvailable", 0)),
     Mistake("no budget", "budgets", "has no PodDisruptionBudget", drop("PodDisruptionBudget/wallets-workers")),
     Mistake("open pods", "network", "closes every pod", drop("NetworkPolicy/wallets-closed")),
     Mistake("everybody", "network", "lets everybody in", drop("NetworkPolicy/wallets-clients spec ingress 0 from")),

@@ -59,6 +59,7 @@ def test_a_setting_changes_the_name_of_its_config_map() -> None:
         ("image.digest=", "name the image by digest"),
         ("topology=both", "inline or isolated"),
         ("replicas.min=11", "min must not exceed max"),
+        ("replicas.min=1", "2 at least"),
         ("workers.min=12", "min must not exceed max"),
     ],
 )
@@ -79,6 +80,14 @@ def test_values_that_render_are_checked_as_overlays_are(schemas: Schemas, tmp_pa
     assert [each.partition(":")[0] for each in found] == ["room"]
     assert code == 1
     assert f"chart: {found[0]}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("topology", ["inline", "isolated"])
+def test_budgets_follow_the_values(topology: str, schemas: Schemas) -> None:
+    """A drain takes one pod at a time, however many there are."""
+    rendered = templated([_VALUES / "production.yaml"], f"topology={topology}", "replicas.min=5", "workers.min=6", "workers.initial=6")
+
+    assert list(problems(rendered, schemas)) == []
 
 
 def test_the_chart_has_the_version_of_the_service() -> None:
