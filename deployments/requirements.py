@@ -39,6 +39,18 @@ def require_custody(settings: Settings) -> Settings:
     return _require(settings, _missing_to_custody(settings))
 
 
+def require_database(settings: Settings) -> str:
+    """Return the URL of the database, which is all that migrating and looking at the schema need.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if settings.database.url is None:
+        msg = "APP__DATABASE__URL: is not set; `up` migrates the database that it starts by itself"
+        raise ConfigurationError(msg)
+    return settings.database.url.get_secret_value()
+
+
 def required(secret: SecretStr | None) -> str:
     """Return a secret that was found to be there when the settings were checked."""
     assert secret is not None, "it is checked before anything is opened"

@@ -1,11 +1,11 @@
-"""What every pod must be: restricted, told what it needs by mounted files, and given the memory that was measured."""
+"""What every pod must be: restricted, of a fixed image, with an identity of its own, and given the memory that was measured."""
 
 import re
 from collections.abc import Iterator
 
-from deployments.settings import ConfigurationError, load, secret_names
 from kuberay.documents import Document, at, items
-from kuberay.release import Pod, Release
+from kuberay.pods import Pod, in_environment
+from kuberay.release import Release
 from serve_app.haproxy import CLUSTER_TEMPORARY
 
 _DIGEST = re.compile(r"^[^@\s]+@sha256:[0-9a-f]{64}$")
@@ -13,14 +13,6 @@ _SIZE = re.compile(r"^([0-9]+)(Ki|Mi|Gi)$")
 _UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _LEAST_MEBIBYTES = {"head": 2048, "worker": 1024, "signer": 1024, "migration": 128}
 """The requests that were measured; kuberay/README.md has the figures."""
-
-_RAY_SETTINGS = {
-    "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "0",
-    "RAY_SERVE_HAPROXY_BINARY_PATH": "/opt/crypto-wallets/haproxy/haproxy",
-    "FORWARDED_ALLOW_IPS": "none",
-}
 
 
 def images(release: Release) -> Iterator[str]:
@@ -85,49 +77,12 @@ def accounts(release: Release) -> Iterator[str]:
             yield f"ServiceAccount {at(account, 'metadata', 'name')}: automountServiceAccountToken must be false"
 
 
-def files(release: Release) -> Iterator[str]:
-    """Every setting that names a file has one, mounted from a Secret or a token; and no secret stands in a value."""
-    secrets = secret_names()
-    for pod in release.pods:
-        mounted = pod.secret_paths()
-        for container in pod.containers:
-            environment = release.environment(container)
-            for name, value in environment.items():
-                if name.startswith("APP__") and name.endswith("_FILE") and value not in mounted:
-                    yield f"{pod.name}: {name} names {value}, but no Secret is mounted there; add it to the volume `secrets`"
-                elif name.removesuffix("_FILE") in secrets and name.endswith("_FILE") and mounted[value] != "secret":
-                    yield f"{pod.name}: {name} must come from a Secret, not from a {mounted[value]}"
-            yield from (f"{pod.name}: {name} is a secret; name a mounted file by {name}_FILE" for name in environment if name in secrets)
-    for container in (each for group in release.workers for each in group.pod.containers):
-        if not any(name in release.environment(container) for name in ("APP__SERVER__API_KEY_FILE", "APP__DATABASE__URL_FILE")):
-            yield f"{container.get('name')}: has neither an API key nor a database; it could be no replica"
-
-
-def settings(release: Release) -> Iterator[str]:
-    """The service reads the settings as they stand, and Ray is told what security depends on."""
-    for group in release.groups:
-        environment = release.environment(group.ray)
-        # Files are there in the pod alone.
-        plain = {name: value for name, value in environment.items() if name.startswith("APP__") and not name.endswith("_FILE")}
-        unknown = {name: value for name, value in environment.items() if name.startswith("APP__") and name.endswith("_FILE")}
-        try:
-            load(plain)
-        except ConfigurationError as error:
-            yield from (f"{group.pod.name}: {line}" for line in str(error).splitlines())
-        known = {f"{name}_FILE" for name in secret_names()} | {"APP__VAULT__KUBERNETES_JWT_FILE", "APP__VAULT__CA_FILE"}
-        yield from (f"{group.pod.name}: {name}: there is no such setting" for name in sorted(unknown.keys() - known))
-        for name, value in _RAY_SETTINGS.items():
-            if environment.get(name) != value:
-                yield f"{group.pod.name}: {name} must be {value}; base/config/ray.env says why"
-
-
 def references(release: Release) -> Iterator[str]:
     """Every ConfigMap that is named is there, but for the two that others make."""
     known = release.names("ConfigMap")
     for pod in release.pods:
         for container in pod.containers:
-            for source in items(container, "envFrom"):
-                name = at(source, "configMapRef", "name")
+            for name in (each.name for each in in_environment(container) if each.kind == "configMap"):
                 if name not in known:
                     yield f"{pod.name}: there is no ConfigMap {name}; is its kind of place missing in base/names.yaml?"
 
@@ -139,7 +94,7 @@ def memory(release: Release) -> Iterator[str]:
             request, limit = (_bytes(at(container, "resources", kind, "memory")) for kind in ("requests", "limits"))
             if not request or not limit or limit < request:
                 yield f"{pod.name}, {container.get('name')}: give resources a memory request, and a limit that is not below it"
-        least = _LEAST_MEBIBYTES.get(pod.labels.get("app.kubernetes.io/component", ""), 0)
+        least = _LEAST_MEBIBYTES.get(pod.component, 0)
         main: Document = next(iter(items(pod.spec, "containers")), {})
         if _bytes(at(main, "resources", "requests", "memory")) < least * 2**20:
             yield f"{pod.name}: needs {least} MiB, as measured; ask for no less"

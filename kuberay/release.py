@@ -3,38 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from kuberay.documents import Document, ManifestError, at, items, parse
+from kuberay.pods import Pod
 
 HEAD = "headgroup"
 """What the operator writes into the label ray.io/group of the head."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """The template of a pod, whoever starts it."""
-
-    name: str
-    labels: Mapping[str, str]
-    spec: Mapping[str, Any]
-
-    @property
-    def containers(self) -> list[Document]:
-        """Its containers, those that run first included."""
-        return [*items(self.spec, "initContainers"), *items(self.spec, "containers")]
-
-    def secret_paths(self) -> Mapping[str, str]:
-        """Return each file that a Secret, a token or a ConfigMap is mounted as, with the kind of source that it comes from."""
-        mounts = {mount["name"]: str(mount["mountPath"]) for each in self.containers for mount in items(each, "volumeMounts")}
-        found: dict[str, str] = {}
-        for volume in items(self.spec, "volumes"):
-            folder = mounts.get(volume["name"])
-            for source in items(volume, "projected", "sources") if folder else ():
-                kind = next(iter(source))
-                files = [source[kind]["path"]] if kind == "serviceAccountToken" else [each["path"] for each in items(source, kind, "items")]
-                found |= {f"{folder}/{file}": kind for file in files}
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +113,14 @@ class Release:
         config_maps = {at(each, "metadata", "name"): each.get("data") or {} for each in self.of("ConfigMap")}
         told: dict[str, str] = {}
         for source in items(container, "envFrom"):
-            told |= config_maps.get(at(source, "configMapRef", "name"), {})
-        return told | {each["name"]: str(each["value"]) for each in items(container, "env") if "value" in each}
+            data = config_maps.get(at(source, "configMapRef", "name"), {})
+            told |= {f"{source.get('prefix') or ''}{name}": value for name, value in data.items()}
+        for each in items(container, "env"):
+            reference = at(each, "valueFrom", "configMapKeyRef") or {}
+            value = each.get("value", at(config_maps.get(reference.get("name")), str(reference.get("key"))))
+            if value is not None:
+                told[each["name"]] = str(value)
+        return told
 
 
 def _group(name: str, document: Document) -> Group:

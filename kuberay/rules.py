@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from kuberay.beside_rules import budgets, migrations, monitors, network
-from kuberay.pod_rules import accounts, files, images, memory, references, restricted, settings, spread
+from kuberay.pod_rules import accounts, images, memory, references, restricted, spread
 from kuberay.ray_rules import authentication, autoscaler, cluster_names, fault_tolerance, head, ports, room, shutdown, upgrade
 from kuberay.release import Release
-from kuberay.serve_rules import serve_config, topology
+from kuberay.serve_rules import serve_config
+from kuberay.told_rules import files, settings
+from kuberay.topology_rules import topology
 
 Rule = Callable[[Release], Iterator[str]]
 

@@ -9,10 +9,9 @@ from ray.serve.schema import ServeDeploySchema
 
 from deployments.grpc_port import NO_SERVICES
 from kuberay.documents import Document, at, items
-from kuberay.release import Group, Release
+from kuberay.release import Release
 from serve_app.haproxy import CLUSTER_HOST
 
-_CLASSES = {"inline": {"WalletService"}, "isolated": {"Gateway", "Signer"}}
 _POLICY = "deployments.autoscaling:by_requests_and_memory"
 
 
@@ -47,36 +46,6 @@ def _application(release: Release) -> Iterator[str]:
             yield "serveConfigV2: import_path must be serve_app.app:build_app"
     if len(items(release.serve, "applications")) != 1:
         yield "serveConfigV2: there must be one application: with a second one, gRPC clients would have to name theirs"
-
-
-def topology(release: Release) -> Iterator[str]:
-    """The deployments are those of the topology that the replicas are told, and isolated only signers have what custody needs."""
-    told = {release.environment(group.ray).get("APP__TOPOLOGY", "inline") for group in release.groups}
-    named = {str(each.get("name")) for each in release.deployments}
-    if len(told) != 1 or named != _CLASSES.get(next(iter(told))):
-        yield f"APP__TOPOLOGY is {' and '.join(sorted(told))}, but serveConfigV2 has {', '.join(sorted(named))}; make them fit"
-    for group in release.workers:
-        yield from _limits(release, group)
-    for group in release.groups:
-        component = group.pod.labels.get("app.kubernetes.io/component")
-        custody = [name for name in release.environment(group.ray) if name.startswith(("APP__VAULT__", "APP__DATABASE__"))]
-        credentials = [path for path in group.pod.secret_paths() if "vault" in path]
-        if component == "head" and (custody or credentials):
-            yield "the head needs no settings or credentials of custody in its Ray container; take them out"
-        if "isolated" in told and component == "worker" and (custody or credentials or _mounts_database(group.pod.secret_paths())):
-            yield f"{group.pod.name}: gateways must not have {', '.join(custody + credentials) or 'the database'}; only signers do"
-
-
-def _limits(release: Release, group: Group) -> Iterator[str]:
-    """HAProxy learns from a setting what Serve learns from its configuration."""
-    told = release.environment(group.ray).get("APP__REPLICAS__MAX_ONGOING_REQUESTS")
-    for deployment in release.serving:
-        if str(deployment.get("max_ongoing_requests")) != told:
-            yield f"{group.pod.name}: APP__REPLICAS__MAX_ONGOING_REQUESTS is {told}; write max_ongoing_requests of {deployment.get('name')}"
-
-
-def _mounts_database(paths: Any) -> bool:
-    return any("database" in path for path in paths)
 
 
 def _scaling(deployment: Document) -> Iterator[str]:

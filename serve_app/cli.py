@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from deployments.hardening import forbid_core_dumps
-from deployments.settings import ConfigurationError, Settings, load
+from deployments.requirements import require_database
+from deployments.settings import Settings, load
 from serve_app.backup_commands import backup, prove_wallets, restore
 from serve_app.banner import banner
 from serve_app.configuration_table import effective
@@ -88,7 +89,7 @@ def _run(settings: Settings, progress: Progress, console: Console, begin: float)
 def migrate() -> None:
     """Bring the schema of the database at APP__DATABASE__URL to this version; safe to run at any time, and by many at once."""
     with told_plainly():
-        applied = asyncio.run(bring_up_to_date(_database_url(), typer.echo))
+        applied = asyncio.run(bring_up_to_date(require_database(load()), typer.echo))
         typer.echo(f"migrations applied: {applied}" if applied else "the schema is up to date")
 
 
@@ -98,16 +99,8 @@ def check_schema(
 ) -> None:
     """See that the database at APP__DATABASE__URL has the schema of this version, and change nothing."""
     with told_plainly():
-        asyncio.run(until_up_to_date(_database_url(), wait_secs, typer.echo))
+        asyncio.run(until_up_to_date(require_database(load()), wait_secs, typer.echo))
         typer.echo("the schema is up to date")
-
-
-def _database_url() -> str:
-    url = load().database.url
-    if url is None:
-        msg = "APP__DATABASE__URL: is not set; `up` migrates the database that it starts by itself"
-        raise ConfigurationError(msg)
-    return url.get_secret_value()
 
 
 @app.command()

@@ -1,15 +1,6 @@
 """One mistake after the other that a person might make in the manifests, and by what it is found."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
-
-import yaml
-
-from kuberay.documents import Document
-
-Change = Callable[[list[Document]], None]
+from tests.kuberay.changes import Mistake, add, both, drop, put, serve
 
 _HEAD = "RayService/wallets spec rayClusterConfig headGroupSpec"
 _WORKERS = "RayService/wallets spec rayClusterConfig workerGroupSpecs 0"
@@ -17,93 +8,10 @@ _POD = f"{_WORKERS} template spec"
 _RAY = f"{_POD} containers 0"
 _CLUSTER = "RayService/wallets spec rayClusterConfig"
 _SERVE = "applications 0 deployments 0"
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """A change of the documents of an overlay, the rule that finds it, and a part of what the rule says."""
-
-    name: str
-    rule: str
-    says: str
-    make: Change
-    overlay: str = "production"
-
-
-def put(path: str, value: object) -> Change:
-    """Set what is at a path, which begins with `Kind/name` (a name without its hash); steps are apart by spaces."""
-    return partial(_put, path, value)
-
-
-def drop(path: str) -> Change:
-    """Take out what is at a path."""
-    return partial(_drop, path)
-
-
-def add(path: str, value: object) -> Change:
-    """Add to the list at a path."""
-    return partial(_add, path, value)
-
-
-def serve(path: str, value: object) -> Change:
-    """Set what is at a path of `serveConfigV2`; None takes it out."""
-    return partial(_serve, path, value)
-
-
-def both(*changes: Change) -> Change:
-    """Make several changes."""
-
-    def make(documents: list[Document]) -> None:
-        for change in changes:
-            change(documents)
-
-    return make
-
-
-def _parent(documents: list[Document], path: str) -> tuple[Any, Any]:
-    start, *steps = path.split(" ")
-    kind, _, name = start.partition("/")
-    value: Any = next(each for each in documents if each["kind"] == kind and each["metadata"]["name"].startswith(name))
-    *above, last = [int(step) if step.isdigit() else step for step in steps]
-    for step in above:
-        value = value[step]
-    return value, last
-
-
-def _put(path: str, value: object, documents: list[Document]) -> None:
-    parent, last = _parent(documents, path)
-    parent[last] = value
-
-
-def _drop(path: str, documents: list[Document]) -> None:
-    if " " not in path:
-        kind, _, name = path.partition("/")
-        documents[:] = [each for each in documents if not (each["kind"] == kind and each["metadata"]["name"].startswith(name))]
-        return
-    parent, last = _parent(documents, path)
-    del parent[last]
-
-
-def _add(path: str, value: object, documents: list[Document]) -> None:
-    parent, last = _parent(documents, path)
-    parent[last] = [*parent[last], value]
-
-
-def _serve(path: str, value: object, documents: list[Document]) -> None:
-    parent, last = _parent(documents, "RayService/wallets spec serveConfigV2")
-    config = yaml.safe_load(parent[last])
-    *above, final = [int(step) if step.isdigit() else step for step in path.split(" ")]
-    place = config
-    for step in above:
-        place = place[step]
-    if value is None:
-        del place[final]
-    else:
-        place[final] = value
-    parent[last] = yaml.safe_dump(config)
-
-
 _SETTINGS = "ConfigMap/wallets-ray-settings data"
+_CUSTODY = "ConfigMap/wallets-custody-settings data"
+_DATABASE_VARIABLE = {"name": "APP__DATABASE__URL", "valueFrom": {"secretKeyRef": {"name": "wallets-database-url", "key": "url"}}}
+_DATABASE_VOLUME = {"name": "more", "secret": {"secretName": "wallets-database-url"}}
 
 MISTAKES = (
     # The RayService and its cluster.
@@ -232,10 +140,10 @@ MISTAKES = (
         "APP__SERVER__API_KEY_FILE",
         put(f"{_RAY} env", [{"name": "APP__SERVER__API_KEY", "value": "x" * 16}]),
     ),
-    Mistake("a replica without all", "secrets", "no replica", put(f"{_RAY} envFrom", [])),
+    Mistake("a replica without all", "settings", "without a key", put(f"{_RAY} envFrom", [])),
     Mistake("a setting misspelt", "settings", "did you mean", put(f"{_SETTINGS} APP__LOGS__LEVEL", "info")),
     Mistake(
-        "a file's setting misspelt", "settings", "no such setting", put("ConfigMap/wallets-edge-settings data APP__SERVER__KEY_FILE", "/x")
+        "a file's setting misspelt", "settings", "did you mean", put("ConfigMap/wallets-edge-settings data APP__SERVER__KEY_FILE", "/x")
     ),
     Mistake(
         "no Vault's TLS in production",
@@ -259,6 +167,97 @@ MISTAKES = (
     Mistake(
         "others are spread", "spread", "does not select", put(f"{_POD} topologySpreadConstraints 0 labelSelector matchLabels", {"a": "b"})
     ),
+    # What the service is told.
+    Mistake(
+        "no API key's file",
+        "settings",
+        "APP__SERVER__API_KEY: is not set; without a key the service refuses to start. Mount its Secret",
+        both(
+            put("ConfigMap/wallets-edge-settings data", {"APP__LOG__LEVEL": "info"}),
+            drop(f"{_POD} volumes 1 projected sources 0"),
+        ),
+    ),
+    Mistake(
+        "no API key at the gateways",
+        "settings",
+        "without a key",
+        drop("ConfigMap/wallets-edge-settings data APP__SERVER__API_KEY_FILE"),
+        "isolated",
+    ),
+    Mistake("no database", "settings", "name the file by APP__DATABASE__URL_FILE", drop(f"{_CUSTODY} APP__DATABASE__URL_FILE")),
+    Mistake("no database at the signers", "settings", "APP__DATABASE__URL: is", drop(f"{_CUSTODY} APP__DATABASE__URL_FILE"), "isolated"),
+    Mistake("no URL of Redis", "settings", "APP__REDIS__URL: is", drop("ConfigMap/wallets-redis-settings data APP__REDIS__URL_FILE")),
+    Mistake("no address of Vault", "settings", "Set it in a ConfigMap", drop(f"{_CUSTODY} APP__VAULT__ADDRESS")),
+    Mistake("no role in Vault", "settings", "KUBERNETES_ROLE: is not set", drop(f"{_CUSTODY} APP__VAULT__KUBERNETES_ROLE")),
+    Mistake("a check of no schema", "settings", "check-schema: APP__DATABASE__URL", put(f"{_HEAD} template spec initContainers 0 env", [])),
+    Mistake(
+        "a migration of nothing", "settings", "migrate: APP__DATABASE__URL", put("Job/wallets spec template spec containers 0 env", [])
+    ),
+    Mistake(
+        "a secret that may be missing", "secrets", "take `optional` out", put(f"{_POD} volumes 1 projected sources 0 secret optional", True)
+    ),
+    Mistake(
+        "a Secret's key misspelt",
+        "secrets",
+        "makes the key api-key of wallets-api-key",
+        put(f"{_POD} volumes 1 projected sources 0 secret items 0 key", "apikey"),
+    ),
+    Mistake(
+        "one Secret for another",
+        "secrets",
+        "wallets-redis-url",
+        put(f"{_POD} volumes 1 projected sources 1 secret name", "wallets-database-url"),
+    ),
+    Mistake("a secret in the environment", "secrets", "every process inherits", put(f"{_RAY} env", [_DATABASE_VARIABLE])),
+    Mistake(
+        "all of a Secret in the environment", "secrets", "inherits", add(f"{_RAY} envFrom", {"secretRef": {"name": "wallets-api-key"}})
+    ),
+    Mistake("a plain volume", "secrets", "by `projected`", add(f"{_POD} volumes", _DATABASE_VOLUME)),
+    Mistake(
+        "a variable of a ConfigMap that is not there",
+        "references",
+        "no ConfigMap x",
+        put(f"{_RAY} env", [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "a"}}}]),
+    ),
+    # Who has the keys.
+    Mistake("gateways that Vault knows", "topology", "who may decrypt", put(f"{_POD} serviceAccountName", "wallets-custody"), "isolated"),
+    Mistake(
+        "a migration that Vault knows",
+        "topology",
+        "who may decrypt",
+        put("Job/wallets spec template spec serviceAccountName", "wallets-custody"),
+    ),
+    Mistake(
+        "a login to Vault under another name",
+        "topology",
+        "a token for the audience vault",
+        add(f"{_POD} volumes 1 projected sources", {"serviceAccountToken": {"audience": "vault", "path": "session"}}),
+        "isolated",
+    ),
+    Mistake(
+        "a token of the API server",
+        "topology",
+        "of the API server",
+        add(f"{_POD} volumes 1 projected sources", {"serviceAccountToken": {"path": "a"}}),
+        "isolated",
+    ),
+    Mistake(
+        "the database in a volume of its own",
+        "topology",
+        "the Secret wallets-database-url",
+        add(f"{_POD} volumes", _DATABASE_VOLUME),
+        "isolated",
+    ),
+    Mistake(
+        "the database in a variable", "topology", "the Secret wallets-database-url", put(f"{_RAY} env", [_DATABASE_VARIABLE]), "isolated"
+    ),
+    Mistake(
+        "the database at the head",
+        "topology",
+        "in its Ray container",
+        add(f"{_HEAD} template spec containers 0 volumeMounts", {"name": "secrets", "mountPath": "/secrets"}),
+    ),
+    Mistake("a head that Vault knows", "topology", "who may decrypt", put(f"{_HEAD} template spec serviceAccountName", "wallets-custody")),
     # What stands beside.
     Mistake("a share of pods", "budgets", "whole number", put("PodDisruptionBudget/wallets-workers spec minAvailable", "50%")),
     Mistake(

@@ -6,8 +6,9 @@ from kuberay.documents import ManifestError, parse
 from kuberay.release import Release
 from kuberay.rules import RULES, broken
 from kuberay.schemas import Schemas
+from tests.kuberay.changes import Mistake, drop, put
 from tests.kuberay.conftest import Render
-from tests.kuberay.mistakes import MISTAKES, Mistake, drop, put
+from tests.kuberay.mistakes import MISTAKES
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
