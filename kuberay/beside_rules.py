@@ -1,17 +1,13 @@
-"""What stands beside the RayService: budgets, network policies, the migration, monitors and alerts."""
+"""What stands beside the RayService: budgets, the migration, monitors and alerts."""
 
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
 
 from api.observability import Metrics
-from kuberay.documents import Document, at, items
+from kuberay.documents import at, items
 from kuberay.release import HEAD, Group, Release
 
-_APP = "crypto-wallets-service"
-_CLIENT_PORTS = {3000, 3001}
-_OF_PROMETHEUS = (8080, 9101, 30000, 44217, 44227)
-_FROM_ELSEWHERE = {8265: "the operator", **dict.fromkeys(_OF_PROMETHEUS, "Prometheus")}
 _METRIC = re.compile(r"[a-z_]+(?=\{)")
 _ALARM = re.compile(r"^# HELP (\w+) .*an alarm$", re.MULTILINE)
 _OF_OTHERS = ("up", "haproxy_", "ray_", "kube_", "container_")
@@ -48,57 +44,6 @@ def _kept(release: Release, group: Group, kept: object) -> Iterator[str]:
         yield f"{what} is {ready}, so either a drain takes the only one, or it never ends; write 2 at least"
     elif kept != ready - 1:
         yield f"minAvailable is {kept}; write {ready - 1}, one less than {what}: with more a drain never ends, with less it takes too many"
-
-
-def network(release: Release) -> Iterator[str]:
-    """Pods are closed, and each opening is to somebody by name and on ports that are theirs."""
-    policies = release.of("NetworkPolicy")
-    selectors = [at(each, "spec", "podSelector") for each in policies if not items(each, "spec", "ingress")]
-    if {"matchLabels": {"app.kubernetes.io/name": _APP}} not in selectors:
-        yield f"no NetworkPolicy closes every pod of {_APP}: select them by app.kubernetes.io/name alone, without ingress"
-    for policy in policies:
-        name = at(policy, "metadata", "name")
-        for rule in items(policy, "spec", "ingress"):
-            yield from (f"NetworkPolicy {name}: {problem}" for problem in _opening(rule))
-        for rule in items(policy, "spec", "egress"):
-            if not rule.get("to"):
-                yield f"NetworkPolicy {name}: an egress without `to` leads everywhere; say where to"
-    yield from _unreached(release, policies)
-
-
-def _opening(rule: Document) -> Iterator[str]:
-    if not rule.get("from") or any(not each for each in rule["from"]):
-        yield "an ingress without `from` lets everybody in; say whom"
-        return
-    if all(at(each, "podSelector", "matchLabels", "app.kubernetes.io/name") == _APP for each in rule["from"]):
-        return
-    opened = {each.get("port") for each in items(rule, "ports")}
-    if not opened:
-        yield "all ports are open to somebody beside Ray's own pods; name the ports"
-    for port in opened - _CLIENT_PORTS:
-        if port not in _FROM_ELSEWHERE:
-            yield f"port {port} is Ray's own: whoever reaches it runs code beside the keys; take it out"
-    if 8265 in opened and not all(
-        at(each, "podSelector", "matchLabels", "app.kubernetes.io/name") == "kuberay-operator" for each in rule["from"]
-    ):
-        yield "port 8265, the job API, is for the operator's pods alone; select them by app.kubernetes.io/name: kuberay-operator"
-
-
-def _unreached(release: Release, policies: list[Document]) -> Iterator[str]:
-    """Processes that call Vault, and nobody else, may reach it."""
-    allowed = {
-        at(policy, "spec", "podSelector", "matchLabels", "app.kubernetes.io/component")
-        for policy in policies
-        for rule in items(policy, "spec", "egress")
-        if any(each.get("port") == 8200 for each in items(rule, "ports"))
-    }
-    need = {
-        group.pod.labels.get("app.kubernetes.io/component")
-        for group in release.groups
-        if "APP__VAULT__ADDRESS" in release.environment(group.ray)
-    }
-    if allowed != need:
-        yield f"Vault is open to {sorted(map(str, allowed))}, but {sorted(map(str, need))} call it; mend the egress to port 8200"
 
 
 def migrations(release: Release) -> Iterator[str]:

@@ -85,6 +85,11 @@ class Release:
             template = at(job, "spec", "template") or {}
             yield Pod(f"Job {at(job, 'metadata', 'name')}", at(template, "metadata", "labels") or {}, template.get("spec") or {})
 
+    @property
+    def keepers(self) -> str:
+        """The component of the pods that hold keys."""
+        return "signer" if any(self.environment(group.ray).get("APP__TOPOLOGY") == "isolated" for group in self.groups) else "worker"
+
     @cached_property
     def serve(self) -> Document:
         """What `serveConfigV2` says.
@@ -125,5 +130,6 @@ class Release:
 
 def _group(name: str, document: Document) -> Group:
     template = document.get("template") or {}
-    pod = Pod(f"group {name}", at(template, "metadata", "labels") or {}, template.get("spec") or {})
+    labels = {**(at(template, "metadata", "labels") or {}), "ray.io/group": name, "ray.io/node-type": "head" if name == HEAD else "worker"}
+    pod = Pod(f"group {name}", labels, template.get("spec") or {})
     return Group(name, document.get("rayStartParams") or {}, pod, document)

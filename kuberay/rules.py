@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from kuberay.beside_rules import budgets, migrations, monitors, network
+from kuberay.beside_rules import budgets, migrations, monitors
+from kuberay.network_rules import network
 from kuberay.pod_rules import accounts, images, memory, references, restricted, spread
 from kuberay.ray_rules import authentication, autoscaler, cluster_names, fault_tolerance, head, ports, room, shutdown, upgrade
 from kuberay.release import Release

@@ -26,7 +26,7 @@ def topology(release: Release) -> Iterator[str]:
     for group in release.workers:
         yield from _limits(release, group)
         yield from _metrics_ports(release, group)
-    keepers = "signer" if "isolated" in told else "worker"
+    keepers = release.keepers
     accounts = {pod.spec.get("serviceAccountName") for pod in release.pods if pod.component == keepers}
     for pod in release.pods:
         if pod.component != keepers:

@@ -1,6 +1,7 @@
 """One mistake after the other that a person might make in the manifests, and by what it is found."""
 
 from tests.kuberay.changes import Mistake, add, both, drop, put, serve
+from tests.kuberay.network_mistakes import NETWORK
 
 _HEAD = "RayService/wallets spec rayClusterConfig headGroupSpec"
 _WORKERS = "RayService/wallets spec rayClusterConfig workerGroupSpecs 0"
@@ -14,6 +15,7 @@ _DATABASE_VARIABLE = {"name": "APP__DATABASE__URL", "valueFrom": {"secretKeyRef"
 _DATABASE_VOLUME = {"name": "more", "secret": {"secretName": "wallets-database-url"}}
 
 MISTAKES = (
+    *NETWORK,
     # The RayService and its cluster.
     Mistake("a name too long", "names", "shorten it to 47", put("RayService/wallets metadata name", "w" * 48)),
     Mistake("another version of Ray", "names", "the image has Ray", put(f"{_CLUSTER} rayVersion", "2.9.0")),
@@ -282,18 +284,6 @@ MISTAKES = (
     ),
     Mistake("a head that is drained", "budgets", "by hand alone", put("PodDisruptionBudget/wallets-head spec minAvailable", 0)),
     Mistake("no budget", "budgets", "has no PodDisruptionBudget", drop("PodDisruptionBudget/wallets-workers")),
-    Mistake("open pods", "network", "closes every pod", drop("NetworkPolicy/wallets-closed")),
-    Mistake("everybody", "network", "lets everybody in", drop("NetworkPolicy/wallets-clients spec ingress 0 from")),
-    Mistake("all ports", "network", "name the ports", drop("NetworkPolicy/wallets-clients spec ingress 0 ports")),
-    Mistake("GCS for clients", "network", "Ray's own", add("NetworkPolicy/wallets-clients spec ingress 0 ports", {"port": 6379})),
-    Mistake(
-        "the job API for clients",
-        "network",
-        "operator's pods alone",
-        add("NetworkPolicy/wallets-clients spec ingress 0 ports", {"port": 8265}),
-    ),
-    Mistake("anywhere", "network", "leads everywhere", drop("NetworkPolicy/wallets-custody spec egress 0 to")),
-    Mistake("Vault closed", "network", "Vault is open to", drop("NetworkPolicy/wallets-custody")),
     Mistake("a job of the last release", "migration", "has its own", put("Job/wallets metadata name", "wallets-migrate-1-0-8")),
     Mistake("a job without end", "migration", "waits for ever", drop("Job/wallets spec activeDeadlineSeconds")),
     Mistake(

@@ -22,6 +22,27 @@ def test_a_mistake_is_found(mistake: Mistake, render: Render) -> None:
     assert any(mistake.says in problem for problem in found), found
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("NetworkPolicy/wallets-custody spec egress 0 to", [{"ipBlock": {"cidr": "10.1.2.0/24"}}, {"ipBlock": {"cidr": "fd00::1/128"}}]),
+        (
+            "NetworkPolicy/wallets-prometheus spec ingress 0 from 0 namespaceSelector matchLabels",
+            {"kubernetes.io/metadata.name": "metrics"},
+        ),
+        ("NetworkPolicy/wallets-custody spec podSelector matchExpressions", [{"key": "ray.io/group", "operator": "Exists"}]),
+        ("NetworkPolicy/wallets-custody spec podSelector matchExpressions", [{"key": "old", "operator": "DoesNotExist"}]),
+    ],
+)
+def test_an_installation_may_narrow_what_is_open(path: str, value: object, render: Render) -> None:
+    """To its own addresses, to the namespace in which its Prometheus is, or by another label of the pods."""
+    documents = render("production")
+
+    put(path, value)(documents)
+
+    assert list(RULES["network"](Release(documents))) == []
+
+
 def test_every_rule_has_a_mistake() -> None:
     """A rule that nothing has ever broken may not be one."""
     assert {mistake.rule for mistake in MISTAKES} == set(RULES)
