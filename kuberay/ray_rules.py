@@ -84,6 +84,8 @@ def ports(release: Release) -> Iterator[str]:
     expected = {"serve": (80, at(release.serve, "http_options", "port")), "serve-grpc": (81, at(release.serve, "grpc_options", "port"))}
     offered = {each.get("name"): each for each in items(release.service, "spec", "serveService", "spec", "ports")}
     for name, (port, serves) in expected.items():
+        if not isinstance(serves, int):
+            yield f"serveConfigV2 has no port {name}: write 3000 as http_options.port and 3001 as grpc_options.port"
         if at(offered, name, "port") != port or at(offered, name, "targetPort") != name:
             yield f"serveService must have port {port} named {name}, with the name as targetPort: signers, which lack it, are no endpoints"
         for group in (each for each in release.groups if each.pod.labels.get("app.kubernetes.io/component") != "signer"):

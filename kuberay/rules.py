@@ -6,6 +6,7 @@ from types import MappingProxyType
 from kuberay.beside_rules import budgets, migrations, monitors
 from kuberay.network_rules import network
 from kuberay.pod_rules import accounts, images, memory, references, restricted, spread
+from kuberay.probe_rules import probes
 from kuberay.ray_rules import authentication, autoscaler, cluster_names, fault_tolerance, head, ports, room, shutdown, upgrade
 from kuberay.release import Release
 from kuberay.serve_rules import serve_config
@@ -23,6 +24,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "authentication": authentication,
         "fault tolerance": fault_tolerance,
         "ports": ports,
+        "probes": probes,
         "shutdown": shutdown,
         "room": room,
         "serve config": serve_config,

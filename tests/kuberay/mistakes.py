@@ -7,6 +7,8 @@ _HEAD = "RayService/wallets spec rayClusterConfig headGroupSpec"
 _WORKERS = "RayService/wallets spec rayClusterConfig workerGroupSpecs 0"
 _POD = f"{_WORKERS} template spec"
 _RAY = f"{_POD} containers 0"
+_PROBE = f"{_RAY} readinessProbe"
+_SIGNER = "RayService/wallets spec rayClusterConfig workerGroupSpecs 1 template spec containers 0"
 _CLUSTER = "RayService/wallets spec rayClusterConfig"
 _SERVE = "applications 0 deployments 0"
 _SETTINGS = "ConfigMap/wallets-ray-settings data"
@@ -63,6 +65,19 @@ MISTAKES = (
     Mistake("a target by number", "ports", "as targetPort", put("RayService/wallets spec serveService spec ports 0 targetPort", 3000)),
     Mistake("gRPC that proxies do not know", "ports", "h2c", drop("RayService/wallets spec serveService spec ports 1 appProtocol")),
     Mistake("metrics elsewhere", "ports", "8080", put(f"{_RAY} ports 2 containerPort", 9090)),
+    Mistake("no port of Serve", "ports", "write 3000", serve("http_options port", None)),
+    Mistake("a port of gRPC that pods have not", "ports", "opens 3002", serve("grpc_options port", 3002)),
+    # Probes.
+    Mistake("ready at once", "probes", "must run bash", drop(f"{_RAY} readinessProbe")),
+    Mistake("ready without Vault", "probes", "http://localhost:3000/api/v1/health/ready", put(f"{_PROBE} exec command 2", "true")),
+    Mistake("another port asked", "probes", "http://localhost:8000/-/healthz", serve("http_options port", 8000)),
+    Mistake(
+        "a head of our own readiness", "probes", "when the head is ready", put(f"{_HEAD} template spec containers 0 readinessProbe", {})
+    ),
+    Mistake("alive only with Vault", "probes", "leave livenessProbe", put(f"{_RAY} livenessProbe", {"httpGet": {"path": "/ready"}})),
+    Mistake("a start that is asked for", "probes", "leave startupProbe", put(f"{_RAY} startupProbe", {"httpGet": {"path": "/ready"}})),
+    Mistake("ready once in a while", "probes", "periodSeconds 5", put(f"{_PROBE} periodSeconds", 60)),
+    Mistake("signers that ask the service", "probes", "raylet_healthz | grep success'", drop(f"{_SIGNER} readinessProbe"), "isolated"),
     Mistake("too little grace", "shutdown", "at least preStop + drain", put(f"{_POD} terminationGracePeriodSeconds", 35)),
     Mistake("ray stop", "shutdown", "nothing else", put(f"{_RAY} lifecycle preStop exec command", ["ray", "stop"])),
     Mistake("no pause", "shutdown", "preStop", drop(f"{_RAY} lifecycle")),
@@ -314,7 +329,7 @@ MISTAKES = (
         "a signer that is asked on another port",
         "monitoring",
         "signers are asked on another port",
-        put("RayService/wallets spec rayClusterConfig workerGroupSpecs 1 template spec containers 0 ports 1 containerPort", 30001),
+        put(f"{_SIGNER} ports 1 containerPort", 30001),
         "isolated",
     ),
     Mistake("an open parenthesis", "monitoring", "parentheses", put("PrometheusRule/wallets spec groups 0 rules 0 expr", "sum(up")),
