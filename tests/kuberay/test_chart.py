@@ -13,6 +13,7 @@ from kuberay.schemas import Schemas
 from tests.kuberay.conftest import Render
 
 _VALUES = FOLDER / "chart" / "values"
+_KEPT = {"helm.sh/resource-policy": "keep"}
 _SUFFIX = re.compile(r"(wallets-[a-z]+-settings)-[0-9a-z]{10}\b")
 
 
@@ -24,11 +25,16 @@ def helm() -> None:
 
 
 def _comparable(documents: list[Document]) -> list[Document]:
-    """Leave out the suffixes of names, which each tool makes in its own way of what is in the ConfigMap, and read `serveConfigV2`."""
+    """Leave out the suffixes of names, which each tool makes in its own way of what is in the ConfigMap, and read `serveConfigV2`.
+
+    Of annotations only that is left out by which Helm keeps ConfigMaps, as kubectl does without a word.
+    """
     plain = parse(_SUFFIX.sub(r"\1", yaml.dump_all(documents, Dumper=yaml.CSafeDumper)))
     for document in plain:
         if document["kind"] == "RayService":
             document["spec"]["serveConfigV2"] = yaml.safe_load(document["spec"]["serveConfigV2"])
+        if document["kind"] == "ConfigMap" and document["metadata"].get("annotations") == _KEPT:
+            del document["metadata"]["annotations"]
     return sorted(plain, key=lambda each: (each["kind"], each["metadata"]["name"]))
 
 
@@ -51,6 +57,18 @@ def test_a_setting_changes_the_name_of_its_config_map() -> None:
 
     assert first == second
     assert len(first - changed) == 1
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_upgrade_keeps_the_config_maps_of_the_cluster_that_runs(overlay: str) -> None:
+    """Each is kept, since its name changes with it, and nothing else is: of all else there is one of a name."""
+    kept = {each["kind"] for each in templated([_VALUES / f"{overlay}.yaml"]) if each["metadata"].get("annotations") == _KEPT}
+    lost = [
+        each for each in templated([_VALUES / f"{overlay}.yaml"]) if each["kind"] == "ConfigMap" and "annotations" not in each["metadata"]
+    ]
+
+    assert kept == {"ConfigMap"}
+    assert lost == []
 
 
 @pytest.mark.parametrize(
