@@ -332,5 +332,8 @@ MISTAKES = (
         put(f"{_SIGNER} ports 1 containerPort", 30001),
         "isolated",
     ),
+    Mistake(
+        "two signers in a pod", "topology", "second signer", serve("applications 0 deployments 1 max_replicas_per_node", 2), "isolated"
+    ),
     Mistake("an open parenthesis", "monitoring", "parentheses", put("PrometheusRule/wallets spec groups 0 rules 0 expr", "sum(up")),
 )

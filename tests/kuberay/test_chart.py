@@ -79,6 +79,7 @@ def test_an_upgrade_keeps_the_config_maps_of_the_cluster_that_runs(overlay: str)
         ("replicas.min=11", "min must not exceed max"),
         ("replicas.min=1", "2 at least"),
         ("workers.min=12", "min must not exceed max"),
+        ("topology=isolated,replicas.maxPerWorker=2", "could not open its port for metrics"),
     ],
 )
 def test_what_cannot_be_right_is_not_rendered(setting: str, says: str) -> None:
@@ -106,6 +107,22 @@ def test_budgets_follow_the_values(topology: str, schemas: Schemas) -> None:
     rendered = templated([_VALUES / "production.yaml"], f"topology={topology}", "replicas.min=5", "workers.min=6", "workers.initial=6")
 
     assert list(problems(rendered, schemas)) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [("1000000", "1000000"), ("2592000", "2592000"), ("0.5", "0.5"), ("86400", "86400"), ("true", "true"), ('"1e+06"', "1e+06")],
+)
+def test_a_number_is_told_as_it_is_written(written: str, told: str, tmp_path: Path) -> None:
+    """Also a large one: Helm reads numbers as floats, and would tell a million as 1e+06."""
+    values = tmp_path / "values.yaml"
+    values.write_text(f"settings:\n  redis:\n    APP__IDEMPOTENCY__TTL_SECS: {written}\n")
+
+    rendered = templated([_VALUES / "production.yaml", values])
+
+    assert [each["data"]["APP__IDEMPOTENCY__TTL_SECS"] for each in rendered if each["metadata"]["name"].startswith("wallets-redis")] == [
+        told
+    ]
 
 
 def test_the_chart_has_the_version_of_the_service() -> None:

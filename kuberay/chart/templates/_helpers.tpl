@@ -8,8 +8,13 @@
   {{- end -}}
 {{- end -}}
 {{- if eq .name "ray" -}}{{- $_ := set $data "APP__TOPOLOGY" .root.Values.topology -}}{{- end -}}
-{{- range $key, $value := index .root.Values.settings .name -}}{{- $_ := set $data $key (toString $value) -}}{{- end -}}
+{{- range $key, $value := index .root.Values.settings .name -}}{{- $_ := set $data $key (include "wallets.text" $value) -}}{{- end -}}
 {{- dict "name" (printf "wallets-%s-settings-%s" .name (toJson $data | sha256sum | trunc 10)) "data" $data | toYaml -}}
+{{- end -}}
+
+{{- /* A value as text. Numbers of files of values are floats, of which toString makes 1e+06 from a million on. */ -}}
+{{- define "wallets.text" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) -}}{{ printf "%.0f" . }}{{- else -}}{{ toString . }}{{- end -}}
 {{- end -}}
 
 {{- define "wallets.image" -}}
