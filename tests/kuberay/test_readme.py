@@ -43,5 +43,14 @@ def test_the_name_of_the_job_is_that_of_the_release() -> None:
     assert set(re.findall(r"wallets-migrate-[\d-]+\d", _README)) == {job}
 
 
+def test_commands_show_what_is_asked_for_when_something_is_wrong() -> None:
+    """GNU wget prints nothing of a 503, and pods that are not started again have no log of before."""
+    questions = re.findall(r"exec .*?wget ([^`]*)`", _README)
+
+    assert len(questions) > 2
+    assert all("--content-on-error" in each for each in questions)
+    assert not re.search(r"\$NS logs [^`]*--previous", _README)
+
+
 def _gibibytes(text: str) -> float:
     return int(text[:-2]) / {"Gi": 1, "Mi": 1024}[text[-2:]]
