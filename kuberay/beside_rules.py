@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from api.observability import Metrics
-from kuberay.documents import at, items
+from kuberay.documents import Document, at, items
 from kuberay.release import HEAD, Group, Release
 
 _METRIC = re.compile(r"[a-z_]+(?=\{)")
+_OF_MONITORS = re.compile(r'\b(job|endpoint)="([^"]*)"')
 _ALARM = re.compile(r"^# HELP (\w+) .*an alarm$", re.MULTILINE)
 _OF_OTHERS = ("up", "haproxy_", "ray_", "kube_", "container_")
 
@@ -69,16 +70,33 @@ def monitors(release: Release) -> Iterator[str]:
                 yield f"PodMonitor {at(monitor, 'metadata', 'name')}: no pod has a port {endpoint.get('port')}"
     known = set(re.findall(rb"^# TYPE (\w+)", Metrics().render(), re.MULTILINE))
     names = {name.decode() for name in known} | {f"{name.decode()}_bucket" for name in known}
-    for rule in (
-        rule for each in release.of("PrometheusRule") for group in items(each, "spec", "groups") for rule in items(group, "rules")
-    ):
+    for rule in _alerts(release):
         for metric in _METRIC.findall(str(rule.get("expr"))):
             if metric not in names and not metric.startswith(_OF_OTHERS):
                 yield f"alert {rule.get('alert')}: there is no metric {metric}"
         if str(rule.get("expr")).count("(") != str(rule.get("expr")).count(")"):
             yield f"alert {rule.get('alert')}: its parentheses do not match"
     yield from _unheard(release)
+    yield from _unmade(release)
     yield from _silent(release)
+
+
+def _unmade(release: Release) -> Iterator[str]:
+    """Alerts look at labels that Prometheus gives: `job` is a label of the pods, or the monitor's name; `endpoint` is a port."""
+    made: dict[str, set[str]] = {"job": set(), "endpoint": set()}
+    for monitor in release.of("PodMonitor"):
+        label, metadata = at(monitor, "spec", "jobLabel"), monitor.get("metadata") or {}
+        selected = [pod for pod in release.pods if pod.is_selected(at(monitor, "spec", "selector"))]
+        made["job"] |= {pod.labels.get(label, "") for pod in selected} if label else {f"{metadata.get('namespace')}/{metadata.get('name')}"}
+        made["endpoint"] |= {str(each.get("port")) for each in items(monitor, "spec", "podMetricsEndpoints")}
+    for rule in _alerts(release):
+        for label, value in _OF_MONITORS.findall(str(rule.get("expr"))):
+            if value not in made[label]:
+                yield f"alert {rule.get('alert')}: no PodMonitor makes {label}={value}; write one of {', '.join(sorted(made[label]))}"
+
+
+def _alerts(release: Release) -> list[Document]:
+    return [rule for each in release.of("PrometheusRule") for group in items(each, "spec", "groups") for rule in items(group, "rules")]
 
 
 def _silent(release: Release) -> Iterator[str]:
@@ -102,7 +120,7 @@ def _silent(release: Release) -> Iterator[str]:
 
 def _unheard(release: Release) -> Iterator[str]:
     """What a metric calls an alarm is one, alerts look at gRPC as at HTTP, and one knows how many replicas may run."""
-    rules = [rule for each in release.of("PrometheusRule") for group in items(each, "spec", "groups") for rule in items(group, "rules")]
+    rules = _alerts(release)
     heard = {metric for rule in rules for metric in _METRIC.findall(str(rule.get("expr")))}
     for name in _ALARM.findall(Metrics().render().decode()):
         if name not in heard:

@@ -98,7 +98,7 @@ def _opened(release: Release, pod: Pod) -> Mapping[_Opening, str]:
     found: dict[_Opening, str] = {}
     place = at(release.service, "metadata", "namespace")
     here = [each for each in release.of("NetworkPolicy") if at(each, "metadata", "namespace") == place]
-    policies = [each for each in here if _selects(at(each, "spec", "podSelector") or {}, pod.labels)]
+    policies = [each for each in here if pod.is_selected(at(each, "spec", "podSelector"))]
     for kind, direction, side in (("Ingress", "from", "from"), ("Egress", "to", "to")):
         closing = [each for each in policies if kind in _kinds(each)]
         if not closing:
@@ -124,7 +124,7 @@ def _whom(release: Release, peer: Document) -> Iterator[str]:
         cidr = str(at(peer, "ipBlock", "cidr"))
         yield _PRIVATE if _is_private(cidr) else cidr
     elif peer.keys() == {"podSelector"} and at(pods, "matchLabels", "app.kubernetes.io/name") == _APP:
-        yield from sorted({pod.component for pod in release.pods if _selects(pods or {}, pod.labels)})
+        yield from sorted({pod.component for pod in release.pods if pod.is_selected(pods)})
     elif peer == _OF_CLIENTS:
         yield _CLIENTS
     else:
@@ -148,22 +148,3 @@ def _port(port: Document) -> str:
 
 def _numbered(port: object) -> str:
     return f"{port}/TCP" if isinstance(port, int) else str(port)
-
-
-def _selects(selector: Document, labels: Mapping[str, str]) -> bool:
-    """Tell whether a label selector (meta/v1) selects what has these labels."""
-    return all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items()) and all(
-        _holds(each, labels.get(str(each.get("key")))) for each in items(selector, "matchExpressions")
-    )
-
-
-def _holds(expression: Document, value: str | None) -> bool:
-    values = expression.get("values") or ()
-    match expression.get("operator"):
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-    return value is None

@@ -9,6 +9,7 @@ from kuberay.release import Release
 from serve_app.haproxy import CLUSTER_TEMPORARY
 
 _DIGEST = re.compile(r"^[^@\s]+@sha256:[0-9a-f]{64}$")
+_OF_THE_POD = {"runAsUser", "runAsGroup", "runAsNonRoot", "seccompProfile", "appArmorProfile", "seLinuxOptions", "procMount"}
 _SIZE = re.compile(r"^([0-9]+)(Ki|Mi|Gi)$")
 _UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _LEAST_MEBIBYTES = {"head": 2048, "worker": 1024, "signer": 1024, "migration": 128}
@@ -17,6 +18,9 @@ _LEAST_MEBIBYTES = {"head": 2048, "worker": 1024, "signer": 1024, "migration": 1
 
 def images(release: Release) -> Iterator[str]:
     """An image is what was tested: named by digest, or loaded into the node by hand and never pulled."""
+    named = {str(container.get("image")) for pod in release.pods for container in pod.containers}
+    if len(named) > 1:
+        yield f"there are {len(named)} images, so that one release migrates and another one runs; name one: {', '.join(sorted(named))}"
     for pod in release.pods:
         for container in pod.containers:
             image = str(container.get("image"))
@@ -58,8 +62,14 @@ def _restricted_autoscaler(release: Release) -> Iterator[str]:
 
 
 def _restricted_container(where: str, context: dict[str, object]) -> Iterator[str]:
-    if context.get("allowPrivilegeEscalation") is not False or at(context, "capabilities", "drop") != ["ALL"] or context.get("privileged"):
-        yield f"{where}: securityContext must have allowPrivilegeEscalation: false and drop all capabilities"
+    if (
+        context.get("allowPrivilegeEscalation") is not False
+        or context.get("capabilities") != {"drop": ["ALL"]}
+        or context.get("privileged")
+    ):
+        yield f"{where}: securityContext must have allowPrivilegeEscalation: false, drop all capabilities, and add none"
+    for name in sorted(context.keys() & _OF_THE_POD):
+        yield f"{where}: securityContext.{name} would stand above that of the pod; take it out"
     if context.get("readOnlyRootFilesystem") is not True:
         yield f"{where}: securityContext.readOnlyRootFilesystem must be true"
 

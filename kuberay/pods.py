@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kuberay.documents import Document, items
+from kuberay.documents import Document, at, items
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,13 @@ class Pod:
     def containers(self) -> list[Document]:
         """Its containers, those that run first included."""
         return [*items(self.spec, "initContainers"), *items(self.spec, "containers")]
+
+    def is_selected(self, selector: Document | None) -> bool:
+        """Tell whether a label selector (meta/v1) selects it."""
+        wanted = at(selector, "matchLabels") or {}
+        return all(self.labels.get(key) == value for key, value in wanted.items()) and all(
+            _holds(each, self.labels.get(str(each.get("key")))) for each in items(selector, "matchExpressions")
+        )
 
     def files(self, container: Document) -> Mapping[str, Source]:
         """Return each file that a container finds, with whose it is; of a source without items, the folder."""
@@ -73,3 +80,15 @@ def _of_volume(volume: Document) -> Iterator[tuple[str, Source]]:
 
 def _source(kind: str, given: Document, item: Document) -> Source:
     return Source(kind, str(given.get("name") or given.get("secretName") or ""), str(item.get("key", "")), bool(given.get("optional")))
+
+
+def _holds(expression: Document, value: str | None) -> bool:
+    values = expression.get("values") or ()
+    match expression.get("operator"):
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+    return value is None

@@ -11,6 +11,7 @@ from serve_app.haproxy import CLUSTER_TEMPORARY
 _LONGEST_NAME = 47
 _PRE_STOP = "sleep"
 _SLACK_SECONDS = 10
+_OF_THE_OPERATOR = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 
 
 def cluster_names(release: Release) -> Iterator[str]:
@@ -64,6 +65,10 @@ def authentication(release: Release) -> Iterator[str]:
     options = release.cluster.get("authOptions") or {}
     if options.get("mode") != "token" or not options.get("secretName"):
         yield "authOptions must have mode: token and a secretName: without a token Ray runs the code of whoever reaches it"
+    for group in release.groups:
+        names = {str(each.get("name")) for each in items(group.ray, "env")} | release.environment(group.ray).keys()
+        for name in sorted(names & _OF_THE_OPERATOR):
+            yield f"{group.pod.name}: {name} is set by the operator, from authOptions; take ours out, which would stand above it"
 
 
 def fault_tolerance(release: Release) -> Iterator[str]:

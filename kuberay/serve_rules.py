@@ -25,6 +25,7 @@ def serve_config(release: Release) -> Iterator[str]:
     yield from _proxies(release)
     yield from _application(release)
     for deployment in release.deployments:
+        yield from _kept_by_ray(deployment)
         yield from _scaling(deployment)
 
 
@@ -46,6 +47,12 @@ def _application(release: Release) -> Iterator[str]:
             yield "serveConfigV2: import_path must be serve_app.app:build_app"
     if len(items(release.serve, "applications")) != 1:
         yield "serveConfigV2: there must be one application: with a second one, gRPC clients would have to name theirs"
+
+
+def _kept_by_ray(deployment: Document) -> Iterator[str]:
+    options = deployment.get("ray_actor_options") or {}
+    for name in [key for key in ("user_config",) if deployment.get(key)] + [key for key in ("runtime_env",) if options.get(key)]:
+        yield f"{deployment.get('name')}: {name} is kept in Ray's control plane and shown on its dashboard; use ConfigMaps and Secrets"
 
 
 def _scaling(deployment: Document) -> Iterator[str]:

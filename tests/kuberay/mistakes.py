@@ -11,6 +11,7 @@ _PROBE = f"{_RAY} readinessProbe"
 _SIGNER = "RayService/wallets spec rayClusterConfig workerGroupSpecs 1 template spec containers 0"
 _CLUSTER = "RayService/wallets spec rayClusterConfig"
 _SERVE = "applications 0 deployments 0"
+_OTHER_IMAGE = f"registry.example.com/crypto-wallets-service@sha256:{'1' * 64}"
 _SETTINGS = "ConfigMap/wallets-ray-settings data"
 _CUSTODY = "ConfigMap/wallets-custody-settings data"
 _DATABASE_VARIABLE = {"name": "APP__DATABASE__URL", "valueFrom": {"secretKeyRef": {"name": "wallets-database-url", "key": "url"}}}
@@ -37,6 +38,13 @@ MISTAKES = (
     Mistake("the old autoscaler", "autoscaler", "v2", put(f"{_CLUSTER} autoscalerOptions version", "v1")),
     Mistake("an autoscaler that cannot write", "autoscaler", "/tmp", put(f"{_CLUSTER} autoscalerOptions volumeMounts", [])),
     Mistake("no token", "authentication", "without a token", drop(f"{_CLUSTER} authOptions")),
+    Mistake(
+        "a token that is not asked for",
+        "authentication",
+        "RAY_AUTH_MODE is set by the operator",
+        put(f"{_RAY} env", [{"name": "RAY_AUTH_MODE", "value": "disabled"}]),
+    ),
+    Mistake("a token that settings turn off", "authentication", "RAY_AUTH_MODE", put(f"{_SETTINGS} RAY_AUTH_MODE", "disabled")),
     Mistake("a token without its secret", "authentication", "secretName", drop(f"{_CLUSTER} authOptions secretName")),
     Mistake("GCS that forgets", "fault tolerance", "name a Redis", drop(f"{_CLUSTER} gcsFaultToleranceOptions")),
     Mistake(
@@ -104,6 +112,13 @@ MISTAKES = (
     Mistake("a proxy on the head alone", "serve config", "EveryNode", serve("proxy_location", "HeadOnly")),
     Mistake("on loopback", "serve config", "from elsewhere", serve("http_options host", "127.0.0.1")),
     Mistake("arguments", "serve config", "control plane", serve("applications 0 args", {"api_key": "x"})),
+    Mistake("a secret for Serve", "serve config", "user_config is kept", serve(f"{_SERVE} user_config", {"api_key": "x"})),
+    Mistake(
+        "a secret for Ray",
+        "serve config",
+        "runtime_env is kept",
+        serve(f"{_SERVE} ray_actor_options runtime_env", {"env_vars": {"APP__SERVER__API_KEY": "x"}}),
+    ),
     Mistake("another application", "serve config", "build_app", serve("applications 0 import_path", "serve_app.app:app")),
     Mistake("a second application", "serve config", "one application", serve("applications", [{"name": "a", "import_path": "a:b"}] * 2)),
     Mistake("one topology told, another served", "topology", "make them fit", put(f"{_SETTINGS} APP__TOPOLOGY", "isolated")),
@@ -125,6 +140,15 @@ MISTAKES = (
     Mistake("a mutable tag", "images", "name it by digest", put(f"{_RAY} image", "registry.example.com/crypto-wallets-service:2.0.0")),
     Mistake("no tag", "images", "name it by digest", put("Job/wallets spec template spec containers 0 image", "crypto-wallets-service")),
     Mistake("the latest one", "images", "name it by digest", put(f"{_RAY} image", "x:latest"), overlay="local"),
+    Mistake("a job of another image", "images", "name one", put("Job/wallets spec template spec containers 0 image", _OTHER_IMAGE)),
+    Mistake("a capability more", "restricted pods", "add none", put(f"{_RAY} securityContext capabilities add", ["SYS_PTRACE"])),
+    Mistake("root in a container", "restricted pods", "runAsUser would", put(f"{_RAY} securityContext runAsUser", 0)),
+    Mistake(
+        "no seccomp in a container",
+        "restricted pods",
+        "seccompProfile would",
+        put(f"{_RAY} securityContext seccompProfile", {"type": "Unconfined"}),
+    ),
     Mistake("root", "restricted pods", "runAsNonRoot", put(f"{_POD} securityContext runAsUser", 0)),
     Mistake("no seccomp", "restricted pods", "RuntimeDefault", drop(f"{_POD} securityContext seccompProfile")),
     Mistake("the node's network", "restricted pods", "hostNetwork", put(f"{_POD} hostNetwork", True)),
@@ -315,6 +339,13 @@ MISTAKES = (
         "monitoring",
         "no metric",
         put("PrometheusRule/wallets spec groups 0 rules 0 expr", "sum(wallets_lost{a='b'})"),
+    ),
+    Mistake("an alert on a job that there is not", "monitoring", "no PodMonitor makes job=", drop("PodMonitor/wallets spec jobLabel")),
+    Mistake(
+        "an alert on another port",
+        "monitoring",
+        "makes endpoint=http",
+        put("PrometheusRule/wallets spec groups 0 rules 0 expr", 'absent(up{job="crypto-wallets-service",endpoint="http"} == 1)'),
     ),
     Mistake("an alarm that nobody hears", "monitoring", "no alert looks at", put("PrometheusRule/wallets spec groups 0 rules", [])),
     Mistake(
