@@ -41,4 +41,11 @@ buildah build --format docker --network host --layers \
     --build-arg VERSION="$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
     --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
     --tag "$IMAGE" .
-buildah images "$IMAGE"
+
+size=$(buildah images --format '{{.Size}}' "$IMAGE")
+echo "the image $IMAGE has $size"
+# buildah counts in units of 1,000.
+echo "$size" | awk '{ megabytes = $1 * ($2 == "GB" ? 1000 : $2 == "MB" ? 1 : 0); exit !(megabytes > 0 && megabytes <= 900 * 1.048576) }' || {
+    echo "it must not have more than 900 MiB; see what takes the room: buildah run \$(buildah from $IMAGE) -- du -xm --max-depth 4 /" >&2
+    exit 1
+}

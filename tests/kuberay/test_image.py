@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ _ROOT = Path(__file__).parent.parent.parent
 _DOCKERFILE = (_ROOT / "Dockerfile").read_text()
 _FINAL = _DOCKERFILE.rpartition("FROM ")[2]
 _BUILD = _ROOT / "kuberay" / "build-image.sh"
+_PINNED = f"docker.io/library/debian@sha256:{'0' * 64}"
 _TOOLS = Path("/usr/bin")
 
 
@@ -70,6 +72,55 @@ def test_without_buildah_it_says_that_nothing_was_built(tools: Path) -> None:
     done = _build(tools)
 
     assert (done.returncode, done.stderr) == (1, "buildah is missing, so the image was not built: apt-get install buildah\n")
+
+
+def _answering(tools: Path, size: str) -> Path:
+    """Put a buildah there that builds nothing, and says that what it built has a size."""
+    (tools / "awk").symlink_to(_TOOLS / "awk")
+    (tools / "buildah").write_text(f'#!/bin/sh\n[ "$1" = build ] || echo "{size}"\n')
+    (tools / "buildah").chmod(0o755)
+    return tools
+
+
+@pytest.mark.parametrize("size", ["594 MB", "943 MB"])
+def test_the_build_tells_the_size(size: str, tools: Path) -> None:
+    """In the units of buildah."""
+    done = _build(_answering(tools, size), BASE=_PINNED)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"the image localhost/crypto-wallets-service:dev has {size}\n" in done.stdout
+
+
+@pytest.mark.parametrize("size", ["944 MB", "1.21 GB", "?"])
+def test_an_image_that_is_too_large_fails_its_build(size: str, tools: Path) -> None:
+    """Above 900 MiB, and where the size is not told."""
+    done = _build(_answering(tools, size), BASE=_PINNED)
+
+    assert done.returncode == 1
+    assert "it must not have more than 900 MiB; see what takes the room" in done.stderr
+
+
+def test_the_image_that_was_built_starts_and_is_small() -> None:
+    """The command runs in it as uid 1000, and nothing that KubeRay asks for is missing; skipped, and so said, where it was not built."""
+    image = os.environ.get("IMAGE", "localhost/crypto-wallets-service:dev")
+    if shutil.which("buildah") is None:
+        pytest.skip(f"the image {image} was not built: there is no buildah; apt-get install buildah, then make image")
+    found = subprocess.run(["buildah", "images", "--format", "{{.Size}}", image], capture_output=True, text=True, check=False, timeout=60)
+    if found.returncode != 0:
+        pytest.skip(f"the image {image} was not built: make image")
+
+    container = subprocess.run(["buildah", "from", image], capture_output=True, text=True, check=True, timeout=300).stdout.strip()
+    try:
+        asked = "id -u && command -v bash && command -v wget && crypto-wallets --help"
+        told = subprocess.run(
+            ["buildah", "run", container, "--", "sh", "-c", asked], capture_output=True, text=True, check=False, timeout=120
+        )
+    finally:
+        subprocess.run(["buildah", "rm", container], capture_output=True, check=True, timeout=60)
+
+    number, unit = found.stdout.split()
+    assert float(number) * {"MB": 1, "GB": 1000}[unit] <= 900 * 1.048576
+    assert (told.returncode, told.stdout.split()[:3]) == (0, ["1000", "/usr/bin/bash", "/usr/bin/wget"]), told.stderr
 
 
 def test_the_build_is_made_by_the_makefile() -> None:
