@@ -66,7 +66,7 @@ def _due(release: Release) -> Sequence[_Due]:
         _Due(_RAY, "to", ray, (_EVERY_PORT,)),
         _Due(("head", "worker"), "from", (_CLIENTS,), (http, grpc)),
         _Due(("head",), "from", (_OPERATOR,), (8265, http)),
-        _Due(_RAY, "from", (_PROMETHEUS,), (8080, 44217, 44227, 30000)),
+        _Due(_RAY, "from", (_PROMETHEUS,), (8080, 9101, 44217, 44227, 30000)),
         _Due(("head",), "to", (_PRIVATE,), (gcs, 5432, 443, 6443)),
         _Due(("worker",), "to", (_PRIVATE,), (6379,)),
         _Due((release.keepers,), "to", (_PRIVATE,), (5432, vault, 6379)),
