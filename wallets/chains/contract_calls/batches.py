@@ -1,9 +1,10 @@
 """Read calls that hold other calls or pay many: Multicall, Safe, Disperse, and accounts that are contracts (ERC-4337)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from wallets.chains.contract_calls.abi import AbiError
-from wallets.chains.contract_calls.meaning import Call, CallMeaning, recipient_warnings
+from wallets.chains.contract_calls.meaning import Call, CallMeaning, recipient_warnings, with_value
 from wallets.model import Transfer
 
 _DELEGATE_CALL = 1
@@ -15,7 +16,8 @@ Inner = tuple[bytes | None, int, bytes]
 
 
 def _of_itself(call: Call, calls: list[bytes]) -> CallMeaning:
-    return batch(call, [(None, 0, data) for data in calls])
+    meaning = batch(call, [(None, 0, data) for data in calls])
+    return meaning if meaning.passed_on else replace(meaning, passed_on=None)
 
 
 def _of_itself_until(call: Call, _: object, calls: list[bytes]) -> CallMeaning:
@@ -39,7 +41,7 @@ def _aggregate3_value(call: Call, calls: list[tuple[bytes, bool, int, bytes]]) -
 
 
 def _execute(call: Call, contract: bytes, value: int, data: bytes) -> CallMeaning:
-    return batch(call, [(contract, value, data)])
+    return _of_account(call, [(contract, value, data)])
 
 
 def _execute_lists(call: Call, contracts: list[bytes], values: list[int], calls: list[bytes]) -> CallMeaning:
@@ -47,7 +49,7 @@ def _execute_lists(call: Call, contracts: list[bytes], values: list[int], calls:
     values = values or [0] * len(contracts)
     if not len(contracts) == len(values) == len(calls):
         raise AbiError
-    return batch(call, list(zip(contracts, values, calls, strict=True)))
+    return _of_account(call, list(zip(contracts, values, calls, strict=True)))
 
 
 def _execute_without_values(call: Call, contracts: list[bytes], calls: list[bytes]) -> CallMeaning:
@@ -55,11 +57,11 @@ def _execute_without_values(call: Call, contracts: list[bytes], calls: list[byte
 
 
 def _execute_tuples(call: Call, calls: list[Inner]) -> CallMeaning:
-    return batch(call, calls)
+    return _of_account(call, calls)
 
 
 def _safe(call: Call, contract: bytes, value: int, data: bytes, operation: int, *_: object) -> CallMeaning:
-    return batch(call, [(contract, value, data)], delegated=[1] if operation == _DELEGATE_CALL else [])
+    return _of_account(call, [(contract, value, data)], delegated=[1] if operation == _DELEGATE_CALL else [])
 
 
 def _multi_send(call: Call, packed: bytes) -> CallMeaning:
@@ -76,7 +78,11 @@ def _multi_send(call: Call, packed: bytes) -> CallMeaning:
         if packed[at] == _DELEGATE_CALL:
             delegated.append(len(calls))
         at = end
-    return batch(call, calls, delegated=delegated)
+    return _of_account(call, calls, delegated=delegated)
+
+
+def _of_account(call: Call, calls: list[Inner], *, delegated: Sequence[int] = ()) -> CallMeaning:
+    return replace(batch(call, calls, delegated=delegated), spends_own=True)
 
 
 def _disperse_native(call: Call, recipients: list[bytes], amounts: list[int]) -> CallMeaning:
@@ -93,36 +99,55 @@ def _dispersed(call: Call, asset: str, recipients: list[bytes], amounts: list[in
     transfers = tuple(Transfer(call.text(recipient), amount, asset) for recipient, amount in zip(recipients, amounts, strict=True))
     is_native = asset == "native"
     warnings = tuple(dict.fromkeys(warning for recipient in recipients for warning in recipient_warnings(recipient)))
-    kind = "transfer" if is_native else "token_transfer"
-    return CallMeaning(kind, call.method, transfers, {}, warnings, sum(amounts) if is_native else 0)
+    return CallMeaning("multicall", call.method, transfers, {}, warnings, sum(amounts) if is_native else None)
 
 
-def batch(call: Call, calls: Iterable[Inner], *, delegated: Iterable[int] = ()) -> CallMeaning:
-    """Say what calls inside of a call do together. `delegated` are the numbers, from 1, of those that run foreign code as the contract."""
-    transfers: list[Transfer] = []
+def batch(call: Call, calls: Iterable[Inner], *, delegated: Sequence[int] = ()) -> CallMeaning:
+    """Say what calls inside of a call do together. `delegated` are the numbers, from 1, of those that run foreign code as the contract.
+
+    Such a call, and one of the contract itself, has no value of its own: what it passes on is what the contract passes on.
+    """
+    parts: list[CallMeaning] = []
     details: dict[str, str | int] = {}
     warnings = [f"call {number}: runs the code of another contract as its own (delegatecall)" for number in delegated]
-    passed_on = unread = count = 0
+    unread = 0
     for count, (contract, value, data) in enumerate(calls, start=1):
         target = call.contract if contract is None else call.text(contract)
         if value:
-            transfers.append(Transfer(target, value))
-            passed_on += value
             warnings += [f"call {count}: {text}" for text in recipient_warnings(contract or b"")]
-        meaning = call.reader.inner(target, data, call.depth + 1) if data else CallMeaning("transfer")
-        if meaning is None:
-            unread += 1
-            continue
-        transfers += meaning.transfers
+        inner = call.reader.inner(target, data, call.depth + 1) if data else CallMeaning("transfer")
+        unread += inner is None
+        meaning = inner or CallMeaning("contract_call")
+        if contract is not None and count not in delegated:
+            meaning = _elsewhere(meaning, target, value)
+        parts.append(meaning)
         warnings += [f"call {count}: {text}" for text in meaning.warnings]
-        if count <= _SHOWN_CALLS:
-            details[f"call_{count}"] = f"{target} {meaning.method or meaning.kind}"
-            details |= {f"call_{count}.{name}": item for name, item in meaning.details.items()}
+        if count <= _SHOWN_CALLS and inner:
+            details |= _shown(f"call_{count}", target, value, meaning)
     if unread:
         warnings.insert(0, f"{unread} of the calls inside are too many or too deep to be read")
     if len(warnings) > _SHOWN_WARNINGS:
         warnings[_SHOWN_WARNINGS:] = [f"{len(warnings) - _SHOWN_WARNINGS} more warnings"]
-    return CallMeaning("multicall", call.method, tuple(transfers), {"calls": count, **details}, tuple(warnings), passed_on)
+    return CallMeaning(
+        "multicall",
+        call.method,
+        tuple(transfer for part in parts for transfer in part.transfers),
+        {"calls": len(parts), **details},
+        tuple(warnings),
+        sum(part.passed_on or 0 for part in parts),
+        any(part.spends_own for part in parts),
+    )
+
+
+def _elsewhere(call: CallMeaning, contract: str, value: int) -> CallMeaning:
+    """Return a call to another contract as the one around it sees it: what that passes on is the value alone."""
+    return replace(with_value(call, contract, value), passed_on=value, spends_own=False)
+
+
+def _shown(name: str, contract: str, value: int, call: CallMeaning) -> dict[str, str | int]:
+    own = {f"{name}.value": str(value)} if value else {}
+    details = {f"{name}.{each}": item for each, item in call.details.items()}
+    return {name: f"{contract} {call.method or call.kind}", **own, **details}
 
 
 BATCH_METHODS: Mapping[str, Callable[..., CallMeaning]] = {

@@ -1,7 +1,7 @@
 """Say what a contract call does, and what is odd about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from wallets.model import Transfer
@@ -16,7 +16,9 @@ _PRACTICALLY_UNLIMITED = 2**96 - 1
 class CallMeaning:
     """What a contract call does, in the terms of `wallets.model.Intent`.
 
-    `passed_on` is how much of the native value that goes along is in `transfers` already, on its way to somebody else.
+    `passed_on` is how much native value is in `transfers` already, on its way to somebody else; None where the call names no amounts, so
+    that what goes along stays with the contract. It is what the arguments say, and no more: `with_value` compares it with what is sent.
+    `spends_own` is whether contracts that have this method hold value of their own, and pay from it where none is sent: accounts.
     """
 
     kind: str
@@ -24,7 +26,8 @@ class CallMeaning:
     transfers: tuple[Transfer, ...] = ()
     details: Mapping[str, str | int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    passed_on: int = 0
+    passed_on: int | None = None
+    spends_own: bool = False
 
 
 class Reader(Protocol):
@@ -51,6 +54,31 @@ class Call:
     def text(self, address: bytes) -> str:
         """Write 20 bytes as an address."""
         return self.reader.text(address)
+
+
+def with_value(call: CallMeaning, contract: str, value: int) -> CallMeaning:
+    """Return what a call does that native value is sent along with: what the contract gets, and what it is trusted to pass on.
+
+    Anybody may write selector and arguments, and a contract may do with the value what it wants: it is named wherever value goes through
+    it, and never are others said to get more than is sent.
+    """
+    if call.passed_on is None:
+        return replace(call, transfers=_sent(contract, value) + call.transfers)
+    if call.spends_own and not value:
+        odd = (f"the contract {contract} is said to pay {call.passed_on} out of its own balance",) if call.passed_on else ()
+        return replace(call, warnings=odd + call.warnings)
+    kept = value - call.passed_on
+    if kept < 0:
+        tokens = tuple(transfer for transfer in call.transfers if transfer.asset != "native")
+        odd = (f"says that {call.passed_on} is passed on, but {value} is sent: only what the contract {contract} gets is shown",)
+        return replace(call, transfers=_sent(contract, value) + tokens, warnings=odd + call.warnings)
+    trusted = (f"the contract {contract} is trusted to pass on {call.passed_on}",) if call.passed_on else ()
+    odd = (f"of the {value} that is sent, {kept} stays with the contract {contract}",) if kept else ()
+    return replace(call, transfers=_sent(contract, kept) + call.transfers, warnings=trusted + odd + call.warnings)
+
+
+def _sent(contract: str, value: int) -> tuple[Transfer, ...]:
+    return (Transfer(contract, value),) if value else ()
 
 
 def recipient_warnings(recipient: bytes) -> tuple[str, ...]:

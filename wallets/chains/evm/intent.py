@@ -1,9 +1,10 @@
 """Say what an EVM transaction does."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from wallets.chains.contract_calls import read_call
-from wallets.chains.contract_calls.meaning import CallMeaning, fee_warnings, recipient_warnings
+from wallets.chains.contract_calls.meaning import CallMeaning, fee_warnings, recipient_warnings, with_value
 from wallets.chains.evm.address import checksummed
 from wallets.chains.evm.payload import TYPE_NAMES, Authorization, EvmPayload
 from wallets.hashes import sha256
@@ -43,7 +44,7 @@ def read_intent(chain: Network, payload: EvmPayload, digest: bytes) -> Intent:
         "set_code" if payload.authorizations else meaning.kind,
         transfers=meaning.transfers,
         max_fee=None if chain.has_data_fee else max_fee,
-        contract=None if meaning.kind == "transfer" else to,
+        contract=to if payload.data else None,
         method=meaning.method,
         details=details,
         warnings=meaning.warnings + _warnings(payload, max_fee),
@@ -70,11 +71,8 @@ def _meaning(payload: EvmPayload, to: str | None) -> CallMeaning:
         return CallMeaning("contract_creation", details=details, warnings=odd)
     if not payload.data:
         return CallMeaning("transfer", transfers=(Transfer(to, payload.value),), warnings=recipient_warnings(payload.to))
-    call = read_evm_call(payload.data, to)
-    kept = payload.value - call.passed_on
-    native = (Transfer(to, kept),) if kept > 0 else ()
-    warnings = call.warnings + (recipient_warnings(payload.to) if payload.value else ())
-    return CallMeaning(call.kind, call.method, native + call.transfers, call.details, warnings)
+    call = with_value(read_evm_call(payload.data, to), to, payload.value)
+    return replace(call, warnings=call.warnings + recipient_warnings(payload.to)) if payload.value else call
 
 
 def _details(payload: EvmPayload, digest: bytes) -> dict[str, str | int]:

@@ -1,0 +1,163 @@
+"""Native value that goes along with a contract call: what moves is shown, and whom it is trusted to."""
+
+import pytest
+import rlp
+from eth_abi.abi import encode
+
+from tests.wallets.test_abi import name_of
+from wallets.chains import CHAINS
+from wallets.chains.contract_calls.abi import parse_method
+from wallets.hashes import keccak256
+from wallets.model import Intent, Transfer
+
+ETH = CHAINS["eth"]
+CONTRACT, A, B = (bytes([each]) * 20 for each in (0x33, 0x11, 0x22))
+OUTER, TO_A = "0x" + "33" * 20, Transfer("0x" + "11" * 20, 100)
+TRUSTED = f"the contract {OUTER} is trusted to pass on 100"
+
+DISPERSE = "disperseEther(address[],uint256[])"
+SAFE = "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)"
+
+
+def call(method: str, *values: object) -> bytes:
+    """Write a call as eth-abi does."""
+    types = [name_of(part) for part in parse_method(method).parts]
+    return keccak256(method.encode())[:4] + bytes(encode(types, values))
+
+
+def packed(operation: int, value: int, data: bytes = b"", to: bytes = A) -> bytes:
+    """Write a call of Safe's `multiSend`."""
+    return call("multiSend(bytes)", bytes([operation]) + to + value.to_bytes(32) + len(data).to_bytes(32) + data)
+
+
+def safe(to: bytes, value: int, data: bytes = b"", operation: int = 0) -> bytes:
+    """Write a call of Safe's `execTransaction`, without a refund."""
+    return call(SAFE, to, value, data, operation, 0, 0, 0, bytes(20), bytes(20), bytes(65))
+
+
+def intent(value: int, data: bytes) -> Intent:
+    """Return what a transaction does that sends value and data to the contract."""
+    return ETH.decode(bytes(rlp.encode([9, 0, 1, CONTRACT, value, data, 1, b"", b""]))).intent
+
+
+THROUGH = {
+    "disperse": call(DISPERSE, [A], [100]),
+    "execute": call("execute(address,uint256,bytes)", A, 100, b""),
+    "executeBatch": call("executeBatch(address[],uint256[],bytes[])", [A], [100], [b""]),
+    "aggregate3Value": call("aggregate3Value((address,bool,uint256,bytes)[])", [(A, False, 100, b"")]),
+    "multiSend": packed(0, 100),
+    "Safe": safe(A, 100),
+    "multicall": call("multicall(bytes[])", [call(DISPERSE, [A], [100])]),
+}
+"""Calls that say that 100 go to A."""
+ACCOUNTS = {"execute", "executeBatch", "multiSend", "Safe"}
+
+
+@pytest.mark.parametrize("data", THROUGH.values(), ids=THROUGH)
+def test_a_contract_that_value_goes_through_is_named_and_trusted(data: bytes) -> None:
+    """Selector and arguments are anybody's to write: the contract may keep what it is said to pass on."""
+    found = intent(100, data)
+
+    assert (found.kind, found.contract, found.transfers) == ("multicall", OUTER, (TO_A,))
+    assert found.warnings == (TRUSTED,)
+
+
+@pytest.mark.parametrize("data", THROUGH.values(), ids=THROUGH)
+def test_value_that_stays_with_the_contract_is_warned_of(data: bytes) -> None:
+    """What is sent beyond the amounts is shown as the contract's."""
+    found = intent(130, data)
+
+    assert found.transfers == (Transfer(OUTER, 30), TO_A)
+    assert found.warnings == (TRUSTED, f"of the 130 that is sent, 30 stays with the contract {OUTER}")
+
+
+@pytest.mark.parametrize("data", THROUGH.values(), ids=THROUGH)
+def test_no_more_is_passed_on_than_is_sent(data: bytes) -> None:
+    """Amounts that are more than the value are no transfers: what moves is the value, to the contract."""
+    found = intent(99, data)
+
+    assert found.transfers == (Transfer(OUTER, 99),)
+    assert found.warnings == (f"says that 100 is passed on, but 99 is sent: only what the contract {OUTER} gets is shown",)
+
+
+@pytest.mark.parametrize(("name", "data"), THROUGH.items(), ids=THROUGH)
+def test_without_value_only_accounts_pay(name: str, data: bytes) -> None:
+    """An account that is a contract pays from its own balance, which is said; of others nothing is believed."""
+    found = intent(0, data)
+
+    assert found.transfers == ((TO_A,) if name in ACCOUNTS else ())
+    assert [text.split(" ", maxsplit=1)[0] for text in found.warnings] == ["the" if name in ACCOUNTS else "says"]
+    assert any("out of its own balance" in text for text in found.warnings) == (name in ACCOUNTS)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        call(DISPERSE, [], []),
+        call("executeBatch(address[],uint256[],bytes[])", [], [], []),
+        call("aggregate3Value((address,bool,uint256,bytes)[])", []),
+        call("aggregate((address,bytes)[])", []),
+        call("execute(address,uint256,bytes)", A, 0, b""),
+    ],
+)
+def test_value_for_a_call_that_passes_on_nothing_is_warned_of(data: bytes) -> None:
+    """Empty lists and amounts of zero leave all of it with the contract."""
+    assert intent(5, data).transfers == (Transfer(OUTER, 5),)
+    assert intent(5, data).warnings == (f"of the 5 that is sent, 5 stays with the contract {OUTER}",)
+    assert intent(0, data).warnings == ()
+
+
+def test_a_call_that_names_no_amounts_keeps_the_value_without_a_word() -> None:
+    """Value for a deposit, or for calls of the contract itself, is the contract's: that is what the transfer says."""
+    for data in (call("deposit()"), call("multicall(bytes[])", [call("deposit()")])):
+        assert intent(5, data).transfers == (Transfer(OUTER, 5),)
+        assert intent(5, data).warnings == ()
+
+
+def test_value_in_tokens_calls_is_not_mixed_up_with_tokens() -> None:
+    """Tokens that a call moves stay among the transfers when what it says of value is not believed."""
+    inner = call("transfer(address,uint256)", A, 7)
+    found = intent(1, call("aggregate3Value((address,bool,uint256,bytes)[])", [(B, False, 0, inner), (A, False, 2, b"")]))
+
+    assert found.transfers == (Transfer(OUTER, 1), Transfer(TO_A.recipient, 7, "0x" + "22" * 20))
+    assert found.details["call_2.value"] == "2"
+
+
+def test_contracts_inside_are_not_believed_more() -> None:
+    """Each contract that value goes through is named, and gets what a call inside says too much."""
+    inner = "0x" + "22" * 20
+    through = intent(100, call("execute(address,uint256,bytes)", B, 100, call(DISPERSE, [A], [100])))
+    too_much = intent(100, call("execute(address,uint256,bytes)", B, 100, call(DISPERSE, [A], [101])))
+    account = intent(0, call("aggregate3((address,bool,bytes)[])", [(B, False, safe(A, 100))]))
+
+    assert (through.transfers, through.warnings) == ((TO_A,), (TRUSTED, f"call 1: the contract {inner} is trusted to pass on 100"))
+    assert too_much.transfers == (Transfer(inner, 100),)
+    assert "call 1: says that 101 is passed on" in too_much.warnings[1]
+    assert (account.transfers, account.warnings) == (
+        (TO_A,),
+        (f"call 1: the contract {inner} is said to pay 100 out of its own balance",),
+    )
+
+
+def test_code_that_an_account_runs_as_its_own_spends_its_value() -> None:
+    """A Safe that runs `multiSend` as its own code pays what is in it: the value is the Safe's, and compared as such."""
+    data = safe(B, 0, packed(0, 100), operation=1)
+
+    assert intent(100, data).transfers == intent(0, data).transfers == (TO_A,)
+    assert TRUSTED in intent(100, data).warnings
+    assert f"the contract {OUTER} is said to pay 100 out of its own balance" in intent(0, data).warnings
+    assert intent(99, data).transfers == (Transfer(OUTER, 99),)
+
+
+def test_the_contract_is_shown_of_every_call() -> None:
+    """A transfer without data has no contract, and a call of whatever kind has one."""
+    assert intent(5, b"").contract is None
+    assert intent(5, call("disperseToken(address,address[],uint256[])", B, [A], [1])).contract == OUTER
+    assert intent(5, call("disperseToken(address,address[],uint256[])", B, [A], [1])).kind == "multicall"
+
+
+def test_the_zero_address_is_warned_of_as_a_contract_too() -> None:
+    """Value for the zero address is lost, with data or without."""
+    found = ETH.decode(bytes(rlp.encode([9, 0, 1, bytes(20), 100, b"\1", 1, b"", b""]))).intent
+
+    assert "zero address" in found.warnings[-1]
