@@ -16,15 +16,20 @@ from wallets.chains.tron import Tron
 from wallets.errors import InvalidRequestError, UnsupportedNetworkError
 from wallets.model import Account
 
+_ABSURD_FEE_OF_CHEAP_COINS = 100 * 10**18
+"""What Avalanche's nodes refuse to pass on as they are installed (coreth, `defaultRpcTxFeeCap`): one coin is soon paid for a contract."""
+_ABSURD_FEE_ANYWHERE = 10**6 * 10**18
+"""For networks of which nothing is known: on some a transfer costs hundreds of coins that are worth next to nothing."""
+
 _ROWS: tuple[Chain, ...] = (
     evm("eth", title="Ethereum", symbol="ETH", chain_id=1),
     evm("bsc", title="BNB Smart Chain", symbol="BNB", chain_id=56),
-    evm("polygon", title="Polygon PoS", symbol="POL", chain_id=137),
+    evm("polygon", title="Polygon PoS", symbol="POL", chain_id=137, absurd_fee=_ABSURD_FEE_OF_CHEAP_COINS),
     evm("arbitrum", title="Arbitrum One", symbol="ETH", chain_id=42161),
     evm("optimism", title="OP Mainnet", symbol="ETH", chain_id=10, has_data_fee=True),
     evm("base", title="Base", symbol="ETH", chain_id=8453, has_data_fee=True),
-    evm("avalanche", title="Avalanche C-Chain", symbol="AVAX", chain_id=43114),
-    evm("gnosis", title="Gnosis", symbol="XDAI", chain_id=100),
+    evm("avalanche", title="Avalanche C-Chain", symbol="AVAX", chain_id=43114, absurd_fee=_ABSURD_FEE_OF_CHEAP_COINS),
+    evm("gnosis", title="Gnosis", symbol="XDAI", chain_id=100, absurd_fee=_ABSURD_FEE_OF_CHEAP_COINS),
     evm("linea", title="Linea", symbol="ETH", chain_id=59144),
     evm("sepolia", title="Ethereum Sepolia", symbol="ETH", chain_id=11155111),
     evm("holesky", title="Ethereum Holesky", symbol="ETH", chain_id=17000),
@@ -62,7 +67,8 @@ def _evm_chain(network: str) -> Chain | None:
     if match is None or int(match[1]) > MAX_CHAIN_ID or int(match[1]) in _ROW_OF_CHAIN_ID:
         return None
     # Many such networks charge for data beside the gas, so no fee is said to be bounded.
-    return evm(network, title=f"EVM chain {match[1]}", symbol="native", chain_id=int(match[1]), has_data_fee=True)
+    title, chain_id = f"EVM chain {match[1]}", int(match[1])
+    return evm(network, title=title, symbol="native", chain_id=chain_id, has_data_fee=True, absurd_fee=_ABSURD_FEE_ANYWHERE)
 
 
 def chain_for(network: str) -> Chain:

@@ -38,6 +38,10 @@ MAX_LIFETIME_MILLISECONDS = 24 * 60 * 60 * 1000
 CLOCK_TOLERANCE_MILLISECONDS = 60 * 1000
 """How far ahead of ours the clock may be that wrote `timestamp`. Nodes do not read it; a right one is never of tomorrow."""
 
+_ABSURD_FEE_LIMIT = 5_000 * 10**6
+"""In sun. Tools write up to 1,500 TRX for the creation of a contract; nodes take up to 15,000 (`getMaxFeeLimit`)."""
+_BURNS_ENERGY = {"TriggerSmartContract", "CreateSmartContract"}
+
 _SHOWN_CHARACTERS = 256
 _SHOWN_FIELDS = 200
 """What is longer is cut where it is shown, and says so: an intent must stay readable, and small enough to be audited."""
@@ -235,9 +239,15 @@ def _intent(raw: bytes, raw_data: Record, name: str, contract: Record, fields: R
 
 
 def _fee_warnings(name: str, fields: Record, fee_limit: int) -> tuple[str, ...]:
-    """Return what is odd about the energy that may be burnt for TRX sent to a contract; a plain transfer burns none, whatever its limit."""
+    """Return what is odd about the energy that may be burnt by a contract; nothing else burns any, whatever its limit.
+
+    For a call with data the limit is no measure of the fee: wallets write a round number there, 150 TRX or more, of which the call then
+    burns a part, or nothing where TRX are staked for it. Only a limit that is absurd is odd.
+    """
+    if name not in _BURNS_ENERGY:
+        return ()
     is_value_alone = name == "TriggerSmartContract" and not fields.data("data")
-    return fee_warnings(fields.number("call_value"), fee_limit) if is_value_alone else ()
+    return fee_warnings(fields.number("call_value") if is_value_alone else 0, fee_limit, _ABSURD_FEE_LIMIT)
 
 
 def _valid_from(expiration: int, timestamp: int) -> int:

@@ -91,6 +91,11 @@ def allowance_warnings(amount: int) -> tuple[str, ...]:
     return ("lets the spender take a practically unlimited amount",) if amount >= _PRACTICALLY_UNLIMITED else ()
 
 
-def fee_warnings(amount: int, max_fee: int) -> tuple[str, ...]:
-    """Return what is odd about paying a fee of up to `max_fee` for sending `amount`, both in base units of the native asset."""
-    return ("the fee may be more than a tenth of the amount",) if amount and max_fee * 10 > amount else ()
+def fee_warnings(amount: int, max_fee: int, absurd_fee: int) -> tuple[str, ...]:
+    """Return what is odd about paying a fee of up to `max_fee` for sending `amount`, which may be none; in base units of the native asset.
+
+    `absurd_fee` is more than ordinary transactions of the network cost, whatever they do: what tokens are worth is not known here.
+    """
+    if amount and max_fee * 10 > amount:
+        return ("the fee may be more than a tenth of the amount",)
+    return (f"the fee may be {max_fee}, far more than is usual",) if max_fee > absurd_fee else ()

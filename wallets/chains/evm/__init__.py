@@ -20,16 +20,23 @@ from wallets.secret import PrivateKey
 
 _PATH = "m/44'/60'/0'/0/{index}"
 
+_ABSURD_FEE = 10**18
+"""What nodes refuse to pass on as they are installed: a fee above one ether (go-ethereum, `RPCTxFeeCap`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evm:
-    """One EVM network. `has_data_fee`: it charges for publishing the data beside the gas, which no field of a transaction bounds."""
+    """One EVM network. `has_data_fee`: it charges for publishing the data beside the gas, which no field of a transaction bounds.
+
+    `absurd_fee` is more wei than an ordinary transaction costs.
+    """
 
     network: str
     title: str
     symbol: str
     chain_id: int
     has_data_fee: bool = False
+    absurd_fee: int = _ABSURD_FEE
     curve: Curve = Curve.SECP256K1
     hex_prefix: str = "0x"
     decimals: int = 18
@@ -88,9 +95,9 @@ class Evm:
         return typed_message(self.network, self.chain_id, value)
 
 
-def evm(network: str, *, title: str, symbol: str, chain_id: int, has_data_fee: bool = False) -> Evm:
-    """Make the row of an EVM network."""
-    return Evm(network, title, symbol, chain_id, has_data_fee)
+def evm(network: str, *, title: str, symbol: str, chain_id: int, has_data_fee: bool = False, absurd_fee: int = _ABSURD_FEE) -> Evm:
+    """Make the row of an EVM network. `absurd_fee` is another one than Ethereum's where the native asset is worth far less than ether."""
+    return Evm(network, title, symbol, chain_id, has_data_fee, absurd_fee)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,11 @@ class Network(Protocol):
         """Whether it charges for publishing the data beside the gas."""
         ...
 
+    @property
+    def absurd_fee(self) -> int:
+        """More wei than an ordinary transaction costs."""
+        ...
+
 
 def read_intent(chain: Network, payload: EvmPayload, digest: bytes) -> Intent:
     """Say what a transaction does, whoever sends it; `digest` is what is signed of it."""
@@ -47,7 +52,7 @@ def read_intent(chain: Network, payload: EvmPayload, digest: bytes) -> Intent:
         contract=to if payload.data else None,
         method=meaning.method,
         details=details,
-        warnings=meaning.warnings + _warnings(payload, max_fee),
+        warnings=meaning.warnings + fee_warnings(payload.value, max_fee, chain.absurd_fee) + _warnings(payload),
     )
 
 
@@ -98,13 +103,12 @@ def _details(payload: EvmPayload, digest: bytes) -> dict[str, str | int]:
     return details
 
 
-def _warnings(payload: EvmPayload, max_fee: int) -> tuple[str, ...]:
-    """Return what is odd beside what the call does."""
-    fee = () if payload.data else fee_warnings(payload.value, max_fee)
+def _warnings(payload: EvmPayload) -> tuple[str, ...]:
+    """Return what is odd beside what the call does and costs."""
     replay = () if payload.chain_id is not None else (_REPLAYABLE,)
     items = payload.authorizations
     if not items:
-        return fee + replay
+        return replay
     shown = tuple(delegation_warning(item) for item in items[:_SHOWN_AUTHORIZATIONS])
     more = (f"{len(items) - len(shown)} more authorizations",) if len(items) > len(shown) else ()
-    return fee + replay + shown + more
+    return replay + shown + more

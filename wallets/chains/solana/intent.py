@@ -15,6 +15,8 @@ from wallets.model import Intent
 LAMPORTS_PER_SIGNATURE = 5_000
 MAX_COMPUTE_UNITS = 1_400_000
 DEFAULT_INSTRUCTION_COMPUTE_UNITS = 200_000
+_ABSURD_FEE = 10**9
+"""One SOL, in lamports: 200,000 times the base fee. Priority fees reach hundredths of it where blocks are full."""
 _MICRO = 1_000_000
 
 _KINDS = tuple(Kind)
@@ -110,10 +112,10 @@ def _instruction_details(effects: Sequence[Effect]) -> dict[str, str]:
 
 
 def _value_warnings(effects: Sequence[Effect], max_fee: int) -> tuple[str, ...]:
-    """Return what is odd about sending SOL: to nobody, or for a fee of more than a tenth of it."""
+    """Return what is odd about sending SOL: to nobody, or for a fee of more than a tenth of it; or of absurd fees for anything."""
     sent = [transfer for effect in effects if effect.kind is Kind.TRANSFER for transfer in effect.transfers if transfer.asset == "native"]
     lost = recipient_warnings(ZERO_ADDRESS) if any(transfer.recipient == SYSTEM for transfer in sent) else ()
-    return lost + fee_warnings(sum([transfer.amount for transfer in sent]), max_fee)
+    return lost + fee_warnings(sum([transfer.amount for transfer in sent]), max_fee, _ABSURD_FEE)
 
 
 def _warnings(message: Message, effects: Sequence[Effect]) -> tuple[str, ...]:
