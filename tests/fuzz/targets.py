@@ -26,7 +26,8 @@ from tests.wallets.psbts import VECTORS as BITCOIN
 from tests.wallets.second_opinions import EVM, ORIGINALS, TRON, is_taken
 from tests.wallets.test_protobuf import GOOGLE, SAMPLE
 from wallets.chains import CHAINS, chain_for, usual_variant
-from wallets.chains.evm.intent import read_evm_call
+from wallets.chains.contract_calls import read_call
+from wallets.chains.evm.address import EVM_ADDRESSES
 from wallets.chains.evm.payload import decode_payload
 from wallets.chains.protobuf import decode
 from wallets.chains.rlp import RlpReader, encode_bytes, encode_list
@@ -152,7 +153,7 @@ def _ton_request(variant: str, raw: bytes) -> None:
 def _call(raw: bytes) -> None:
     """Any call data is told for what it does, or as unknown, and shown within bounds."""
     if raw:
-        meaning = read_evm_call(raw, _CONTRACT)
+        meaning = read_call(raw, _CONTRACT, EVM_ADDRESSES)
         assert len(meaning.transfers) <= 256
         assert len(json.dumps(dict(meaning.details))) <= 64 * 1024
 

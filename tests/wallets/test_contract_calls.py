@@ -9,7 +9,7 @@ from tests.strategies import U256, evm_addresses
 from tests.wallets.test_abi import name_of
 from wallets.chains.contract_calls import MAX_DETAILS, MAX_INNER_CALLS, MAX_TRANSFERS, read_call
 from wallets.chains.contract_calls.abi import parse_method
-from wallets.chains.contract_calls.meaning import CallMeaning
+from wallets.chains.contract_calls.meaning import AddressForm, CallMeaning
 from wallets.hashes import keccak256
 from wallets.model import Transfer
 
@@ -30,7 +30,7 @@ def _call(method: str, *values: object) -> bytes:
 
 
 def _read(data: bytes) -> CallMeaning:
-    return read_call(data, CONTRACT, bytes.hex, address_heads=(bytes(12),))
+    return read_call(data, CONTRACT, AddressForm(bytes.hex, (bytes(12),)))
 
 
 @pytest.mark.parametrize(("method", "selector"), SELECTORS.items())

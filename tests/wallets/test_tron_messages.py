@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
+import re
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ TRON = CHAINS["tron"]
 OURS, THEIRS = VECTORS["accounts"][0], VECTORS["accounts"][1]
 KEY = private_key(Curve.SECP256K1, bytes.fromhex(OURS["private_key"]))
 TYPED = {each["name"]: each["typed_data"] for each in VECTORS["typed_data"]}
+EVM = json.loads((Path(__file__).parents[1] / "vectors" / "evm_messages.json").read_text())
 RAW_DATA = bytes.fromhex(VECTORS["transactions"][0]["raw_data"])
 
 
@@ -92,7 +95,38 @@ def test_typed_data_is_shown_with_every_value() -> None:
     assert mail.details["message.to[0].wallet"] == THEIRS["address"]
     assert (order.details["message.token"], order.details["message.amount"], order.details["message.open"]) == ("1002000", "-5", "true")
     assert order.details["message.tag"] == "0x01020304"
-    assert mail.warnings == ()
+    assert mail.warnings == ("typed data of no kind that is read here: it does what its contract makes of it",)
+
+
+def _in_trons_form(value: object) -> object:
+    """Write the EVM addresses in texts as Tron does."""
+    if isinstance(value, str):
+        return re.sub(r"0x([0-9a-fA-F]{40})(?![0-9a-fA-F])", lambda match: next(iter(TRON.normalize("41" + match[1]))), value)
+    if isinstance(value, dict):
+        return {name: _in_trons_form(item) for name, item in value.items()}
+    return [_in_trons_form(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("vector", EVM["typed_data"], ids=lambda each: each["name"])
+def test_typed_data_is_told_for_what_it_does_as_on_evm_networks(vector: dict[str, Any]) -> None:
+    """Permits, transfers by others, orders and Safes are the same contracts: so are details, expiry and warnings."""
+    expected: dict[str, Any] = CHAINS["eth"].read_typed_data(vector["typed_data"]).intent_for(EVM["address"]).as_details()
+    domain = vector["typed_data"]["domain"]
+    here = {**domain, "chainId": 728126428} if "chainId" in domain else domain
+
+    found = TRON.read_typed_data({**vector["typed_data"], "domain": here}).intent_for(str(_in_trons_form(EVM["address"]))).as_details()
+
+    changed = {"standard": "tip-712", **({"domain.chainId": "728126428"} if "chainId" in domain else {})}
+    assert _in_trons_form(expected | {"network": "tron", "details": expected["details"] | changed}) == found
+
+
+def test_value_for_the_zero_address_is_warned_of() -> None:
+    """As Tron writes it."""
+    data: dict[str, Any] = deepcopy(next(each for each in EVM["typed_data"] if each["name"] == "transfer_with_authorization")["typed_data"])
+    data["domain"]["chainId"] = 728126428
+    data["message"]["to"] = next(iter(TRON.normalize("41" + "00" * 20)))
+
+    assert "zero address" in TRON.read_typed_data(data).intent.warnings[0]
 
 
 def changed(name: str, *path: str, value: object) -> dict[str, Any]:
@@ -131,7 +165,7 @@ def test_typed_data_that_does_not_fit_is_refused(data: dict[str, Any], reason: s
 
 def test_typed_data_without_a_chain_is_warned_of() -> None:
     """It can be used on every chain that knows the contract."""
-    assert "names no chain" in TRON.read_typed_data(changed("order", "domain", "chainId", value=None)).intent.warnings[0]
+    assert "names no chain" in TRON.read_typed_data(changed("order", "domain", "chainId", value=None)).intent.warnings[-1]
 
 
 def test_what_is_long_is_cut_and_says_so() -> None:

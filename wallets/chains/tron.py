@@ -13,7 +13,7 @@ from wallets.chains.evm.digest import DigestMessage
 from wallets.chains.message_text import SHOWN_BYTES, shown_text
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
 from wallets.chains.refusal import refuse
-from wallets.chains.tron_contracts import ADDRESS_PREFIX, CONTRACTS, TYPE_URL, address_text, plain_text
+from wallets.chains.tron_contracts import CONTRACTS, TRON_ADDRESSES, TYPE_URL, address_text, contract_address_text, plain_text
 from wallets.chains.tron_messages import personal_message, typed_message
 from wallets.curves import Curve, sign_secp256k1, uncompressed
 from wallets.derivation import DerivationScheme
@@ -30,8 +30,6 @@ MAX_BYTES = 500 * 1024
 
 _PATH = "m/44'/195'/0'/0/{index}"
 _HEX_ADDRESS = re.compile(r"(?:0x)?(41[0-9a-fA-F]{40})")
-_WORD_HEADS = (bytes(12), bytes(11) + bytes([ADDRESS_PREFIX]))
-"""Some libraries put the 21 bytes of an address into a word; the contract reads the last 20 of them."""
 
 MAX_LIFETIME_MILLISECONDS = 24 * 60 * 60 * 1000
 """How far ahead of a node's time a transaction may expire (java-tron, MAXIMUM_TIME_UNTIL_EXPIRATION)."""
@@ -185,11 +183,7 @@ class TronTransaction:
 
 @lru_cache(maxsize=4096)
 def _address_of(public_key: bytes) -> str:
-    return _text_of(keccak256(uncompressed(public_key))[-20:])
-
-
-def _text_of(address: bytes) -> str:
-    return address_text(bytes([ADDRESS_PREFIX]) + address)
+    return contract_address_text(keccak256(uncompressed(public_key))[-20:])
 
 
 def _raw_data_bounds(unsigned_tx: bytes) -> tuple[int, int]:
@@ -295,7 +289,7 @@ def _call(fields: Record) -> CallMeaning:
     data = fields.data("data")
     if not data:
         return CallMeaning("contract_call", transfers=tuple(sent))
-    call = read_call(data, contract, _text_of, address_heads=_WORD_HEADS)
+    call = read_call(data, contract, TRON_ADDRESSES)
     return replace(call, transfers=(*sent, *call.transfers))
 
 
@@ -336,4 +330,4 @@ _RECIPIENTS = {
 
 
 def _recipient_warnings(recipient: str) -> tuple[str, ...]:
-    return recipient_warnings(ZERO_ADDRESS) if recipient == _text_of(ZERO_ADDRESS) else ()
+    return recipient_warnings(ZERO_ADDRESS) if recipient == contract_address_text(ZERO_ADDRESS) else ()

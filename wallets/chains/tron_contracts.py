@@ -6,6 +6,7 @@ GetContract 32), and fields of a transaction that no node reads (`auths`, `scrip
 
 from collections.abc import Callable
 
+from wallets.chains.contract_calls.meaning import AddressForm
 from wallets.chains.protobuf import Field, Kind, Message, message
 from wallets.encoding import base58check
 
@@ -23,6 +24,15 @@ def address_text(raw: bytes) -> str:
         msg = "an address has 21 bytes, 0x41 first"
         raise ValueError(msg)
     return base58check(raw)
+
+
+def contract_address_text(address: bytes) -> str:
+    """Write 20 bytes, an address as contracts know it, as a base58check address."""
+    return address_text(bytes([ADDRESS_PREFIX]) + address)
+
+
+TRON_ADDRESSES = AddressForm(contract_address_text, (bytes(12), bytes(11) + bytes([ADDRESS_PREFIX])))
+"""Some libraries put the 21 bytes of an address into a word; the contract reads the last 20 of them."""
 
 
 def plain_text(raw: bytes) -> str:

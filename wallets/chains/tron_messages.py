@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from wallets.chains.evm.digest import DigestMessage, prefixed_message, refuse_transactions, typed_data_message
 from wallets.chains.evm.typed_data import read_typed_data
-from wallets.chains.evm.typed_intent import Effect
+from wallets.chains.evm.typed_intent import effect_of
 from wallets.chains.evm.typed_types import ATOMIC, Value, refuse
 from wallets.chains.message_text import shown_message
-from wallets.chains.tron_contracts import ADDRESS_PREFIX, address_text
+from wallets.chains.tron_contracts import ADDRESS_PREFIX, TRON_ADDRESSES, address_text
 from wallets.encoding import unbase58check
 from wallets.errors import InvalidRequestError
 
@@ -35,10 +35,13 @@ def personal_message(network: str, message: bytes, decode: Callable[[bytes], obj
 def typed_message(network: str, value: Mapping[str, object]) -> DigestMessage:
     """Read typed data: EIP-712 with addresses in Tron's forms too, and with `trcToken`, the number of a TRC-10 token.
 
+    It does what it would do on an EVM network: contracts and their permits are the same.
+
     Raises:
         MalformedMessageError: See `wallets.chains.evm.typed_data`; or it is for another chain.
     """
-    return typed_data_message(network, CHAIN_ID, "tip-712", read_typed_data(value, _ATOMIC), Effect("typed_data", {}))
+    data = read_typed_data(value, _ATOMIC)
+    return typed_data_message(network, CHAIN_ID, "tip-712", data, effect_of(data, TRON_ADDRESSES))
 
 
 def _address(path: str, value: object) -> tuple[bytes, Value]:

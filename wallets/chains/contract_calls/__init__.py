@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from wallets.chains.contract_calls.abi import AbiError, AbiReader, AbiType, parse_method
 from wallets.chains.contract_calls.batches import BATCH_METHODS
-from wallets.chains.contract_calls.meaning import Call, CallMeaning
+from wallets.chains.contract_calls.meaning import AddressForm, Call, CallMeaning
 from wallets.chains.contract_calls.tokens import TOKEN_METHODS
 from wallets.hashes import keccak256
 
@@ -30,16 +30,9 @@ _METHODS: dict[bytes, tuple[str, AbiType, Meaning]] = {
 }
 
 
-def read_call(data: bytes, contract: str, address_text: Callable[[bytes], str], *, address_heads: tuple[bytes, ...]) -> CallMeaning:
-    """Say what the call data does when sent to `contract`.
-
-    Args:
-        data: The call data, not empty.
-        contract: The contract's address, as text.
-        address_text: Writes 20 bytes as an address.
-        address_heads: The 12 bytes that may stand before an address in its word.
-    """
-    meaning = _CallReader(address_text, address_heads).read(data, contract, 0)
+def read_call(data: bytes, contract: str, form: AddressForm) -> CallMeaning:
+    """Say what call data, which is not empty, does when sent to `contract`, whose address is a text of this form."""
+    meaning = _CallReader(form).read(data, contract, 0)
     if len(meaning.transfers) <= MAX_TRANSFERS and len(meaning.details) <= MAX_DETAILS:
         return meaning
     return _shortened(meaning)
@@ -58,9 +51,9 @@ def _shortened(meaning: CallMeaning) -> CallMeaning:
 class _CallReader:
     """Read one call and those inside of it. See `wallets.chains.contract_calls.meaning.Reader`."""
 
-    def __init__(self, address_text: Callable[[bytes], str], address_heads: tuple[bytes, ...]) -> None:
-        self.text = address_text
-        self._address_heads = address_heads
+    def __init__(self, form: AddressForm) -> None:
+        self.text = form.text
+        self._address_heads = form.heads
         self._left = MAX_INNER_CALLS
 
     def inner(self, contract: str, data: bytes, depth: int) -> CallMeaning | None:

@@ -1,6 +1,6 @@
 """Say what a contract call does, and what is odd about it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -10,6 +10,14 @@ ZERO_ADDRESS = bytes(20)
 
 _PRACTICALLY_UNLIMITED = 2**96 - 1
 """Tokens that keep amounts in 96 bits take this for unlimited, and no token has a supply near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressForm:
+    """How a network writes addresses: 20 bytes as `text`, and in a word behind one of the `heads`, of 12 bytes each."""
+
+    text: Callable[[bytes], str]
+    heads: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)

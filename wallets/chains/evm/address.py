@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from wallets.chains.contract_calls.meaning import AddressForm
 from wallets.curves import uncompressed
 from wallets.hashes import keccak256
 
@@ -26,6 +27,9 @@ def checksummed(address: bytes) -> str:
     is_letter = (text & _EACH * 0x40) >> 1
     is_8_or_more = (marks & _EACH * 0x40) >> 1 | (marks & _EACH * 0x08) << 2  # a to f, or 8 and 9
     return "0x" + (text ^ is_letter & is_8_or_more).to_bytes(40).decode()  # 0x20 is what upper case lacks
+
+
+EVM_ADDRESSES = AddressForm(checksummed, (bytes(12),))
 
 
 def parse_address(text: str) -> bytes | None:

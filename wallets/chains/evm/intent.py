@@ -5,12 +5,10 @@ from typing import Protocol
 
 from wallets.chains.contract_calls import read_call
 from wallets.chains.contract_calls.meaning import CallMeaning, fee_warnings, recipient_warnings, with_value
-from wallets.chains.evm.address import checksummed
+from wallets.chains.evm.address import EVM_ADDRESSES, checksummed
 from wallets.chains.evm.payload import TYPE_NAMES, Authorization, EvmPayload
 from wallets.hashes import sha256
 from wallets.model import Intent, Transfer
-
-ADDRESS_HEADS = (bytes(12),)
 
 _GAS_PER_BLOB = 2**17  # EIP-4844
 _SHOWN_AUTHORIZATIONS = 10
@@ -56,11 +54,6 @@ def read_intent(chain: Network, payload: EvmPayload, digest: bytes) -> Intent:
     )
 
 
-def read_evm_call(data: bytes, contract: str) -> CallMeaning:
-    """Say what call data, which is not empty, does when sent to a contract."""
-    return read_call(data, contract, checksummed, address_heads=ADDRESS_HEADS)
-
-
 def delegation_warning(item: Authorization) -> str:
     """Say what an authorization hands over (EIP-7702)."""
     place = "every chain" if item.chain_id == 0 else f"chain {item.chain_id}"
@@ -76,7 +69,7 @@ def _meaning(payload: EvmPayload, to: str | None) -> CallMeaning:
         return CallMeaning("contract_creation", details=details, warnings=odd)
     if not payload.data:
         return CallMeaning("transfer", transfers=(Transfer(to, payload.value),), warnings=recipient_warnings(payload.to))
-    call = with_value(read_evm_call(payload.data, to), to, payload.value)
+    call = with_value(read_call(payload.data, to, EVM_ADDRESSES), to, payload.value)
     return replace(call, warnings=call.warnings + recipient_warnings(payload.to)) if payload.value else call
 
 

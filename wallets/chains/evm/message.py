@@ -7,16 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from wallets.chains.evm.address import checksummed, parse_address
+from wallets.chains.evm.address import EVM_ADDRESSES, checksummed, parse_address
 from wallets.chains.evm.digest import EIP_191_PREFIX, DigestMessage, prefixed_message, refuse_transactions, typed_data_message
 from wallets.chains.evm.payload import decode_payload
 from wallets.chains.evm.requests import read_request
 from wallets.chains.evm.typed_data import read_typed_data
-from wallets.chains.evm.typed_intent import Effect, effect_of
+from wallets.chains.evm.typed_intent import effect_of
 from wallets.chains.message_text import SHOWN_BYTES, shown_text
 
 _SIGN_IN = re.compile(rb"([\x21-\x7e]{1,255}) wants you to sign in with your Ethereum account:\n(0x[0-9a-fA-F]{40})\n")  # ERC-4361
-_UNKNOWN = Effect("typed_data", {}, ("typed data of no kind that is read here: it does what its contract makes of it",))
 
 
 def personal_message(network: str, message: bytes) -> DigestMessage:
@@ -43,7 +42,7 @@ def typed_message(network: str, chain_id: int, value: Mapping[str, object]) -> D
     if "standard" in value:
         return read_request(network, chain_id, value)
     data = read_typed_data(value)
-    return typed_data_message(network, chain_id, "eip-712", data, effect_of(data) or _UNKNOWN)
+    return typed_data_message(network, chain_id, "eip-712", data, effect_of(data, EVM_ADDRESSES))
 
 
 def _address_text(digits: bytes) -> str:

@@ -6,7 +6,7 @@ hash is signed behind EIP-191's prefix, as account contracts verify it.
 
 from collections.abc import Mapping
 
-from wallets.chains.evm.address import checksummed
+from wallets.chains.evm.address import EVM_ADDRESSES, checksummed
 from wallets.chains.evm.digest import EIP_191_PREFIX, DigestMessage, prefixed_digest
 from wallets.chains.evm.intent import delegation_warning
 from wallets.chains.evm.payload import Authorization
@@ -83,7 +83,7 @@ def _user_operation(network: str, chain_id: int, value: Mapping[str, object]) ->
         "account_nonce": str(fields["nonce"]),
         **{name: text for name in ("factory", "paymaster") if (text := str(fields.get(name) or ""))},
     }
-    effect = call_effect("user_operation", account, 0, call_data, details)
+    effect = call_effect("user_operation", account, 0, call_data, details, EVM_ADDRESSES)
     odd = () if entry_point == _ENTRY_POINTS[version] else (f"the entry point is not the one of version {version} in wide use",)
     intent = Intent(
         network,

@@ -1,15 +1,16 @@
 """Say what typed data does that people sign without seeing a transaction: permits, orders, transfers by others, and calls of Safes.
 
-A type is known by all of its members (EIP-712, encodeType): the name alone could be anybody's.
+A type is known by all of its members (EIP-712, encodeType): the name alone could be anybody's. Tron's typed data (TIP-712) is the same but
+for how addresses are written.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wallets.chains.contract_calls.meaning import CallMeaning, allowance_warnings, recipient_warnings
+from wallets.chains.contract_calls import read_call
+from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, AddressForm, CallMeaning, allowance_warnings, recipient_warnings
 from wallets.chains.contract_calls.tokens import token
-from wallets.chains.evm.intent import read_evm_call
 from wallets.chains.evm.typed_data import TypedData, encode_type
 from wallets.model import Transfer
 
@@ -41,21 +42,25 @@ class Parts:
 
     message: Message
     contract: str
+    form: AddressForm
 
 
-def effect_of(data: TypedData) -> Effect | None:
-    """Return what typed data does, or None where its type is not known here."""
+_UNKNOWN = Effect("typed_data", {}, ("typed data of no kind that is read here: it does what its contract makes of it",))
+
+
+def effect_of(data: TypedData, form: AddressForm) -> Effect:
+    """Return what typed data does, whose addresses are texts of this form."""
     read = _KNOWN.get(encode_type(data.structs, data.primary_type))
     if read is None and _is_permit_with_witness(data):
         read = _permit_transfer
     contract = data.domain.get("verifyingContract", "")
-    return None if read is None else read(Parts(data.message, str(contract)))
+    return _UNKNOWN if read is None else read(Parts(data.message, str(contract), form))
 
 
-def call_effect(kind: str, contract: str, value: int, data: bytes, details: Details) -> Effect:
+def call_effect(kind: str, contract: str, value: int, data: bytes, details: Details, form: AddressForm) -> Effect:
     """Return what a call does that is signed for somebody else to send."""
     native = (Transfer(contract, value),) if value else ()
-    call = read_evm_call(data, contract) if data else CallMeaning("transfer")
+    call = read_call(data, contract, form) if data else CallMeaning("transfer")
     return Effect(kind, {**details, **call.details}, call.warnings, native + call.transfers, method=call.method)
 
 
@@ -119,9 +124,9 @@ def _transfer_by_others(parts: Parts) -> Effect:
     message = parts.message
     expires_at, odd = expiry(message["validBefore"])
     details: Details = {"from": message["from"], "valid_after": str(message["validAfter"])}
-    warnings = recipient_warnings(bytes.fromhex(message["to"][2:])) + odd
+    lost = recipient_warnings(ZERO_ADDRESS) if message["to"] == parts.form.text(ZERO_ADDRESS) else ()
     transfers = (Transfer(message["to"], message["value"], parts.contract),)
-    return Effect("token_transfer", details, warnings, transfers, message["from"], expires_at)
+    return Effect("token_transfer", details, lost + odd, transfers, message["from"], expires_at)
 
 
 def _order(gives: list[str], wants: list[str], *, owner: str | None, until: int, details: Details) -> Effect:
@@ -168,7 +173,7 @@ def _one_inch(parts: Parts) -> Effect:
 def _safe(parts: Parts) -> Effect:
     message = parts.message
     details: Details = {"safe": parts.contract, "safe_nonce": str(message["nonce"]), "to": message["to"]}
-    effect = call_effect("safe_transaction", message["to"], message["value"], message["data"], details)
+    effect = call_effect("safe_transaction", message["to"], message["value"], message["data"], details, parts.form)
     if message["operation"] != _DELEGATE_CALL:
         return effect
     warnings = ("runs the code of another contract as its own (delegatecall)", *effect.warnings)
@@ -179,7 +184,7 @@ def _user_operation(parts: Parts) -> Effect:
     """ERC-4337 from version 0.8 on, which is typed data by itself."""
     message = parts.message
     details: Details = {"account": message["sender"], "entry_point": parts.contract, "account_nonce": str(message["nonce"])}
-    return call_effect("user_operation", message["sender"], 0, message["callData"], details)
+    return call_effect("user_operation", message["sender"], 0, message["callData"], details, parts.form)
 
 
 def _is_permit_with_witness(data: TypedData) -> bool:
