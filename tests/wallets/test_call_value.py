@@ -1,15 +1,27 @@
 """Native value that goes along with a contract call: what moves is shown, and whom it is trusted to."""
 
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
 import pytest
 import rlp
 from eth_abi.abi import encode
+from tronpy.proto import tron_pb2
 
+from tests.wallets.second_opinions import TRON
 from tests.wallets.test_abi import name_of
 from wallets.chains import CHAINS
 from wallets.chains.contract_calls.abi import parse_method
 from wallets.hashes import keccak256
 from wallets.model import Intent, Transfer
 
+EVM_MESSAGES = {
+    each["name"]: each["typed_data"]
+    for each in json.loads((Path(__file__).parents[1] / "vectors" / "evm_messages.json").read_text())["typed_data"]
+}
+TRON_CALL = bytes.fromhex(next(each["raw_data"] for each in TRON["transactions"] if each["name"] == "contract_call_with_value"))
 ETH = CHAINS["eth"]
 CONTRACT, A, B = (bytes([each]) * 20 for each in (0x33, 0x11, 0x22))
 OUTER, TO_A = "0x" + "33" * 20, Transfer("0x" + "11" * 20, 100)
@@ -161,3 +173,58 @@ def test_the_zero_address_is_warned_of_as_a_contract_too() -> None:
     found = ETH.decode(bytes(rlp.encode([9, 0, 1, bytes(20), 100, b"\1", 1, b"", b""]))).intent
 
     assert "zero address" in found.warnings[-1]
+
+
+def _on_tron(value: int, tokens: int, data: bytes) -> Intent:
+    raw = tron_pb2.Transaction.raw.FromString(TRON_CALL)
+    trigger = tron_pb2.TriggerSmartContract.FromString(raw.contract[0].parameter.value)
+    trigger.contract_address, trigger.call_value, trigger.call_token_value, trigger.data = b"\x41" + CONTRACT, value, tokens, data
+    raw.contract[0].parameter.value = trigger.SerializeToString()
+    return CHAINS["tron"].decode(raw.SerializeToString()).intent
+
+
+@pytest.mark.parametrize("data", THROUGH.values(), ids=THROUGH)
+def test_value_is_shown_once_on_tron(data: bytes) -> None:
+    """TRX that a contract is said to pass on are not the contract's as well; and no more of them is shown than is sent."""
+    contract, recipient = (next(iter(CHAINS["tron"].normalize("41" + each.hex()))) for each in (CONTRACT, A))
+    tokens = Transfer(contract, 3, "trc10:1002000")
+
+    through, too_much = _on_tron(100, 3, data), _on_tron(99, 3, data)
+
+    assert (through.contract, set(through.transfers)) == (contract, {tokens, Transfer(recipient, 100)})
+    assert through.warnings == (f"the contract {contract} is trusted to pass on 100",)
+    assert too_much.transfers == (Transfer(contract, 99), tokens)
+    assert len(too_much.warnings) == 1
+
+
+def _typed(name: str, **changes: Any) -> Intent:
+    data: dict[str, Any] = deepcopy(EVM_MESSAGES[name])
+    data["message"] |= changes
+    return ETH.read_typed_data(data).intent
+
+
+@pytest.mark.parametrize("data", THROUGH.values(), ids=THROUGH)
+def test_value_of_a_safe_is_shown_once(data: bytes) -> None:
+    """What a Safe sends to a contract that passes it on is not the contract's as well."""
+    through, too_much = (_typed("safe", to=OUTER, value=value, data="0x" + data.hex()) for value in (100, 99))
+
+    assert (through.transfers, through.warnings) == ((TO_A,), (TRUSTED,))
+    assert too_much.transfers == (Transfer(OUTER, 99),)
+    assert "says that 100 is passed on, but 99 is sent" in too_much.warnings[0]
+
+
+@pytest.mark.parametrize(("name", "data"), THROUGH.items(), ids=THROUGH)
+def test_an_account_pays_out_of_its_own_balance(name: str, data: bytes) -> None:
+    """A user operation, and code that a Safe runs as its own, spend what the account has, without another contract in between."""
+    operation = _typed("user_operation_v08", callData="0x" + data.hex())
+    delegated = _typed("safe", to=OUTER, value=0, data="0x" + data.hex(), operation=1)
+
+    assert operation.transfers == delegated.transfers == ((TO_A,) if name in ACCOUNTS else ())
+    assert len(operation.warnings) == (name not in ACCOUNTS)
+    assert "delegatecall" in delegated.warnings[0]
+    assert len(delegated.warnings) == 1 + (name not in ACCOUNTS)
+
+
+def test_a_user_operation_without_a_call_moves_nothing() -> None:
+    """It may only make the account."""
+    assert _typed("user_operation_v08", callData="0x").transfers == ()

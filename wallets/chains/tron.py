@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from wallets.chains.base import Own
 from wallets.chains.contract_calls import read_call
-from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, fee_warnings, recipient_warnings
+from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, fee_warnings, recipient_warnings, with_value
 from wallets.chains.evm.digest import DigestMessage
 from wallets.chains.message_text import SHOWN_BYTES, shown_text
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
@@ -281,16 +281,12 @@ def _creation(fields: Record) -> CallMeaning:
 def _call(fields: Record) -> CallMeaning:
     """Say what a TriggerSmartContract does: TRX and TRC-10 that go along, and the TRC-20 method if it is one."""
     contract = fields.text("contract_address")
-    sent = []
-    if fields.number("call_value"):
-        sent.append(Transfer(contract, fields.number("call_value")))
+    tokens: tuple[Transfer, ...] = ()
     if fields.number("call_token_value"):
-        sent.append(Transfer(contract, fields.number("call_token_value"), _trc10(str(fields.number("token_id")))))
+        tokens = (Transfer(contract, fields.number("call_token_value"), _trc10(str(fields.number("token_id")))),)
     data = fields.data("data")
-    if not data:
-        return CallMeaning("contract_call", transfers=tuple(sent))
-    call = read_call(data, contract, TRON_ADDRESSES)
-    return replace(call, transfers=(*sent, *call.transfers))
+    call = read_call(data, contract, TRON_ADDRESSES) if data else CallMeaning("contract_call")
+    return with_value(replace(call, transfers=tokens + call.transfers), contract, fields.number("call_value"))
 
 
 def _shown(fields: Record) -> dict[str, str | int]:

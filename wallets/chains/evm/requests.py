@@ -10,7 +10,7 @@ from wallets.chains.evm.address import EVM_ADDRESSES, checksummed
 from wallets.chains.evm.digest import EIP_191_PREFIX, DigestMessage, prefixed_digest
 from wallets.chains.evm.intent import delegation_warning
 from wallets.chains.evm.payload import Authorization
-from wallets.chains.evm.typed_intent import call_effect
+from wallets.chains.evm.typed_intent import own_call_effect
 from wallets.chains.evm.typed_types import ATOMIC, Value, as_object, check_names, refuse
 from wallets.chains.rlp import encode_bytes, encode_list, encode_uint
 from wallets.hashes import keccak256
@@ -83,7 +83,7 @@ def _user_operation(network: str, chain_id: int, value: Mapping[str, object]) ->
         "account_nonce": str(fields["nonce"]),
         **{name: text for name in ("factory", "paymaster") if (text := str(fields.get(name) or ""))},
     }
-    effect = call_effect("user_operation", account, 0, call_data, details, EVM_ADDRESSES)
+    effect = own_call_effect("user_operation", account, call_data, details, EVM_ADDRESSES)
     odd = () if entry_point == _ENTRY_POINTS[version] else (f"the entry point is not the one of version {version} in wide use",)
     intent = Intent(
         network,

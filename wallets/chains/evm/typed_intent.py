@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallets.chains.contract_calls import read_call
-from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, AddressForm, CallMeaning, allowance_warnings, recipient_warnings
+from wallets.chains.contract_calls.meaning import (
+    ZERO_ADDRESS,
+    AddressForm,
+    CallMeaning,
+    allowance_warnings,
+    recipient_warnings,
+    with_value,
+)
 from wallets.chains.contract_calls.tokens import token
 from wallets.chains.evm.typed_data import TypedData, encode_type
 from wallets.model import Transfer
@@ -58,10 +65,21 @@ def effect_of(data: TypedData, form: AddressForm) -> Effect:
 
 
 def call_effect(kind: str, contract: str, value: int, data: bytes, details: Details, form: AddressForm) -> Effect:
-    """Return what a call does that is signed for somebody else to send."""
-    native = (Transfer(contract, value),) if value else ()
-    call = read_call(data, contract, form) if data else CallMeaning("transfer")
-    return Effect(kind, {**details, **call.details}, call.warnings, native + call.transfers, method=call.method)
+    """Return what a call does that is signed for somebody else to send, with `value` out of the account that makes it."""
+    call = with_value(_read(contract, data, form), contract, value)
+    return Effect(kind, {**details, **call.details}, call.warnings, call.transfers, method=call.method)
+
+
+def own_call_effect(kind: str, contract: str, data: bytes, details: Details, form: AddressForm) -> Effect:
+    """Return what a call does that runs as the account it is signed for, which pays out of its own balance."""
+    call = _read(contract, data, form)
+    if not call.spends_own:
+        call = with_value(call, contract, 0)
+    return Effect(kind, {**details, **call.details}, call.warnings, call.transfers, method=call.method)
+
+
+def _read(contract: str, data: bytes, form: AddressForm) -> CallMeaning:
+    return read_call(data, contract, form) if data else CallMeaning("transfer")
 
 
 def expiry(seconds: int) -> tuple[int | None, tuple[str, ...]]:
@@ -173,9 +191,9 @@ def _one_inch(parts: Parts) -> Effect:
 def _safe(parts: Parts) -> Effect:
     message = parts.message
     details: Details = {"safe": parts.contract, "safe_nonce": str(message["nonce"]), "to": message["to"]}
-    effect = call_effect("safe_transaction", message["to"], message["value"], message["data"], details, parts.form)
     if message["operation"] != _DELEGATE_CALL:
-        return effect
+        return call_effect("safe_transaction", message["to"], message["value"], message["data"], details, parts.form)
+    effect = own_call_effect("safe_transaction", message["to"], message["data"], details, parts.form)
     warnings = ("runs the code of another contract as its own (delegatecall)", *effect.warnings)
     return Effect(effect.kind, effect.details, warnings, effect.transfers, method=effect.method)
 
@@ -184,7 +202,7 @@ def _user_operation(parts: Parts) -> Effect:
     """ERC-4337 from version 0.8 on, which is typed data by itself."""
     message = parts.message
     details: Details = {"account": message["sender"], "entry_point": parts.contract, "account_nonce": str(message["nonce"])}
-    return call_effect("user_operation", message["sender"], 0, message["callData"], details, parts.form)
+    return own_call_effect("user_operation", message["sender"], message["callData"], details, parts.form)
 
 
 def _is_permit_with_witness(data: TypedData) -> bool:
