@@ -42,9 +42,12 @@ def packed(operation: int, value: int, data: bytes = b"", to: bytes = A) -> byte
     return call("multiSend(bytes)", bytes([operation]) + to + value.to_bytes(32) + len(data).to_bytes(32) + data)
 
 
-def safe(to: bytes, value: int, data: bytes = b"", operation: int = 0) -> bytes:
-    """Write a call of Safe's `execTransaction`, without a refund."""
-    return call(SAFE, to, value, data, operation, 0, 0, 0, bytes(20), bytes(20), bytes(65))
+NO_REFUND = (0, 0, 0, bytes(20), bytes(20))
+
+
+def safe(to: bytes, value: int, data: bytes = b"", operation: int = 0, refund: tuple[object, ...] = NO_REFUND) -> bytes:
+    """Write a call of Safe's `execTransaction`; the refund is its gas, base gas, gas price, token and receiver."""
+    return call(SAFE, to, value, data, operation, *refund, bytes(65))
 
 
 def intent(value: int, data: bytes) -> Intent:
@@ -228,3 +231,33 @@ def test_an_account_pays_out_of_its_own_balance(name: str, data: bytes) -> None:
 def test_a_user_operation_without_a_call_moves_nothing() -> None:
     """It may only make the account."""
     assert _typed("user_operation_v08", callData="0x").transfers == ()
+
+
+@pytest.mark.parametrize(
+    ("refund", "details", "warnings"),
+    [
+        (NO_REFUND, {}, []),
+        ((7, 8, 0, bytes(20), B), {"safe_tx_gas": "7", "safe_base_gas": "8", "safe_refund_receiver": "0x" + "22" * 20}, []),
+        (
+            (0, 10**9, 10**15, bytes(20), B),
+            {"safe_base_gas": str(10**9), "safe_gas_price": str(10**15), "safe_refund_receiver": "0x" + "22" * 20},
+            [f"may pay {10**24} of native and some more, as a refund of gas, to 0x{'22' * 20}"],
+        ),
+        (
+            (2, 3, 10, B, bytes(20)),
+            {"safe_tx_gas": "2", "safe_base_gas": "3", "safe_gas_price": "10", "safe_gas_token": "0x" + "22" * 20},
+            [f"may pay 50 of 0x{'22' * 20} and some more, as a refund of gas, to whoever sends it"],
+        ),
+    ],
+)
+def test_what_a_safe_refunds_is_told(refund: tuple[Any, ...], details: dict[str, str], warnings: list[str]) -> None:
+    """A price for the gas pays whom the transaction names, as much as it names: from the Safe, and beside what it is made for."""
+    names = ("safeTxGas", "baseGas", "gasPrice", "gasToken", "refundReceiver")
+    message = {name: "0x" + each.hex() if isinstance(each, bytes) else each for name, each in zip(names, refund, strict=True)}
+
+    called, typed = intent(0, safe(A, 0, refund=refund)), _typed("safe", to=OUTER, value=0, data="0x", **message)
+
+    assert warnings == list(called.warnings) == list(typed.warnings)
+    for found in (called, typed):
+        told = {name: each for name, each in found.details.items() if name.startswith("safe_") and name != "safe_nonce"}
+        assert told == details

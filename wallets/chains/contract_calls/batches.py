@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from wallets.chains.contract_calls.abi import AbiError
 from wallets.chains.contract_calls.meaning import Call, CallMeaning, recipient_warnings, with_value
+from wallets.chains.contract_calls.safe import DELEGATE_CALL, DELEGATION, Refund
 from wallets.model import Transfer
 
-_DELEGATE_CALL = 1
 _SHOWN_CALLS = 20
 _SHOWN_WARNINGS = 20
 
@@ -60,8 +61,11 @@ def _execute_tuples(call: Call, calls: list[Inner]) -> CallMeaning:
     return _of_account(call, calls)
 
 
-def _safe(call: Call, contract: bytes, value: int, data: bytes, operation: int, *_: object) -> CallMeaning:
-    return _of_account(call, [(contract, value, data)], delegated=[1] if operation == _DELEGATE_CALL else [])
+def _safe(call: Call, contract: bytes, value: int, data: bytes, operation: int, *rest: Any) -> CallMeaning:
+    meaning = _of_account(call, [(contract, value, data)], delegated=[1] if operation == DELEGATE_CALL else [])
+    safe_gas, base_gas, price, token, receiver, _ = rest
+    refund = Refund(safe_gas, base_gas, price, *(call.text(each) if any(each) else "" for each in (token, receiver)))
+    return replace(meaning, details={**meaning.details, **refund.details()}, warnings=refund.warnings() + meaning.warnings)
 
 
 def _multi_send(call: Call, packed: bytes) -> CallMeaning:
@@ -75,7 +79,7 @@ def _multi_send(call: Call, packed: bytes) -> CallMeaning:
         if end > len(packed):
             raise AbiError
         calls.append((packed[at + 1 : at + 21], int.from_bytes(packed[at + 21 : at + 53]), packed[at + 85 : end]))
-        if packed[at] == _DELEGATE_CALL:
+        if packed[at] == DELEGATE_CALL:
             delegated.append(len(calls))
         at = end
     return _of_account(call, calls, delegated=delegated)
@@ -109,7 +113,7 @@ def batch(call: Call, calls: Iterable[Inner], *, delegated: Sequence[int] = ()) 
     """
     parts: list[CallMeaning] = []
     details: dict[str, str | int] = {}
-    warnings = [f"call {number}: runs the code of another contract as its own (delegatecall)" for number in delegated]
+    warnings = [f"call {number}: {DELEGATION}" for number in delegated]
     unread = 0
     for count, (contract, value, data) in enumerate(calls, start=1):
         target = call.contract if contract is None else call.text(contract)

@@ -5,7 +5,7 @@ for how addresses are written.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wallets.chains.contract_calls import read_call
@@ -17,6 +17,7 @@ from wallets.chains.contract_calls.meaning import (
     recipient_warnings,
     with_value,
 )
+from wallets.chains.contract_calls.safe import DELEGATE_CALL, DELEGATION, Refund
 from wallets.chains.contract_calls.tokens import token
 from wallets.chains.evm.typed_data import TypedData, encode_type
 from wallets.model import Transfer
@@ -24,7 +25,6 @@ from wallets.model import Transfer
 Details = dict[str, str | int]
 Message = dict[str, Any]
 
-_DELEGATE_CALL = 1
 _NEVER = 2**40
 """Seconds since 1970 from which on something practically never expires: the year 36,812."""
 _SHOWN_ITEMS = 10
@@ -190,12 +190,15 @@ def _one_inch(parts: Parts) -> Effect:
 
 def _safe(parts: Parts) -> Effect:
     message = parts.message
-    details: Details = {"safe": parts.contract, "safe_nonce": str(message["nonce"]), "to": message["to"]}
-    if message["operation"] != _DELEGATE_CALL:
-        return call_effect("safe_transaction", message["to"], message["value"], message["data"], details, parts.form)
+    nobody = parts.form.text(ZERO_ADDRESS)
+    token, receiver = ("" if message[name] == nobody else message[name] for name in ("gasToken", "refundReceiver"))
+    refund = Refund(message["safeTxGas"], message["baseGas"], message["gasPrice"], token, receiver)
+    details: Details = {"safe": parts.contract, "safe_nonce": str(message["nonce"]), "to": message["to"], **refund.details()}
+    if message["operation"] != DELEGATE_CALL:
+        effect = call_effect("safe_transaction", message["to"], message["value"], message["data"], details, parts.form)
+        return replace(effect, warnings=refund.warnings() + effect.warnings)
     effect = own_call_effect("safe_transaction", message["to"], message["data"], details, parts.form)
-    warnings = ("runs the code of another contract as its own (delegatecall)", *effect.warnings)
-    return Effect(effect.kind, effect.details, warnings, effect.transfers, method=effect.method)
+    return replace(effect, warnings=(DELEGATION, *refund.warnings(), *effect.warnings))
 
 
 def _user_operation(parts: Parts) -> Effect:
