@@ -65,7 +65,21 @@ def test_a_transfer_that_loses_the_tokens_is_warned_of(recipient: bytes, warning
 
 
 @pytest.mark.parametrize("method", ["approve(address,uint256)", "increaseAllowance(address,uint256)"])
-@pytest.mark.parametrize(("amount", "unlimited"), [(0, False), (2**96 - 2, False), (2**96 - 1, True), (U256, True)])
+@pytest.mark.parametrize(
+    ("amount", "unlimited"),
+    [
+        (0, False),
+        (2**96 - 2, False),
+        (2**96 - 1, True),  # UNI's and COMP's own word for unlimited
+        (2**96, False),
+        (589_549_764_026_440 * 10**18, False),  # all of SHIB
+        (420_690_000_000_000 * 10**18, False),  # all of PEPE
+        (2**112 - 2, False),
+        (2**112 - 1, True),
+        (2**128 - 1, True),
+        (U256, True),
+    ],
+)
 def test_approvals(method: str, amount: int, *, unlimited: bool) -> None:
     """An approval moves nothing; it tells spender and amount, and warns where the amount has no practical limit."""
     meaning = _read(_call(method, A, amount))
@@ -204,10 +218,10 @@ KNOWN: dict[str, tuple[bytes, str, list[Transfer], dict[str, str | int], list[st
         [],
     ),
     "Permit2 permits": (
-        _call("permit(address,((address,uint160,uint48,uint48)[],address,uint256),bytes)", A, ([(B, 2**96, 9, 0)], A, 10), SIGNATURE),
+        _call("permit(address,((address,uint160,uint48,uint48)[],address,uint256),bytes)", A, ([(B, 2**112, 9, 0)], A, 10), SIGNATURE),
         APPROVAL,
         [],
-        {"owner": A.hex(), "spender": A.hex(), "deadline": "10", "token_1": B.hex(), "amount_1": str(2**96), "expiration_1": 9},
+        {"owner": A.hex(), "spender": A.hex(), "deadline": "10", "token_1": B.hex(), "amount_1": str(2**112), "expiration_1": 9},
         ["unlimited"],
     ),
     "Permit2 permits of nothing": (

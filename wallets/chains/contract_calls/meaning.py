@@ -8,8 +8,12 @@ from wallets.model import Transfer
 
 ZERO_ADDRESS = bytes(20)
 
-_PRACTICALLY_UNLIMITED = 2**96 - 1
-"""Tokens that keep amounts in 96 bits take this for unlimited, and no token has a supply near it."""
+_PRACTICALLY_UNLIMITED = 2**112 - 1
+"""The most of a token that a pair of Uniswap v2 holds, whose reserves have 112 bits: no token that is traded has such a supply. SHIB and
+PEPE, with some 5 * 10^32 base units, have a tenth of it; more than 2^96.
+"""
+_UNLIMITED_IN_96_BITS = 2**96 - 1
+"""What tokens that keep amounts in 96 bits (UNI, COMP) take for unlimited: nobody writes just this amount for another reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ def recipient_warnings(recipient: bytes) -> tuple[str, ...]:
 
 def allowance_warnings(amount: int) -> tuple[str, ...]:
     """Return what is odd about letting somebody take an amount."""
-    return ("lets the spender take a practically unlimited amount",) if amount >= _PRACTICALLY_UNLIMITED else ()
+    is_unlimited = amount >= _PRACTICALLY_UNLIMITED or amount == _UNLIMITED_IN_96_BITS
+    return ("lets the spender take a practically unlimited amount",) if is_unlimited else ()
 
 
 def fee_warnings(amount: int, max_fee: int, absurd_fee: int) -> tuple[str, ...]:
