@@ -34,7 +34,8 @@ SAFE = "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,addr
 def call(method: str, *values: object) -> bytes:
     """Write a call as eth-abi does."""
     types = [name_of(part) for part in parse_method(method).parts]
-    return keccak256(method.encode())[:4] + bytes(encode(types, values))
+    encoded = encode(types, [value.encode() if isinstance(value, str) else value for value in values])
+    return keccak256(method.encode())[:4] + bytes(encoded)
 
 
 def packed(operation: int, value: int, data: bytes = b"", to: bytes = A) -> bytes:
@@ -261,3 +262,11 @@ def test_what_a_safe_refunds_is_told(refund: tuple[Any, ...], details: dict[str,
     for found in (called, typed):
         told = {name: each for name, each in found.details.items() if name.startswith("safe_") and name != "safe_nonce"}
         assert told == details
+
+
+def test_value_for_a_contract_that_is_created_is_a_transfer() -> None:
+    """Its address is not known yet; without value nothing moves."""
+    with_value, without = (ETH.decode(bytes(rlp.encode([9, 0, 1, b"", value, b"\x60", 1, b"", b""]))).intent for value in (5, 0))
+
+    assert (with_value.transfers, with_value.details["value"]) == ((Transfer("new contract", 5),), "5")
+    assert without.transfers == ()

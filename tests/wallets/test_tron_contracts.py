@@ -120,3 +120,13 @@ def test_energy_for_more_than_a_tenth_of_the_trx_sent_is_warned_of(limit: int, i
     raw.fee_limit = limit
 
     assert TRON.decode(raw.SerializeToString()).intent.warnings == ("the fee may be more than a tenth of the amount",) * is_odd
+
+
+def test_what_goes_into_a_contract_that_is_created_is_a_transfer() -> None:
+    """TRX and a token; the contract's address is not known yet."""
+    new_contract = encode_bytes(1, OWNER[2:]) + encode_bytes(4, b"\x60") + b"\x28\x05"
+
+    intent = TRON.decode(_with_fields(30, "CreateSmartContract", OWNER + encode_bytes(2, new_contract) + b"\x18\x03\x20\x07")).intent
+
+    assert intent.kind == "contract_creation"
+    assert intent.transfers == (Transfer("new contract", 5), Transfer("new contract", 3, "trc10:7"))

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from wallets.chains.base import Own
 from wallets.chains.contract_calls import read_call
-from wallets.chains.contract_calls.meaning import ZERO_ADDRESS, CallMeaning, fee_warnings, recipient_warnings, with_value
+from wallets.chains.contract_calls.meaning import NEW_CONTRACT, ZERO_ADDRESS, CallMeaning, fee_warnings, recipient_warnings, with_value
 from wallets.chains.evm.digest import DigestMessage
 from wallets.chains.message_text import SHOWN_BYTES, shown_text
 from wallets.chains.protobuf import Field, Kind, Record, decode, encode_bytes, message
@@ -275,18 +275,23 @@ def _token_transfer(fields: Record) -> CallMeaning:
 
 
 def _creation(fields: Record) -> CallMeaning:
-    return CallMeaning("contract_creation", details=_shown(fields))
+    tokens = _trc10_sent(NEW_CONTRACT, fields)
+    creation = CallMeaning("contract_creation", transfers=tokens, details=_shown(fields))
+    return with_value(creation, NEW_CONTRACT, fields.record("new_contract").number("call_value"))
 
 
 def _call(fields: Record) -> CallMeaning:
     """Say what a TriggerSmartContract does: TRX and TRC-10 that go along, and the TRC-20 method if it is one."""
     contract = fields.text("contract_address")
-    tokens: tuple[Transfer, ...] = ()
-    if fields.number("call_token_value"):
-        tokens = (Transfer(contract, fields.number("call_token_value"), _trc10(str(fields.number("token_id")))),)
+    tokens = _trc10_sent(contract, fields)
     data = fields.data("data")
     call = read_call(data, contract, TRON_ADDRESSES) if data else CallMeaning("contract_call")
     return with_value(replace(call, transfers=tokens + call.transfers), contract, fields.number("call_value"))
+
+
+def _trc10_sent(contract: str, fields: Record) -> tuple[Transfer, ...]:
+    amount = fields.number("call_token_value")
+    return (Transfer(contract, amount, _trc10(str(fields.number("token_id")))),) if amount else ()
 
 
 def _shown(fields: Record) -> dict[str, str | int]:

@@ -49,7 +49,7 @@ def _parse(text: str) -> AbiType:
         return AbiType("uint", int(text[4:]))
     if text.startswith("bytes") and text != "bytes":
         return AbiType("fixed", int(text[5:]))
-    return {"address": AbiType("address"), "bool": AbiType("bool"), "bytes": AbiType("bytes")}[text]
+    return {"address": AbiType("address"), "bool": AbiType("bool"), "bytes": AbiType("bytes"), "string": AbiType("bytes")}[text]
 
 
 def _split(text: str) -> list[str]:

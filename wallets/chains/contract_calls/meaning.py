@@ -8,6 +8,9 @@ from wallets.model import Transfer
 
 ZERO_ADDRESS = bytes(20)
 
+NEW_CONTRACT = "new contract"
+"""The recipient of what goes into a contract that is created: its address is made of its sender's, or of the whole transaction."""
+
 _PRACTICALLY_UNLIMITED = 2**112 - 1
 """The most of a token that a pair of Uniswap v2 holds, whose reserves have 112 bits: no token that is traded has such a supply. SHIB and
 PEPE, with some 5 * 10^32 base units, have a tenth of it; more than 2^96.

@@ -4,6 +4,7 @@ ERC-721 uses two of ERC-20's selectors, with a token's number where ERC-20 has t
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from wallets.chains.contract_calls.abi import AbiError
 from wallets.chains.contract_calls.meaning import Call, CallMeaning, allowance_warnings, recipient_warnings
@@ -122,6 +123,25 @@ def _permit2_transfers(call: Call, moves: list[tuple[bytes, bytes, int, bytes]])
     return CallMeaning("token_transfer", call.method, transfers, warnings=warnings)
 
 
+Permitted = tuple[bytes, int]
+"""Permit2's TokenPermissions: token, and the most that may be taken of it."""
+Taken = tuple[bytes, int]
+"""Permit2's SignatureTransferDetails: recipient, and how much is taken."""
+
+
+def _permit2_take(call: Call, permit: tuple[Permitted, int, int], taken: Taken, owner: bytes, *_: object) -> CallMeaning:
+    return _permit2_takes(call, ([permit[0]], permit[1], permit[2]), [taken], owner)
+
+
+def _permit2_takes(call: Call, permit: tuple[list[Permitted], int, int], taken: list[Taken], owner: bytes, *_: object) -> CallMeaning:
+    permitted, _nonce, deadline = permit
+    if len(permitted) != len(taken):
+        raise AbiError
+    # Taking more than is permitted fails, and takes nothing.
+    moves = [(owner, recipient, amount, asset) for (asset, _), (recipient, amount) in zip(permitted, taken, strict=True)]
+    return replace(_permit2_transfers(call, moves), details={"from": call.text(owner), "deadline": str(deadline)})
+
+
 def _deposit(call: Call) -> CallMeaning:
     return CallMeaning("contract_call", call.method)
 
@@ -144,6 +164,9 @@ TOKEN_METHODS: Mapping[str, Callable[..., CallMeaning]] = {
     "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)": _permit,
     "permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)": _permit_all,
     "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)": _transfer_with_authorization,
+    "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)": _transfer_with_authorization,
+    "receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)": _transfer_with_authorization,
+    "receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)": _transfer_with_authorization,
     "deposit()": _deposit,
     "withdraw(uint256)": _withdraw,
     "approve(address,address,uint160,uint48)": _approve_through_permit2,
@@ -151,5 +174,9 @@ TOKEN_METHODS: Mapping[str, Callable[..., CallMeaning]] = {
     "permit(address,((address,uint160,uint48,uint48)[],address,uint256),bytes)": _permit2_many,
     "transferFrom(address,address,uint160,address)": _permit2_transfer,
     "transferFrom((address,address,uint160,address)[])": _permit2_transfers,
+    "permitTransferFrom(((address,uint256),uint256,uint256),(address,uint256),address,bytes)": _permit2_take,
+    "permitTransferFrom(((address,uint256)[],uint256,uint256),(address,uint256)[],address,bytes)": _permit2_takes,
+    "permitWitnessTransferFrom(((address,uint256),uint256,uint256),(address,uint256),address,bytes32,string,bytes)": _permit2_take,
+    "permitWitnessTransferFrom(((address,uint256)[],uint256,uint256),(address,uint256)[],address,bytes32,string,bytes)": _permit2_takes,
 }
 """What each method does, by its signature; the functions take its arguments."""

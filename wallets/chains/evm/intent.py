@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from wallets.chains.contract_calls import read_call
-from wallets.chains.contract_calls.meaning import CallMeaning, fee_warnings, recipient_warnings, with_value
+from wallets.chains.contract_calls.meaning import NEW_CONTRACT, CallMeaning, fee_warnings, recipient_warnings, with_value
 from wallets.chains.evm.address import EVM_ADDRESSES, checksummed
 from wallets.chains.evm.payload import TYPE_NAMES, Authorization, EvmPayload
 from wallets.hashes import sha256
@@ -66,7 +66,8 @@ def _meaning(payload: EvmPayload, to: str | None) -> CallMeaning:
     if to is None:
         details: dict[str, str | int] = {"data_bytes": len(payload.data), "value": str(payload.value)}
         odd = () if payload.data else ("neither a recipient nor code: an empty contract would be created",)
-        return CallMeaning("contract_creation", details=details, warnings=odd)
+        sent = (Transfer(NEW_CONTRACT, payload.value),) if payload.value else ()
+        return CallMeaning("contract_creation", transfers=sent, details=details, warnings=odd)
     if not payload.data:
         return CallMeaning("transfer", transfers=(Transfer(to, payload.value),), warnings=recipient_warnings(payload.to))
     call = with_value(read_call(payload.data, to, EVM_ADDRESSES), to, payload.value)
