@@ -197,6 +197,12 @@ def claim(party: Party, *, path: DerivationPath | None = None) -> tuple[bytes, b
     return b"\x02" + party.key.public_key, FINGERPRINT + steps
 
 
+def signer(party: Party, *, path: DerivationPath | None = None) -> tuple[bytes, bytes]:
+    """Return the field by which an input says that the wallet's key at this account's path, or another, shall sign it."""
+    key, value = claim(party, path=path)
+    return {b"\x02": b"\x06", b"\x07": b"\x16"}[key[:1]] + key[1:], value
+
+
 def transfer(party: Party = US, **more: Any) -> bytes:
     """Write a PSBT that spends one coin of an account, to a stranger and back."""
     return psbt([spent(party)], [Output(60_000, STRANGER), Output(39_000, party.script)], **more)

@@ -14,17 +14,18 @@ from typing import NoReturn
 from wallets.chains.base import Own, no_typed_data
 from wallets.chains.bitcoin.coin import Coin, read_coins
 from wallets.chains.bitcoin.digest import Digests
-from wallets.chains.bitcoin.fields import OUTPUT_BIP32_DERIVATION, OUTPUT_TAP_BIP32_DERIVATION
-from wallets.chains.bitcoin.intent import Claim, Picture, describe, describe_for, signed_size
+from wallets.chains.bitcoin.fields import STAYS_UNTIL_ALL_ARE_FINAL, STAYS_WHEN_FINAL
+from wallets.chains.bitcoin.intent import Picture, describe, describe_for, signed_size
 from wallets.chains.bitcoin.message import PROOF, BitcoinMessage, formats_of, read_message
 from wallets.chains.bitcoin.network import Network
-from wallets.chains.bitcoin.psbt import Map, Psbt, read_psbt
+from wallets.chains.bitcoin.ownership import Paths
+from wallets.chains.bitcoin.psbt import Psbt, read_psbt
 from wallets.chains.bitcoin.script import Forms, Kind, address_of, script_for, script_of, witness_program
 from wallets.chains.bitcoin.transaction import MAX_WEIGHT, Unlocking, tx_id_of, virtual_size
 from wallets.chains.bitcoin.unlock import finalized, hash_type_of, read_unlockings, sign_input
 from wallets.chains.refusal import refuse
 from wallets.curves import Curve
-from wallets.derivation import DerivationPath, DerivationScheme
+from wallets.derivation import DerivationScheme
 from wallets.encoding import unbase64_exactly, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 from wallets.hashes import sha256
@@ -38,7 +39,6 @@ _VARIANTS: Mapping[str, Kind] = MappingProxyType(
 )
 _MWEB_VERSIONS = frozenset({8, 9})
 _MWEB_FIELDS = range(0x90, 0xA6)
-_MAX_PATH_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class BitcoinTransaction:
 
     def intent_for(self, address: str, own: Own | None = None) -> Intent:
         """See `UnsignedTransaction.intent_for`: what comes back to the wallet is `change`, and not among the transfers."""
-        return describe_for(self.picture, address, script_for(self.picture.network.forms, address), own)
+        return describe_for(self.picture, address, own)
 
     def sign(self, key: PrivateKey) -> SignedTransaction:
         """Sign every input that spends what the account is paid, make it final, and return the PSBT; when all are final, the transaction.
@@ -78,8 +78,9 @@ class BitcoinTransaction:
             raise MalformedTransactionError("this account has already signed" if own else "this account has no input to sign")
         signed = {number: sign_input(number, self.kind, hash_type_of(psbt.inputs[number]), self.digests, key) for number in missing}
         unlockings = [signed[number][0] if number in signed else each for number, each in enumerate(self.unlockings)]
+        stays = STAYS_WHEN_FINAL if all(unlockings) else STAYS_UNTIL_ALL_ARE_FINAL
         finished = psbt.with_inputs(
-            [finalized(found, each) if each else found for found, each in zip(psbt.inputs, unlockings, strict=True)]
+            [finalized(found, each, stays) if each else found for found, each in zip(psbt.inputs, unlockings, strict=True)]
         )
         return _signed(finished, unlockings, signed[missing[0]][1])
 
@@ -178,34 +179,17 @@ class Bitcoin:
         unlockings = read_unlockings(psbt, coins, digests)
         size = signed_size(unsigned, coins, unlockings)
         signed = sum([each is not None for each in unlockings])
-        picture = Picture(self.rules, psbt, sha256(unsigned_tx), tx_id_of(unsigned), coins, self._claims(psbt), signed, size)
+        picture = Picture(self.rules, psbt, sha256(unsigned_tx), tx_id_of(unsigned), coins, self._paths, signed, size)
         return BitcoinTransaction(picture, kind, digests, unlockings, describe(picture))
 
     def _kind(self, variant: str) -> Kind:
         return self.kinds[variant] if variant else next(iter(self.kinds.values()))
 
-    def _claims(self, psbt: Psbt) -> Mapping[int, Claim]:
-        paths = {number: _claimed_path(found) for number, found in enumerate(psbt.outputs)}
-        return {number: self._claim(path) for number, path in paths.items() if path is not None}
-
-    def _claim(self, path: DerivationPath) -> Claim:
-        text = str(path) if len(path.steps) <= _MAX_PATH_STEPS else f"a path of {len(path.steps)} steps"
-        for variant, kind in self.kinds.items():
-            if path.steps and str(path) == self.path(DerivationScheme.STANDARD, variant).format(index=path.steps[-1]):
-                return Claim(text, (path.steps[-1], "" if kind is self._kind("") else variant))
-        return Claim(text, None)
-
-
-def _claimed_path(found: Map) -> DerivationPath | None:
-    """Return the path that an output of one key is said to be derived at."""
-    legacy, taproot = found.all(OUTPUT_BIP32_DERIVATION), found.all(OUTPUT_TAP_BIP32_DERIVATION)
-    if len(legacy) + len(taproot) != 1:
-        return None
-    # Of taproot the hashes of leaves come first, of which a key that spends alone has none; then, as ever, the master key's fingerprint.
-    words = legacy[0][1].raw[4:] if legacy else taproot[0][1].raw[5:]
-    if taproot and (taproot[0][1].raw[:1] != b"\0" or len(words) % 4):
-        return None
-    return DerivationPath(tuple([int.from_bytes(words[at : at + 4], "little") for at in range(0, len(words), 4)]))
+    @cached_property
+    def _paths(self) -> Paths:
+        usual = self._kind("")
+        names = ["" if kind is usual else variant for variant, kind in self.kinds.items()]
+        return {name: self.path(DerivationScheme.STANDARD, name) for name in names}
 
 
 def _check_amounts(rules: Network, psbt: Psbt, coins: Sequence[Coin]) -> None:

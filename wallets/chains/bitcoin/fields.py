@@ -55,6 +55,7 @@ PARTIAL_SIG = Field(b"\x02", "partial_sig", key=_KEYS)
 SIGHASH_TYPE = Field(b"\x03", "sighash_type", value=(4,))
 REDEEM_SCRIPT = Field(b"\x04", "redeem_script")
 WITNESS_SCRIPT = Field(b"\x05", "witness_script")
+INPUT_BIP32_DERIVATION = Field(b"\x06", "bip32_derivation", key=_KEYS, words=True)
 FINAL_SCRIPTSIG = Field(b"\x07", "final_scriptsig")
 FINAL_SCRIPTWITNESS = Field(b"\x08", "final_scriptwitness")
 PREVIOUS_TXID = Field(b"\x0e", "previous_txid", value=(32,), version=2)
@@ -63,6 +64,7 @@ SEQUENCE = Field(b"\x10", "sequence", value=(4,), version=2)
 REQUIRED_TIME_LOCKTIME = Field(b"\x11", "required_time_locktime", value=(4,), version=2)
 REQUIRED_HEIGHT_LOCKTIME = Field(b"\x12", "required_height_locktime", value=(4,), version=2)
 TAP_KEY_SIG = Field(b"\x13", "tap_key_sig", value=_SCHNORR)
+INPUT_TAP_BIP32_DERIVATION = Field(b"\x16", "tap_bip32_derivation", key=_X_ONLY)
 
 INPUT = _by_type(
     NON_WITNESS_UTXO,
@@ -71,7 +73,7 @@ INPUT = _by_type(
     SIGHASH_TYPE,
     REDEEM_SCRIPT,
     WITNESS_SCRIPT,
-    Field(b"\x06", "bip32_derivation", key=_KEYS, words=True),
+    INPUT_BIP32_DERIVATION,
     FINAL_SCRIPTSIG,
     FINAL_SCRIPTWITNESS,
     Field(b"\x09", "por_commitment"),
@@ -87,7 +89,7 @@ INPUT = _by_type(
     TAP_KEY_SIG,
     Field(b"\x14", "tap_script_sig", key=(64,), value=_SCHNORR),
     Field(b"\x15", "tap_leaf_script", key=range(33, 33 + 32 * 128 + 1, 32)),
-    Field(b"\x16", "tap_bip32_derivation", key=_X_ONLY),
+    INPUT_TAP_BIP32_DERIVATION,
     Field(b"\x17", "tap_internal_key", value=_X_ONLY),
     Field(b"\x18", "tap_merkle_root", value=(32,)),
 )
@@ -118,3 +120,5 @@ STAYS_WHEN_FINAL = _by_type(
     REQUIRED_HEIGHT_LOCKTIME,
 )
 """The known fields of an input that stay when it is final: everything else was for those who had to sign (BIP-174, Input Finalizer)."""
+STAYS_UNTIL_ALL_ARE_FINAL = MappingProxyType({**STAYS_WHEN_FINAL, **_by_type(INPUT_BIP32_DERIVATION, INPUT_TAP_BIP32_DERIVATION)})
+"""Those that stay while others have to sign: an account of the same wallet could not tell that the input is the wallet's, too."""

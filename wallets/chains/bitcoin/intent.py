@@ -1,22 +1,21 @@
 """Say what a transaction does: whom it pays, what comes back, what it costs, and what is odd about it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wallets.chains.base import Own
 from wallets.chains.bitcoin.coin import Coin
 from wallets.chains.bitcoin.network import Network
+from wallets.chains.bitcoin.ownership import Ownership, Paths, input_claims, output_claims, ownership
 from wallets.chains.bitcoin.psbt import LOCK_TIME_THRESHOLD, Psbt
-from wallets.chains.bitcoin.script import OP_RETURN, Kind, address_of, is_unspendable_taproot, witness_program
+from wallets.chains.bitcoin.script import OP_RETURN, Kind, address_of, is_unspendable_taproot, script_for, witness_program
 from wallets.chains.bitcoin.transaction import FINAL_SEQUENCE, Output, Transaction, Unlocking
 from wallets.hashes import sha256
 from wallets.model import Intent, Transfer
 
 MAX_SHOWN = 10
 """Of warnings of a kind, and of outputs that carry data; of the others it is told how many there are."""
-MAX_CLAIMS = 20
-"""Outputs that are derived to see whether they are the wallet's own, as is claimed: each costs as much as three signatures."""
 
 _MAX_SHOWN_BYTES = 80
 _OLD_DATA_CARRIER = 83
@@ -33,14 +32,6 @@ _SIGNED_SIZES: Mapping[Kind | None, tuple[int, int]] = {
 """What a signature adds to an input, at most: bytes of the script, and of the witness."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What an output says of itself: that the wallet derives it at this path, which is that of `account`, index and variant, if of any."""
-
-    path: str
-    account: tuple[int, str] | None
-
-
 @dataclass(frozen=True)
 class Picture:
     """What is known of a transaction without knowing who signs it."""
@@ -50,7 +41,7 @@ class Picture:
     payload_hash: bytes
     unsigned_tx_id: str
     coins: tuple[Coin, ...]
-    claims: Mapping[int, Claim]
+    paths: Paths
     signed_inputs: int
     """How many inputs have what makes them valid."""
     size: int | None
@@ -100,44 +91,33 @@ def signed_size(unsigned: bytes, coins: Sequence[Coin], unlockings: Sequence[Unl
 
 def describe(picture: Picture) -> Intent:
     """Return what it does, whoever signs it: every output is somebody else's."""
-    return _intent(picture, frozenset(), None, ())
+    return _intent(picture, (), None, ())
 
 
-def describe_for(picture: Picture, address: str, script: bytes, own: Own | None) -> Intent:
-    """Return what it does when `address`, which is paid by `script`, signs it.
+def describe_for(picture: Picture, address: str, own: Own | None) -> Intent:
+    """Return what it does to the wallet when `address` signs it.
 
-    An output that pays it comes back, and so does one that says that it is the wallet's at a path of an account of ours, if the account is
-    derived and has that address.
+    `change` are the outputs that pay the wallet, `net_outflow` is what its inputs have beyond them; see `ownership` for which these are.
     """
-    outputs = picture.transaction.outputs
-    back = {number for number, output in enumerate(outputs) if output.script == script}
-    believed, warnings = _believed(picture, own, back) if own is not None else (set[int](), ())
-    spent = sum([coin.output.amount for coin in picture.coins if coin.output.script == script])
-    returned = back | believed
-    details = {"own_inputs": sum([coin.output.script == script for coin in picture.coins])}
+    ours = _ownership(picture, address, own)
+    spent = [coin.output.amount for coin in picture.coins if coin.output.script in ours.scripts]
+    returned = {number: output.amount for number, output in enumerate(picture.transaction.outputs) if output.script in ours.scripts}
+    details = {"own_inputs": len(spent)}
     if returned:
-        details["change"] = sum([outputs[number].amount for number in returned])
+        details["change"] = sum(returned.values())
         details["change_outputs"] = len(returned)
-    details["net_outflow"] = spent - details.get("change", 0)
-    intent = _intent(picture, frozenset(returned), address, warnings)
+    details["net_outflow"] = sum(spent) - details.get("change", 0)
+    intent = _intent(picture, returned.keys(), address, _shown(ours.warnings))
     return replace(intent, details={**intent.details, **details})
 
 
-def _believed(picture: Picture, own: Own, known: set[int]) -> tuple[set[int], tuple[str, ...]]:
-    """Return the outputs that are the wallet's own as they claim, and a warning for each that is not."""
-    believed, warnings = set(), []
-    claims = [(number, claim) for number, claim in picture.claims.items() if number not in known]
-    for number, claim in claims[:MAX_CLAIMS]:
-        address = address_of(picture.network.forms, picture.transaction.outputs[number].script)
-        if claim.account is not None and own(*claim.account) == address:
-            believed.add(number)
-        elif claim.account is None:
-            warnings.append(f"output {number} is said to be change at {claim.path}, which is no account of this service: not believed")
-        else:
-            warnings.append(f"output {number} is said to be change at {claim.path}, and is not this wallet's")
-    if len(claims) > MAX_CLAIMS:
-        warnings.append(f"{len(claims) - MAX_CLAIMS} more outputs are said to be change; they were not looked at and are not believed")
-    return believed, _shown(warnings)
+def _ownership(picture: Picture, address: str, own: Own | None) -> Ownership:
+    forms = picture.network.forms
+    script = script_for(forms, address)
+    if own is None:
+        return Ownership(frozenset({script}))
+    inputs = input_claims(picture.psbt, [coin.output.script for coin in picture.coins], picture.paths)
+    return ownership(forms, script, inputs, output_claims(picture.psbt, picture.paths), own)
 
 
 def _shown(warnings: Sequence[str]) -> tuple[str, ...]:
@@ -145,7 +125,7 @@ def _shown(warnings: Sequence[str]) -> tuple[str, ...]:
     return (*warnings[:MAX_SHOWN], f"{more} more of this kind") if more > 0 else tuple(warnings)
 
 
-def _intent(picture: Picture, own: frozenset[int], sender: str | None, warnings: Sequence[str]) -> Intent:
+def _intent(picture: Picture, own: Collection[int], sender: str | None, warnings: Sequence[str]) -> Intent:
     outputs = picture.transaction.outputs
     others = [(number, output) for number, output in enumerate(outputs) if number not in own]
     transfers = tuple([Transfer(_recipient(picture, output), output.amount) for _, output in others if not _is_data(output)])

@@ -1,6 +1,6 @@
 """Make inputs valid: with signatures of our own, and with those of others once they are verified."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from wallets.chains.bitcoin.coin import Coin
@@ -11,7 +11,6 @@ from wallets.chains.bitcoin.fields import (
     INPUT,
     PARTIAL_SIG,
     SIGHASH_TYPE,
-    STAYS_WHEN_FINAL,
     TAP_KEY_SIG,
 )
 from wallets.chains.bitcoin.psbt import Map, Psbt, Value
@@ -153,9 +152,9 @@ def sign_input(index: int, kind: Kind, hash_type: int, digests: Digests, key: Pr
     return _ecdsa_unlocking(kind, key_hash, signature, key.public_key), signature
 
 
-def finalized(found: Map, unlocking: Unlocking) -> Map:
-    """Return an input's map with what makes it valid, and without what that took (BIP-174, Input Finalizer)."""
-    kept = {key: value for key, value in found.values.items() if key[0] in STAYS_WHEN_FINAL or key[0] not in INPUT}
+def finalized(found: Map, unlocking: Unlocking, stays: Collection[int]) -> Map:
+    """Return an input's map with what makes it valid, and of the fields that are known with those that stay (BIP-174, Input Finalizer)."""
+    kept = {key: value for key, value in found.values.items() if key[0] in stays or key[0] not in INPUT}
     if unlocking.script:
         kept[FINAL_SCRIPTSIG.type] = Value(unlocking.script, 0)
     if unlocking.witness:
