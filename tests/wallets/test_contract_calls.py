@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from tests.strategies import U256, evm_addresses
 from tests.wallets.test_abi import name_of
-from wallets.chains.contract_calls import MAX_DETAILS, MAX_INNER_CALLS, MAX_TRANSFERS, read_call
+from wallets.chains.contract_calls import MAX_DETAILS, MAX_INNER_CALLS, read_call
 from wallets.chains.contract_calls.abi import parse_method
-from wallets.chains.contract_calls.meaning import AddressForm, CallMeaning
+from wallets.chains.contract_calls.meaning import MAX_TRANSFERS, AddressForm, CallMeaning
 from wallets.hashes import keccak256
 from wallets.model import Transfer
 

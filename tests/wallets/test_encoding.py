@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.wallets.work import MIB, calls_of
 from wallets.encoding import base58, base58check, legible, unbase58, unbase58check, unhex
 from wallets.errors import InvalidRequestError, MalformedTransactionError
 
@@ -67,3 +68,22 @@ def test_a_wrong_checksum_is_refused(text: str) -> None:
 def test_texts_are_made_legible(text: str, shown: str) -> None:
     """What is printable stays; control characters and writing directions are replaced."""
     assert shown == legible(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("ab" * MIB, "accepted"),
+        ("ab" * MIB + "a", "not hex"),
+        ("ab" * MIB + "zz", "not hex"),
+        (" " * MIB, "not hex"),
+        ("\uff11" * MIB, "not hex"),
+    ],
+    ids=["hex", "half a byte more", "no hex at the end", "white space", "digits of another script"],
+)
+def test_hex_is_read_by_one_call(text: str, reason: str) -> None:
+    """A megabyte of hex, or of what is none, is read by one builtin and not digit by digit by our code."""
+    calls, outcome = calls_of(lambda: unhex(text))
+
+    assert reason in outcome
+    assert calls <= 5

@@ -3,12 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from Crypto.Hash import RIPEMD160
 from eth_hash.auto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wallets import hashes
-from wallets.hashes import double_sha256, keccak256, sha256
+from wallets.hashes import double_sha256, double_sha256_from, hash160, keccak256, sha256, sha256_before
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,22 @@ def test_sha256_of_fips_180() -> None:
 def test_double_sha256_of_hello() -> None:
     """The example of Bitcoin's protocol documentation."""
     assert double_sha256(b"hello").hex() == "9595c9df90075148eb06860365df33584b75bff782a510c6cd4883a419833d50"
+
+
+@given(st.binary(max_size=300))
+def test_hash160_is_that_of_pycryptodome(data: bytes) -> None:
+    """Also one after the other: nothing is left of the hash before."""
+    assert RIPEMD160.new(sha256(data)).digest() == hash160(data)
+
+
+@given(st.lists(st.binary(max_size=100)), st.binary(max_size=100))
+def test_a_beginning_is_hashed_once(parts: list[bytes], data: bytes) -> None:
+    """What stands before each part goes on with other data, as often as is wanted."""
+    states = sha256_before(parts)
+
+    found = [double_sha256_from(state, data) for state in (*states, *states)]
+
+    assert found == [double_sha256(b"".join(parts[:at]) + data) for at in range(len(parts))] * 2
 
 
 def test_threads_hash_side_by_side() -> None:

@@ -39,6 +39,8 @@ _VARIANTS: Mapping[str, Kind] = MappingProxyType(
 )
 _MWEB_VERSIONS = frozenset({8, 9})
 _MWEB_FIELDS = range(0x90, 0xA6)
+_MAX_LEGACY_WORK = 12 << 20
+"""Bytes that legacy inputs hash to be signed: more than as many inputs and outputs to addresses as are taken, and under 10 milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ class Bitcoin:
         if len(unsigned) * 4 > MAX_WEIGHT:
             refuse("psbt", 0, f"the transaction has {len(unsigned)} bytes without signatures; nodes take {MAX_WEIGHT // 4}")
         digests = Digests(psbt.transaction, [coin.output for coin in coins])
+        _check_legacy_work(coins, digests)
         unlockings = read_unlockings(psbt, coins, digests)
         size = signed_size(unsigned, coins, unlockings)
         signed = sum([each is not None for each in unlockings])
@@ -201,6 +204,18 @@ def _check_amounts(rules: Network, psbt: Psbt, coins: Sequence[Coin]) -> None:
         refuse("inputs", psbt.inputs[0].offset, "an output is spent twice")
     if sum(outputs) > sum(inputs):
         refuse("outputs", psbt.outputs[0].offset, f"they pay {sum(outputs)}, and the inputs have {sum(inputs)}")
+
+
+def _check_legacy_work(coins: Sequence[Coin], digests: Digests) -> None:
+    """Refuse a transaction whose old inputs take too long to verify or sign, each of which hashes all of the others and all outputs."""
+    legacy = [number for number, coin in enumerate(coins) if coin.kind is Kind.LEGACY]
+    work = digests.legacy_work(legacy)
+    if work > _MAX_LEGACY_WORK:
+        refuse(
+            "psbt",
+            0,
+            f"its {len(legacy)} legacy inputs hash {work} bytes to be signed, each most of the transaction; {_MAX_LEGACY_WORK} are hashed",
+        )
 
 
 def _refuse_messages(psbt: Psbt) -> None:

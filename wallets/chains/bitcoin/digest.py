@@ -1,15 +1,18 @@
 """Hash what the signature of an input is made over, always all inputs and outputs (SIGHASH_ALL; for taproot SIGHASH_DEFAULT as well)."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from wallets.chains.bitcoin.reader import write_size
 from wallets.chains.bitcoin.script import Kind, p2pkh
 from wallets.chains.bitcoin.transaction import Output, Transaction
-from wallets.hashes import double_sha256, sha256, tagged_hash
+from wallets.hashes import double_sha256, double_sha256_from, sha256, sha256_before, tagged_hash
 
 DEFAULT = 0
 ALL = 1
+
+_UNSIGNED_INPUT_BYTES = 36 + 1 + 4
 
 
 class Digests:
@@ -25,12 +28,15 @@ class Digests:
 
     def legacy(self, index: int) -> bytes:
         """Return the digest of an input that spends a p2pkh output (as before BIP-143)."""
-        parts = list(self._unsigned_inputs)
-        each = self._transaction.inputs[index]
-        script = self._spent[index].script
-        parts[index] = each.outpoint + bytes([len(script)]) + script + each.sequence.to_bytes(4, "little")
-        count = write_size(len(self._transaction.outputs))
-        return double_sha256(self._version + write_size(len(parts)) + b"".join(parts) + count + self._outputs + self._end)
+        each, script = self._transaction.inputs[index], self._spent[index].script
+        own = each.outpoint + bytes([len(script)]) + script + each.sequence.to_bytes(4, "little")
+        # Every input has a digest of the whole transaction, whose beginning is the same for all that come later and is hashed once.
+        return double_sha256_from(self._legacy_heads[index], own + self._legacy_tail[_UNSIGNED_INPUT_BYTES * (index + 1) :])
+
+    def legacy_work(self, indexes: Iterable[int]) -> int:
+        """Return how many bytes are hashed for the digests of these inputs together, if they spend p2pkh outputs."""
+        size = len(self._legacy_tail)
+        return sum([size - _UNSIGNED_INPUT_BYTES * index for index in indexes])
 
     def segwit(self, index: int, key_hash: bytes) -> bytes:
         """Return the digest of an input that spends to a key's hash by a witness of version 0 (BIP-143)."""
@@ -59,6 +65,17 @@ class Digests:
     @cached_property
     def _unsigned_inputs(self) -> list[bytes]:
         return [each.outpoint + b"\0" + each.sequence.to_bytes(4, "little") for each in self._transaction.inputs]
+
+    @cached_property
+    def _legacy_heads(self) -> "list[hashlib._Hash]":
+        """What stands before each input, hashed."""
+        parts = self._unsigned_inputs
+        return sha256_before([self._version + write_size(len(parts)), *parts])[1:]
+
+    @cached_property
+    def _legacy_tail(self) -> bytes:
+        """The inputs and what stands behind them."""
+        return b"".join(self._unsigned_inputs) + write_size(len(self._transaction.outputs)) + self._outputs + self._end
 
     @cached_property
     def _version(self) -> bytes:

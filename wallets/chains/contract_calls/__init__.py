@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from wallets.chains.contract_calls.abi import AbiError, AbiReader, AbiType, parse_method
 from wallets.chains.contract_calls.batches import BATCH_METHODS
-from wallets.chains.contract_calls.meaning import AddressForm, Call, CallMeaning
+from wallets.chains.contract_calls.meaning import MAX_TRANSFERS, AddressForm, Call, CallMeaning
 from wallets.chains.contract_calls.tokens import TOKEN_METHODS
 from wallets.hashes import keccak256
 
@@ -17,9 +17,8 @@ MAX_INNER_CALLS = 256
 """Calls inside of one call that are read, all together."""
 MAX_DEPTH = 4
 """Calls in each other that are read."""
-MAX_TRANSFERS = 256
 MAX_DETAILS = 100
-"""What is shown of one call: an intent must stay readable, and small enough to be audited."""
+"""What is shown of one call, as `MAX_TRANSFERS` are."""
 
 Meaning = Callable[..., CallMeaning]
 
@@ -33,7 +32,7 @@ _METHODS: dict[bytes, tuple[str, AbiType, Meaning]] = {
 def read_call(data: bytes, contract: str, form: AddressForm) -> CallMeaning:
     """Say what call data, which is not empty, does when sent to `contract`, whose address is a text of this form."""
     meaning = _CallReader(form).read(data, contract, 0)
-    if len(meaning.transfers) <= MAX_TRANSFERS and len(meaning.details) <= MAX_DETAILS:
+    if len(meaning.transfers) + meaning.more_transfers <= MAX_TRANSFERS and len(meaning.details) <= MAX_DETAILS:
         return meaning
     return _shortened(meaning)
 
@@ -41,7 +40,7 @@ def read_call(data: bytes, contract: str, form: AddressForm) -> CallMeaning:
 def _shortened(meaning: CallMeaning) -> CallMeaning:
     details = dict(list(meaning.details.items())[:MAX_DETAILS])
     warnings = meaning.warnings
-    more = len(meaning.transfers) - MAX_TRANSFERS
+    more = len(meaning.transfers) + meaning.more_transfers - MAX_TRANSFERS
     if more > 0:
         details["more_transfers"] = more
         warnings = (f"{more} more transfers than are shown", *warnings)

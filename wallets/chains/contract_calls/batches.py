@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from wallets.chains.contract_calls.abi import AbiError
-from wallets.chains.contract_calls.meaning import Call, CallMeaning, recipient_warnings, with_value
+from wallets.chains.contract_calls.meaning import MAX_TRANSFERS, Call, CallMeaning, recipient_warnings, with_value
 from wallets.chains.contract_calls.safe import DELEGATE_CALL, DELEGATION, Refund
 from wallets.model import Transfer
 
@@ -100,10 +100,12 @@ def _disperse_token(call: Call, asset: bytes, recipients: list[bytes], amounts: 
 def _dispersed(call: Call, asset: str, recipients: list[bytes], amounts: list[int]) -> CallMeaning:
     if len(recipients) != len(amounts):
         raise AbiError
-    transfers = tuple(Transfer(call.text(recipient), amount, asset) for recipient, amount in zip(recipients, amounts, strict=True))
+    shown = zip(recipients[:MAX_TRANSFERS], amounts, strict=False)
+    transfers = tuple(Transfer(call.text(recipient), amount, asset) for recipient, amount in shown)
     is_native = asset == "native"
     warnings = tuple(dict.fromkeys(warning for recipient in recipients for warning in recipient_warnings(recipient)))
-    return CallMeaning("multicall", call.method, transfers, {}, warnings, sum(amounts) if is_native else None)
+    passed_on, more = sum(amounts) if is_native else None, len(recipients) - len(transfers)
+    return CallMeaning("multicall", call.method, transfers, {}, warnings, passed_on, more_transfers=more)
 
 
 def batch(call: Call, calls: Iterable[Inner], *, delegated: Sequence[int] = ()) -> CallMeaning:
@@ -140,6 +142,7 @@ def batch(call: Call, calls: Iterable[Inner], *, delegated: Sequence[int] = ()) 
         tuple(warnings),
         sum(part.passed_on or 0 for part in parts),
         any(part.spends_own for part in parts),
+        sum(part.more_transfers for part in parts),
     )
 
 

@@ -8,6 +8,9 @@ from wallets.model import Transfer
 
 ZERO_ADDRESS = bytes(20)
 
+MAX_TRANSFERS = 256
+"""What is shown of one call: an intent must stay readable, and small enough to be audited."""
+
 NEW_CONTRACT = "new contract"
 """The recipient of what goes into a contract that is created: its address is made of its sender's, or of the whole transaction."""
 
@@ -34,6 +37,7 @@ class CallMeaning:
     `passed_on` is how much native value is in `transfers` already, on its way to somebody else; None where the call names no amounts, so
     that what goes along stays with the contract. It is what the arguments say, and no more: `with_value` compares it with what is sent.
     `spends_own` is whether contracts that have this method hold value of their own, and pay from it where none is sent: accounts.
+    `more_transfers` are those beyond as many as are shown, which are counted and not told: the address of each would have to be written.
     """
 
     kind: str
@@ -43,6 +47,7 @@ class CallMeaning:
     warnings: tuple[str, ...] = ()
     passed_on: int | None = None
     spends_own: bool = False
+    more_transfers: int = 0
 
 
 class Reader(Protocol):

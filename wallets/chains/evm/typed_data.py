@@ -23,6 +23,8 @@ from wallets.hashes import keccak256
 
 MAX_VALUES = 5_000
 """Members and items of arrays in one message: more than any contract takes, and hashed in some 20 milliseconds."""
+MAX_ADDRESSES = 1_000
+"""Of these values: the text of each has a checksum, which takes as long as six other values, and on Tron as twelve."""
 MAX_DEPTH = 32
 """Structs and arrays in each other."""
 
@@ -96,11 +98,12 @@ def _reached(structs: Structs, name: str) -> set[str]:
 
 @dataclass(slots=True)
 class _Hasher:
-    """Hash values of the declared types, and keep them as they are shown. `left` bounds their number."""
+    """Hash values of the declared types, and keep them as they are shown. `left` and `addresses_left` bound their number."""
 
     structs: Structs
     atomic: Mapping[str, Reader]
     left: int = MAX_VALUES
+    addresses_left: int = MAX_ADDRESSES
     type_hashes: dict[str, bytes] = field(default_factory=dict)
 
     def struct(self, name: str, value: object, path: str, depth: int) -> tuple[bytes, dict[str, Value]]:
@@ -124,6 +127,9 @@ class _Hasher:
         if kind.lengths:
             return self._array(kind, value, path, depth)
         if kind.base in self.atomic:
+            self.addresses_left -= kind.base == "address"
+            if self.addresses_left < 0:
+                refuse(path, f"there are more than {MAX_ADDRESSES} addresses, whose checksums take too long")
             return self.atomic[kind.base](path, value)
         return self.struct(kind.base, value, path, depth)
 
