@@ -27,7 +27,7 @@ def _typed(kind: int, items: list[object]) -> bytes:
 GOOD = _typed(2, EIP_1559)
 BODY = [*EIP_1559, 3, [b"\1" * 32]]
 EVM = {
-    "nothing": (b"", "the transaction is empty"),
+    "nothing": (b"", "transaction at byte 0: the transaction is empty"),
     "truncated": (GOOD[:-1], "byte 1"),
     "trailing": (GOOD + b"\0", "byte"),
     "a long length of a short list": (b"\2\xf8" + bytes([len(GOOD) - 2]) + GOOD[2:], "byte 1"),
@@ -35,8 +35,11 @@ EVM = {
     "a list for a number": (_typed(2, [1, [], *EIP_1559[2:]]), "nonce at byte 3"),
     "oversized": (_typed(2, [*EIP_1559[:7], bytes(2**17), []]), "bytes; nodes take at most"),
     "nested": (_typed(2, [*EIP_1559[:8], [[[[[[]]]]]]]), "byte"),
-    "another chain": (_typed(2, [56, *EIP_1559[1:]]), "chain id 56, but eth has 1"),
-    "signed already": (_typed(2, [*EIP_1559, 1, 2, 3]), "signed already"),
+    "another chain": (_typed(2, [56, *EIP_1559[1:]]), "chain_id at byte 2: the transaction is for chain id 56, but eth has 1"),
+    "another chain, legacy": (bytes(rlp.encode([7, 1, 21000, TO, 5, b"", 56, 0, 0])), "chain_id at byte 29: .* chain id 56, but eth has 1"),
+    "signed already": (_typed(2, [*EIP_1559, 1, 2, 3]), "y_parity at byte 33: the transaction is signed already"),
+    "signed already, legacy": (bytes(rlp.encode([7, 1, 21000, TO, 5, b"", 37, 0, 1])), "s at byte 31: the transaction is signed already"),
+    "items missing": (_typed(2, EIP_1559[:8]), "transaction at byte 2: .* has 9 items, not 8"),
     "another type": (_typed(5, EIP_1559), "0x05"),
     "another network": (bytes([1, 0, 1, 2]) + bytes(200), "byte 1"),
     "blobs of another transaction": (_typed(3, [BODY, [bytes(2**17)], [bytes(48)], [bytes(48)]]), "commitments at byte"),

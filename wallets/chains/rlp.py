@@ -89,6 +89,15 @@ class RlpReader:
             refuse(name, at, f"the integer does not fit in {bits} bits")
         return int.from_bytes(value)
 
+    def skip(self, name: str, count: int) -> None:
+        """Step over so many items.
+
+        Raises:
+            MalformedTransactionError: There are fewer, or one is not canonical.
+        """
+        for _ in range(count):
+            self._header(name)
+
     def next_is_list(self) -> bool:
         """Tell whether there is another item, and it begins like a list."""
         return self._offset < self._end and self._data[self._offset] >= _SHORT_LIST

@@ -9,11 +9,11 @@ from wallets.chains.evm.digest import DigestMessage
 from wallets.chains.evm.intent import read_intent
 from wallets.chains.evm.message import personal_message, typed_message
 from wallets.chains.evm.payload import LEGACY, EvmPayload, decode_payload
+from wallets.chains.refusal import refuse
 from wallets.chains.rlp import encode_bytes, encode_list, encode_uint
 from wallets.curves import Curve, sign_secp256k1
 from wallets.derivation import DerivationScheme
 from wallets.encoding import unhex
-from wallets.errors import MalformedTransactionError
 from wallets.hashes import keccak256
 from wallets.model import Intent, SignedTransaction
 from wallets.secret import PrivateKey
@@ -73,8 +73,8 @@ class Evm:
         """
         payload = decode_payload(unsigned_tx)
         if payload.chain_id not in {self.chain_id, None}:
-            msg = f"the transaction is for chain id {payload.chain_id}, but {self.network} has {self.chain_id}"
-            raise MalformedTransactionError(msg)
+            reason = f"the transaction is for chain id {payload.chain_id}, but {self.network} has {self.chain_id}"
+            refuse("chain_id", payload.chain_id_offset, reason)
         digest = keccak256(payload.preimage)
         return EvmTransaction(payload, digest, read_intent(self, payload, digest), self.chain_id)
 

@@ -6,6 +6,7 @@ EIP-1559, 0x03 EIP-4844, 0x04 EIP-7702. EIP-4844 comes without its blobs, or in 
 """
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from wallets.chains.evm.blobs import BLOB_HASH_VERSION, MAX_SIDECAR_BYTES, check_sidecar
 from wallets.chains.refusal import refuse
@@ -44,7 +45,8 @@ class EvmPayload:
 
     `chain_id` is None before EIP-155. `to` is 20 bytes, or empty where a contract is created. Fees are wei per gas;
     `max_priority_fee_per_gas` is None before EIP-1559, where `max_fee_per_gas` is the gas price. `preimage` is what is hashed to be signed,
-    `items` the items of the list that go into the signed transaction as they are, `sidecar` what stands behind it (EIP-4844).
+    `items` the items of the list that go into the signed transaction as they are, `sidecar` what stands behind it (EIP-4844), and
+    `chain_id_offset` the byte of the input at which the chain id begins.
     """
 
     type: int
@@ -63,6 +65,7 @@ class EvmPayload:
     blob_hashes: tuple[bytes, ...] = ()
     authorizations: tuple[Authorization, ...] = ()
     sidecar: bytes = b""
+    chain_id_offset: int = 0
 
 
 def decode_payload(unsigned_tx: bytes) -> EvmPayload:
@@ -72,8 +75,7 @@ def decode_payload(unsigned_tx: bytes) -> EvmPayload:
         MalformedTransactionError: It is none, is not canonical, or is signed already.
     """
     if not unsigned_tx:
-        msg = "the transaction is empty"
-        raise MalformedTransactionError(msg)
+        refuse("transaction", 0, "the transaction is empty")
     kind = unsigned_tx[0]
     _check_size(len(unsigned_tx), MAX_BYTES + MAX_SIDECAR_BYTES if kind == EIP_4844 else MAX_BYTES)
     if kind >= 0xC0:
@@ -91,8 +93,7 @@ def _legacy(unsigned_tx: bytes) -> EvmPayload:
     start = fields.offset
     count = fields.count("transaction", _MOST_ITEMS)
     if count not in {6, 9}:
-        msg = f"a legacy transaction to be signed has 9 items, or 6 before EIP-155, not {count}"
-        raise MalformedTransactionError(msg)
+        refuse("transaction", start, f"a legacy transaction to be signed has 9 items, or 6 before EIP-155, not {count}")
     nonce = _nonce(fields)
     gas_price = fields.uint("gas_price", 256)
     gas_limit = fields.uint("gas_limit", 64)
@@ -101,9 +102,12 @@ def _legacy(unsigned_tx: bytes) -> EvmPayload:
     chain_id = None
     if count == 9:
         chain_id = fields.uint("chain_id", 256)
-        if fields.uint("r", 256) or fields.uint("s", 256):
-            _refuse_signed()
-    return EvmPayload(LEGACY, chain_id, nonce, gas_price, gas_limit, to, value, data, unsigned_tx, unsigned_tx[start:end])
+        for name in ("r", "s"):
+            at = fields.offset
+            if fields.uint(name, 256):
+                _refuse_signed(name, at)
+    items = unsigned_tx[start:end]
+    return EvmPayload(LEGACY, chain_id, nonce, gas_price, gas_limit, to, value, data, unsigned_tx, items, chain_id_offset=end)
 
 
 def _typed(kind: int, unsigned_tx: bytes) -> EvmPayload:
@@ -112,10 +116,10 @@ def _typed(kind: int, unsigned_tx: bytes) -> EvmPayload:
     start, end = fields.offset, fields.end
     count = fields.count("transaction", _MOST_ITEMS)
     if count == _ITEMS[kind] + _SIGNATURE_ITEMS:
-        _refuse_signed()
+        fields.skip("transaction", _ITEMS[kind])
+        _refuse_signed("y_parity", fields.offset)
     if count != _ITEMS[kind]:
-        msg = f"a transaction of type 0x{kind:02x} to be signed has {_ITEMS[kind]} items, not {count}"
-        raise MalformedTransactionError(msg)
+        refuse("transaction", start, f"a transaction of type 0x{kind:02x} to be signed has {_ITEMS[kind]} items, not {count}")
     chain_id, nonce = fields.uint("chain_id", 256), _nonce(fields)
     max_fee, priority_fee = (fields.uint("gas_price", 256), None) if kind == EIP_2930 else _fees(fields)
     gas_limit = fields.uint("gas_limit", 64)
@@ -141,6 +145,7 @@ def _typed(kind: int, unsigned_tx: bytes) -> EvmPayload:
         blob_hashes,
         authorizations,
         b"" if wrapper is None else check_sidecar(wrapper, unsigned_tx, blob_hashes),
+        start,
     )
 
 
@@ -162,9 +167,8 @@ def _opened(kind: int, unsigned_tx: bytes) -> tuple[RlpReader, bytes, RlpReader 
     return fields, unsigned_tx[:1] + unsigned_tx[start : wrapper.offset], wrapper
 
 
-def _refuse_signed() -> None:
-    msg = "the transaction is signed already; send it without its signature"
-    raise MalformedTransactionError(msg)
+def _refuse_signed(name: str, offset: int) -> NoReturn:
+    refuse(name, offset, "the transaction is signed already; send it without its signature")
 
 
 def _fees(fields: RlpReader) -> tuple[int, int]:
