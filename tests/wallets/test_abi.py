@@ -50,7 +50,8 @@ def test_what_eth_abi_writes_is_read(method: str, data: st.DataObject) -> None:
     kind = parse_method(method)
     values = data.draw(values_of(kind))
 
-    assert method[method.index("(") :] == name_of(kind)
+    # A string is written as the bytes of its text, and read as these: nothing here looks into one.
+    assert method[method.index("(") :].replace("string", "bytes") == name_of(kind)
     assert AbiReader(written(kind, values), HEADS).arguments(kind) == values
 
 

@@ -18,7 +18,10 @@ class AbiError(Exception):
 
 @dataclass(frozen=True)
 class AbiType:
-    """A type of an argument. `kind` is `address`, `bool`, `uint` (`size` bits), `fixed` (`size` bytes), `bytes`, `list` or `tuple`."""
+    """A type of an argument. `kind` is `address`, `bool`, `uint` (`size` bits), `fixed` (`size` bytes), `bytes`, `list` or `tuple`.
+
+    A string is read as its bytes.
+    """
 
     kind: str
     size: int = 0
