@@ -24,6 +24,8 @@ def budgets(release: Release) -> Iterator[str]:
             yield f"PodDisruptionBudget {name}: write minAvailable as a whole number: a RayCluster has no scale to take a share of"
         if group not in groups:
             yield f"PodDisruptionBudget {name}: selects the group {group}, which is not there; name one by ray.io/group"
+        elif not groups[group].pod.is_selected(spec["selector"]):
+            yield f"PodDisruptionBudget {name}: selects the group {group} by labels that it has not; leave them out"
         else:
             yield from (f"PodDisruptionBudget {name}: {problem}" for problem in _kept(release, groups[group], least))
         covered.add(group)

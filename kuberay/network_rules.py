@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from urllib.parse import urlsplit
 
 from kuberay.documents import Document, at, items
 from kuberay.pods import Pod
@@ -26,6 +25,7 @@ _NEIGHBOURS = {
     _PROMETHEUS: {"app.kubernetes.io/name": "prometheus"},
 }
 _OF_CLIENTS = {"namespaceSelector": {"matchLabels": {"crypto-wallets/client": "true"}}}
+_URL = re.compile(r"(https?)://[^/]*?(?::([0-9]+))?(?:/|$)")
 _PRIVATE_NETWORKS = tuple(ipaddress.ip_network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 
 
@@ -78,8 +78,8 @@ def _ports_told(release: Release) -> tuple[int, int]:
     """Return the ports of GCS' Redis and of Vault, which manifests tell; those of the other Redis and of PostgreSQL are in Secrets."""
     gcs = re.search(r":(\d+)$", str(at(release.cluster, "gcsFaultToleranceOptions", "redisAddress")))
     told = chain.from_iterable(release.environment(group.ray).items() for group in release.workers)
-    address = urlsplit(dict(told).get("APP__VAULT__ADDRESS", ""))
-    return int(gcs[1]) if gcs else 6379, address.port or (80 if address.scheme == "http" else 443)
+    vault = _URL.match(dict(told).get("APP__VAULT__ADDRESS", ""))
+    return int(gcs[1]) if gcs else 6379, int((vault and (vault[2] or {"http": 80}.get(vault[1]))) or 443)
 
 
 def network(release: Release) -> Iterator[str]:

@@ -73,13 +73,14 @@ def _of_volume(volume: Document) -> Iterator[tuple[str, Source]]:
     whole = [{kind: volume[kind]} for kind in ("secret", "configMap") if kind in volume]
     for kind, given in (pair for source in [*whole, *items(volume, "projected", "sources")] for pair in source.items()):
         if kind == "serviceAccountToken":
-            yield str(given.get("path")), Source(kind, str(given.get("audience") or ""))
+            yield str(at(given, "path")), Source(kind, str(at(given, "audience") or ""))
         else:
-            yield from ((str(item.get("path", "")), _source(kind, given, item)) for item in given.get("items") or [{}])
+            yield from ((str(at(item, "path") or ""), _source(kind, given, item)) for item in items(given, "items") or [{}])
 
 
-def _source(kind: str, given: Document, item: Document) -> Source:
-    return Source(kind, str(given.get("name") or given.get("secretName") or ""), str(item.get("key", "")), bool(given.get("optional")))
+def _source(kind: str, given: object, item: object) -> Source:
+    name, key = at(given, "name") or at(given, "secretName"), at(item, "key")
+    return Source(kind, str(name or ""), str(key or ""), bool(at(given, "optional")))
 
 
 def _holds(expression: Document, value: str | None) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from kuberay.documents import at
-from kuberay.pods import Pod
+from kuberay.documents import at, items
+from kuberay.pods import Pod, in_environment
 from kuberay.release import Group, Release
 
 _CLASSES = {"inline": {"WalletService"}, "isolated": {"Gateway", "Signer"}}
@@ -43,13 +43,15 @@ def _of_custody(release: Release, pod: Pod, accounts: set[object]) -> Iterator[s
             yield f"the Secret {source.name}"
         if source.kind == "serviceAccountToken" and (source.name, pod.component) != (_API_SERVER, "head"):
             yield f"a token for the audience {source.name or 'of the API server'}"
-    for container in pod.containers:
+    autoscaler = [{"name": "autoscaler", **(release.cluster.get("autoscalerOptions") or {})}] if pod.component == "head" else []
+    for container in [*pod.containers, *autoscaler]:
         names = {name for name in release.environment(container) if name.startswith(("APP__VAULT__", "APP__DATABASE__"))}
-        sees_schema = pod.component == "migration" or container not in pod.spec.get("containers", ())
+        sees_schema = pod.component == "migration" or container in items(pod.spec, "initContainers")
         yield from (f"the setting {name}" for name in sorted(names - ({"APP__DATABASE__URL_FILE"} if sees_schema else set())))
         if pod.component == "head" and not sees_schema:
-            secrets = {source.name for source in pod.files(container).values() if source.kind == "secret"}
-            yield from (f"the Secret {name} in its Ray container" for name in sorted(secrets))
+            given = [*pod.files(container).values(), *in_environment(container)]
+            secrets = {source.name for source in given if source.kind == "secret"}
+            yield from (f"the Secret {name} in its container {container.get('name')}" for name in sorted(secrets))
 
 
 def _limits(release: Release, group: Group) -> Iterator[str]:

@@ -295,8 +295,14 @@ MISTAKES = (
     Mistake(
         "the database at the head",
         "topology",
-        "in its Ray container",
+        "in its container ray-head",
         add(f"{_HEAD} template spec containers 0 volumeMounts", {"name": "secrets", "mountPath": "/secrets"}),
+    ),
+    Mistake(
+        "the database at the autoscaler",
+        "topology",
+        "in its container autoscaler",
+        add(f"{_CLUSTER} autoscalerOptions volumeMounts", {"name": "secrets", "mountPath": "/secrets"}),
     ),
     Mistake("a head that Vault knows", "topology", "who may decrypt", put(f"{_HEAD} template spec serviceAccountName", "wallets-custody")),
     # What stands beside.
@@ -306,6 +312,12 @@ MISTAKES = (
         "budgets",
         "not there",
         put("PodDisruptionBudget/wallets-workers spec selector matchLabels ray.io/group", "x"),
+    ),
+    Mistake(
+        "a budget of other pods",
+        "budgets",
+        "by labels that it has not",
+        put("PodDisruptionBudget/wallets-workers spec selector matchLabels app.kubernetes.io/name", "wallets"),
     ),
     Mistake("a drain that never ends", "budgets", "write 1, one less", put("PodDisruptionBudget/wallets-workers spec minAvailable", 2)),
     Mistake("a budget of nothing", "budgets", "write 1, one less", put("PodDisruptionBudget/wallets-workers spec minAvailable", 0)),
