@@ -25,7 +25,7 @@ _NEIGHBOURS = {
     _PROMETHEUS: {"app.kubernetes.io/name": "prometheus"},
 }
 _OF_CLIENTS = {"namespaceSelector": {"matchLabels": {"crypto-wallets/client": "true"}}}
-_URL = re.compile(r"(https?)://[^/]*?(?::([0-9]+))?(?:/|$)")
+_URL = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<host>[^/:]+)(?::(?P<port>[0-9]+))?(?:/|$)")
 _PRIVATE_NETWORKS = tuple(ipaddress.ip_network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 
 
@@ -76,10 +76,17 @@ def _due(release: Release) -> Sequence[_Due]:
 
 def _ports_told(release: Release) -> tuple[int, int]:
     """Return the ports of GCS' Redis and of Vault, which manifests tell; those of the other Redis and of PostgreSQL are in Secrets."""
-    gcs = re.search(r":(\d+)$", str(at(release.cluster, "gcsFaultToleranceOptions", "redisAddress")))
-    told = chain.from_iterable(release.environment(group.ray).items() for group in release.workers)
-    vault = _URL.match(dict(told).get("APP__VAULT__ADDRESS", ""))
-    return int(gcs[1]) if gcs else 6379, int((vault and (vault[2] or {"http": 80}.get(vault[1]))) or 443)
+    told = dict(chain.from_iterable(release.environment(group.ray).items() for group in release.workers))
+    redis = at(release.cluster, "gcsFaultToleranceOptions", "redisAddress")
+    return _port_behind(str(redis), 6379), _port_behind(told.get("APP__VAULT__ADDRESS", ""), 8200)
+
+
+def _port_behind(address: str, usual: int) -> int:
+    """Return the port that policies see: of a Service that of its pods, which is the usual one, and else that of the address."""
+    match = _URL.match(address)
+    if not match or "." not in match["host"] or ".svc" in match["host"]:
+        return usual
+    return int(match["port"] or {"http": 80, "https": 443}.get(match["scheme"], usual))
 
 
 def network(release: Release) -> Iterator[str]:

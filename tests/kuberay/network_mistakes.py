@@ -25,7 +25,14 @@ NETWORK = (
     _found("DNS over UDP alone", "opens 53/TCP to DNS", drop(f"{_POLICY}-closed spec egress 0 ports 1")),
     _found("Vault closed", "opens 8200/TCP to private", drop(f"{_POLICY}-custody")),
     _found(
-        "Vault elsewhere", "opens 443/TCP to private", put("ConfigMap/wallets-custody-settings data APP__VAULT__ADDRESS", "https://vault")
+        "Vault elsewhere",
+        "opens 443/TCP to private",
+        put("ConfigMap/wallets-custody-settings data APP__VAULT__ADDRESS", "https://vault.example.com"),
+    ),
+    _found(
+        "GCS' Redis elsewhere",
+        "opens 6380/TCP to private",
+        put("RayService/wallets spec rayClusterConfig gcsFaultToleranceOptions redisAddress", "rediss://gcs.example.com:6380"),
     ),
     _found("clients on a port of before", "opens 8000/TCP from clients", serve("http_options port", 8000)),
     _found("a policy in another namespace", "opens 3000/TCP from clients", put(f"{_POLICY}-clients metadata namespace", "default")),

@@ -30,12 +30,15 @@ def test_a_mistake_is_found(mistake: Mistake, render: Render) -> None:
             "NetworkPolicy/wallets-prometheus spec ingress 0 from 0 namespaceSelector matchLabels",
             {"kubernetes.io/metadata.name": "metrics"},
         ),
+        ("ConfigMap/wallets-custody-settings data APP__VAULT__ADDRESS", "https://vault.vault.svc.cluster.local"),
+        ("ConfigMap/wallets-custody-settings data APP__VAULT__ADDRESS", "https://vault.example.com:8200/vault"),
+        ("RayService/wallets spec rayClusterConfig gcsFaultToleranceOptions redisAddress", "redis:6380"),
         ("NetworkPolicy/wallets-custody spec podSelector matchExpressions", [{"key": "ray.io/group", "operator": "Exists"}]),
         ("NetworkPolicy/wallets-custody spec podSelector matchExpressions", [{"key": "old", "operator": "DoesNotExist"}]),
     ],
 )
 def test_an_installation_may_narrow_what_is_open(path: str, value: object, render: Render) -> None:
-    """To its own addresses, to the namespace in which its Prometheus is, or by another label of the pods."""
+    """To its own addresses, to the namespace in which its Prometheus is, or by another label; a Service has ports of its own."""
     documents = render("production")
 
     put(path, value)(documents)
