@@ -109,6 +109,15 @@ def test_budgets_follow_the_values(topology: str, schemas: Schemas) -> None:
     assert list(problems(rendered, schemas)) == []
 
 
+def test_the_network_policy_follows_the_port_of_vault(schemas: Schemas) -> None:
+    """A Vault elsewhere, behind 443, is reached."""
+    elsewhere = ("settings.custody.APP__VAULT__ADDRESS=https://vault.example.com", "vaultPort=443")
+    closed, open_ = (list(problems(templated([_VALUES / "production.yaml"], *elsewhere[:count]), schemas)) for count in (1, 2))
+
+    assert any("opens 443/TCP to private addresses" in each for each in closed)
+    assert open_ == []
+
+
 @pytest.mark.parametrize(
     ("written", "told"),
     [("1000000", "1000000"), ("2592000", "2592000"), ("0.5", "0.5"), ("86400", "86400"), ("true", "true"), ('"1e+06"', "1e+06")],
