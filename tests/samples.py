@@ -1,11 +1,14 @@
 """Unsigned transactions and messages, written apart from the code that reads them."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from pytoniq_core import Address as TonAddress
 from pytoniq_core import Builder, begin_cell
 
-EIP_155_EXAMPLE = "ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080"
+_VECTORS = json.loads((Path(__file__).parent / "vectors" / "evm_transactions.json").read_text())["transactions"]
+EIP_155_EXAMPLE: str = next(each["unsigned_tx"] for each in _VECTORS if each["name"] == "eip-155")
 """The transaction that EIP-155 gives as its example, in hex."""
 
 

@@ -57,20 +57,6 @@ def _unsigned(signed_tx: bytes, chain_id: int) -> bytes:
     return signed_tx[:1] + bytes(rlp.encode(rlp.decode(signed_tx[1:])[:-3]))
 
 
-def test_the_example_of_eip_155() -> None:
-    """The EIP's own transaction, hash and signature."""
-    signed = _sign(bytes.fromhex(EIP_155_EXAMPLE))
-
-    assert keccak256(bytes.fromhex(EIP_155_EXAMPLE)).hex() == "daf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53"
-    assert signed.raw.hex() == (
-        "f86c098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a76400008025a028ef61340bd939bc2195fe5375678660"
-        "03e1a15d3c71ff63e1590620aa636276a067cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83"
-    )
-    assert int.from_bytes(signed.signature[:32]) == 18515461264373351373200002665853028612451056578545711640558177340181847433846
-    assert int.from_bytes(signed.signature[32:64]) == 46948507304638947509940763649030358759909902576025900602547168820602576006531
-    assert signed.signature[64] == 0
-
-
 @pytest.mark.parametrize("vector", EVM["transactions"], ids=lambda vector: vector["name"])
 def test_transactions_are_signed_as_ethers_does(vector: dict[str, str]) -> None:
     """Every type on every network gives the signed transaction and the hash that ethers gives."""
