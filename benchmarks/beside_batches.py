@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from types import MappingProxyType
 
 from benchmarks import batches, load
@@ -26,6 +27,7 @@ _SIZE = 1_000
 _SINGLES_PER_SECOND = 50
 _SINGLE_EVERY_SECONDS = 0.01
 _ALONE_SECONDS = 1.0
+_OF_BATCHES = "of batches"
 
 Way = Callable[[Call], Awaitable[None]]
 
@@ -44,7 +46,7 @@ def measure(session: Session) -> None:
                 others = beside.submit(load.closed, service, many, connections=clients, seconds=seconds) if clients else None
                 session.opened(QUESTION, case, service, singles, per_second=_SINGLES_PER_SECOND, seed=number)
                 if others is not None:
-                    session.results.add(QUESTION, case, "of batches", others.result().per_second * _SIZE, "signatures/s")
+                    session.results.add(QUESTION, case, _OF_BATCHES, others.result().per_second * _SIZE, "signatures/s")
     for _ in range(session.scale.rounds):
         for name, way in _WAYS.items():
             for clients in CLIENTS:
@@ -53,8 +55,13 @@ def measure(session: Session) -> None:
 
 async def _alone(session: Session, name: str, way: Way, clients: int) -> None:
     """Do what a signature needs every 10 ms, while `clients` have it done without end."""
-    call, taken = calls(CHAINS[_NETWORK])[ALL], list[float]()
-    others = [asyncio.create_task(_without_end(way, call)) for _ in range(clients)]
+    call, taken, done = calls(CHAINS[_NETWORK])[ALL], list[float](), count()
+
+    def counted() -> None:
+        next(done)
+        call()
+
+    others = [asyncio.create_task(_without_end(way, counted)) for _ in range(clients)]
     end = time.perf_counter() + _ALONE_SECONDS
     while (due := time.perf_counter()) < end:
         await asyncio.sleep(0)
@@ -62,12 +69,15 @@ async def _alone(session: Session, name: str, way: Way, clients: int) -> None:
         await asyncio.sleep(0)  # a request has more than one step: it waits for Redis and PostgreSQL
         taken.append(time.perf_counter() - due)
         await asyncio.sleep(_SINGLE_EVERY_SECONDS)
+    signed = next(done)
     for other in others:
         other.cancel()
     await asyncio.gather(*others, return_exceptions=True)
     case = {"target": name, "clients with batches": str(clients)}
     for fraction in (0.5, 0.99):
         session.results.add(QUESTION, case, f"p{fraction * 100:g}", quantile(sorted(taken), fraction) * 1_000, "ms")
+    if clients:
+        session.results.add(QUESTION, case, _OF_BATCHES, signed / _ALONE_SECONDS, "signatures/s")
 
 
 async def _without_end(way: Way, call: Call) -> None:
