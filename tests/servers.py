@@ -118,12 +118,13 @@ class RunningServer(Generic[S]):
     @contextmanager
     def held(self) -> Iterator[Duration]:
         """Have it stop answering for a block, and tell how long the block took."""
-        self.hold()
-        duration, start = Duration(), time.monotonic()
+        duration = Duration()
         try:
+            self.hold()
+            start = time.monotonic()
             yield duration
-        finally:
             duration.seconds = time.monotonic() - start
+        finally:
             self.release()
 
     @contextmanager
@@ -150,9 +151,12 @@ class RunningServer(Generic[S]):
 
 
 def _suspend(process: psutil.Process) -> None:
-    """Stop a process. The signal takes its time on a busy machine, and meanwhile each of the threads goes on answering."""
+    """Stop a process. The signal takes its time on a busy machine, and meanwhile each of the threads goes on answering.
+
+    One that has ended already is not reaped while its parent is stopped.
+    """
     process.suspend()
-    wait_until(lambda: {(warden.stat_fields(thread.id) or ["gone"])[0] for thread in process.threads()} <= {"T", "gone"})
+    wait_until(lambda: {(warden.stat_fields(thread.id) or ["X"])[0] for thread in process.threads()} <= {"T", "Z", "X"})
 
 
 @contextmanager

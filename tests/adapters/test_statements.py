@@ -65,7 +65,7 @@ def arguments(account: Account, address: str) -> Mapping[str, tuple[Any, ...]]:
         "_OLDER": (at, wallet_id, 21),
         "_ADDRESS": (wallet_id, account.network, account.variant, account.index),
         "_ADDRESS_RANGE": (wallet_id, account.network, account.variant, account.index, account.index + 99),
-        "_ACCOUNTS": (address,),
+        "_ACCOUNTS": (address, 1_000),
         "_PUT_ADDRESSES": ([wallet_id], [account.network], [8], [account.variant], ["0x8"], ["blake2b:v1:x"], [at]),
         "ADDRESS_KEY": (),
         "_ADD_ADDRESS_KEY": (1, "vault:v1:x", at),
