@@ -26,7 +26,8 @@ _NEIGHBOURS = {
 }
 _OF_CLIENTS = {"namespaceSelector": {"matchLabels": {"crypto-wallets/client": "true"}}}
 _URL = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<host>[^/:]+)(?::(?P<port>[0-9]+))?(?:/|$)")
-_PRIVATE_NETWORKS = tuple(ipaddress.ip_network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+_PRIVATE_IPV4 = tuple(ipaddress.IPv4Network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+_PRIVATE_IPV6 = ipaddress.IPv6Network("fc00::/7")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -145,7 +146,9 @@ def _is_private(cidr: str) -> bool:
         network = ipaddress.ip_network(cidr)
     except ValueError:
         return False
-    return any(network.version == each.version and network.subnet_of(each) for each in _PRIVATE_NETWORKS)  # type: ignore[arg-type]  # of one version
+    if isinstance(network, ipaddress.IPv6Network):
+        return network.subnet_of(_PRIVATE_IPV6)
+    return any(network.subnet_of(each) for each in _PRIVATE_IPV4)
 
 
 def _port(port: Document) -> str:

@@ -5,13 +5,13 @@ import threading
 from collections.abc import Iterable
 from functools import cache
 
-# The C functions of pycryptodome's hashes themselves: its objects are made anew for each hash, which costs more than the hash does.
+from Crypto.Hash import RIPEMD160
+
+# The C functions of pycryptodome's keccak themselves: its objects are made anew for each hash, which costs more than the hash does.
 from Crypto.Hash.keccak import _raw_keccak_lib as lib  # type: ignore[attr-defined]  # private, and not in its stubs
-from Crypto.Hash.RIPEMD160 import _raw_ripemd160_lib as ripemd  # type: ignore[attr-defined]  # private, and not in its stubs
 from Crypto.Util._raw_api import VoidPointer, c_size_t, c_ubyte, create_string_buffer  # type: ignore[attr-defined]  # c_ubyte is not in its stubs
 
 _DIGEST_BYTES = 32
-_RIPEMD160_BYTES = 20
 _CAPACITY_BYTES = 64
 _ROUNDS = 24
 _PADDING = 0x01
@@ -30,23 +30,11 @@ class _Keccak(threading.local):
 
 def _check(error: int) -> None:
     if error:
-        msg = f"the hash failed with error {error}"
+        msg = f"keccak failed with error {error}"
         raise RuntimeError(msg)
 
 
-class _Ripemd160(threading.local):
-    """A state, one that has taken nothing, which is copied over it for each hash, and a buffer; see `_Keccak`."""
-
-    def __init__(self) -> None:
-        pointers = VoidPointer(), VoidPointer()
-        for pointer in pointers:
-            _check(ripemd.ripemd160_init(pointer.address_of()))
-        self.empty, self.state = (pointer.get() for pointer in pointers)
-        self.buffer = create_string_buffer(_RIPEMD160_BYTES)  # type: ignore[call-arg]  # its stubs want a second argument, which it refuses
-
-
 _KECCAK = _Keccak()
-_RIPEMD160 = _Ripemd160()
 _LENGTH, _PAD = c_size_t(_DIGEST_BYTES), c_ubyte(_PADDING)
 
 
@@ -86,13 +74,7 @@ def double_sha256_from(state: "hashlib._Hash", data: bytes) -> bytes:
 def hash160(data: bytes) -> bytes:
     """Return the 20-byte RIPEMD-160 of SHA-256, as Bitcoin hashes keys and scripts."""
     # OpenSSL's RIPEMD-160 is not there on every system.
-    inner, state, buffer = sha256(data), _RIPEMD160.state, _RIPEMD160.buffer
-    _check(
-        ripemd.ripemd160_copy(_RIPEMD160.empty, state)
-        or ripemd.ripemd160_update(state, inner, c_size_t(len(inner)))
-        or ripemd.ripemd160_digest(state, buffer)
-    )
-    return bytes(buffer)
+    return RIPEMD160.new(sha256(data)).digest()
 
 
 def tagged_hash(tag: str, data: bytes) -> bytes:
