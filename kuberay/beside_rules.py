@@ -103,20 +103,18 @@ def _alerts(release: Release) -> list[Document]:
 
 def _silent(release: Release) -> Iterator[str]:
     """Whoever holds keys is asked for the service's metrics, where it tells them."""
-    asked = {
-        (at(monitor, "spec", "selector", "matchLabels", "app.kubernetes.io/component"), endpoint.get("port"))
-        for monitor in release.of("PodMonitor")
-        for endpoint in items(monitor, "spec", "podMetricsEndpoints")
-        if endpoint.get("path") == "/metrics"
-    }
-    for group in release.groups:
-        told, component = release.environment(group.ray), group.pod.labels.get("app.kubernetes.io/component")
-        ports = [name for each, name in asked if each == component and group.port(str(name))]
-        if "APP__VAULT__ADDRESS" not in told:
-            continue
-        if not ports:
-            yield f"{group.pod.name}: no PodMonitor asks {component} for /metrics, so alarms of processes with keys come to nobody; add one"
-        if component == "signer" and told.get("APP__SIGNERS__METRICS_PORT") not in {str(group.port(str(name))) for name in ports}:
+    for group in (each for each in release.workers if each.pod.component == release.keepers):
+        asked = {
+            group.port(str(endpoint.get("port")))
+            for monitor in release.of("PodMonitor")
+            if group.pod.is_selected(at(monitor, "spec", "selector"))
+            for endpoint in items(monitor, "spec", "podMetricsEndpoints")
+            if endpoint.get("path") == "/metrics"
+        }
+        told = release.environment(group.ray).get("APP__SIGNERS__METRICS_PORT")
+        if not asked - {None, group.port("haproxy")}:
+            yield f"{group.pod.name}: no PodMonitor asks {release.keepers}s for /metrics, so their alarms come to nobody; add one"
+        elif release.keepers == "signer" and told not in {str(port) for port in asked}:
             yield f"{group.pod.name}: signers are asked on another port than APP__SIGNERS__METRICS_PORT; make them fit"
 
 
